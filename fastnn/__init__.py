@@ -1,0 +1,31 @@
+"""fastnn: trains dense and small convolutional networks on a CPU, in kernels compiled by Numba."""
+
+from pathlib import Path
+
+# In a source tree kernels/ stands next to this package; only an installed fastnn has it inside.
+if not (Path(__file__).parent / "kernels").is_dir():
+    __path__.append(str(Path(__file__).parents[1]))
+
+from . import callbacks, config, datasets, initializers, layers, losses, metrics, optimizers, plots, utils
+from .layers import Input
+from .model import Sequential
+from .threads import get_num_threads, set_num_threads
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Input",
+    "Sequential",
+    "callbacks",
+    "config",
+    "datasets",
+    "get_num_threads",
+    "initializers",
+    "layers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "plots",
+    "set_num_threads",
+    "utils",
+]

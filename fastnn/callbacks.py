@@ -1,0 +1,252 @@
+"""Callbacks: what happens during `fit`. Hooks, arguments and behaviour are Keras 3's."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import checks
+
+if TYPE_CHECKING:
+    from .model import Sequential
+
+Logs = dict[str, float]
+
+
+class Callback:
+    """Base class: override the hooks you need.
+
+    `fit` returns to Python only where somebody waits for it: after every batch if an `on_train_batch_...` hook is
+    overridden, after every epoch if another one is. A callback reads and changes the model through `self.model`;
+    `self.model.stop_training = True` ends training after the epoch.
+    """
+
+    def __init__(self) -> None:
+        self.model: Sequential
+        self.params: dict[str, Any] = {}
+
+    def set_model(self, model: "Sequential") -> None:
+        """Called before anything else."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """`params` has "epochs", "steps" (batches an epoch) and "verbose"."""
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Called once, before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Called once, after the last epoch, with its logs."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called before every epoch; `epoch` counts from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called after every epoch, with "loss", the metrics and their "val_..." values."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before every batch; `batch` counts from 0 in each epoch."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after every batch, with the means of the epoch so far."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Called before an evaluation, also that of the validation data."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Called after an evaluation, with its results."""
+
+    def on_loss_not_finite(self, epoch: int, batch: int) -> None:
+        """Called once, after the first batch whose loss is NaN or infinite (fastnn's own hook)."""
+
+
+class History(Callback):
+    """What `fit` returns.
+
+    Attributes:
+        history: for "loss", each metric and their "val_..." values a list, one number an epoch; keys are sorted.
+        epoch: the epochs' numbers, from 0.
+        params: as in `Callback.set_params`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Append the epoch's numbers."""
+        self.extend(range(epoch, epoch + 1), {k: [float(v)] for k, v in (logs or {}).items()})
+
+    def extend(self, epochs: Iterable[int], columns: dict[str, list[float]]) -> None:
+        """Append the numbers of several epochs at once."""
+        self.epoch.extend(epochs)
+        for name in sorted(columns):
+            self.history.setdefault(name, []).extend(columns[name])
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self.epoch)} epochs: {', '.join(self.history)}>"
+
+
+class LambdaCallback(Callback):
+    """A callback from functions: `LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs["loss"]))`."""
+
+    def __init__(self, **hooks: Callable[..., None]):
+        super().__init__()
+        for name, function in hooks.items():
+            setattr(self, checks.nearest(name, HOOKS, "hook"), function)
+
+
+class EarlyStopping(Callback):
+    """Stop when a monitored number has not improved for `patience` epochs.
+
+    Args:
+        monitor: a key of the logs.
+        min_delta: what counts as an improvement: a change of more than this.
+        patience: epochs without improvement after which training stops.
+        verbose: 1 prints when training stops.
+        mode: "min", "max", or "auto": by the metric.
+        baseline: a number that must be beaten before the patience starts anew.
+        restore_best_weights: go back to the best epoch's weights at the end, also if training was not stopped.
+        start_from_epoch: ignore the epochs before this one.
+
+    Raises:
+        ValueError: for an unknown mode, or a monitored key whose direction "auto" does not know.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        min_delta: float = 0,
+        patience: int = 0,
+        verbose: int = 0,
+        mode: str = "auto",
+        baseline: float | None = None,
+        restore_best_weights: bool = False,
+        start_from_epoch: int = 0,
+    ):
+        super().__init__()
+        self.monitor = monitor
+        self.min_delta = abs(checks.number(min_delta, "min_delta"))
+        self.patience = checks.positive_integer(patience, "patience", 0)
+        self.verbose = verbose
+        self.mode = checks.nearest(mode, ("auto", "min", "max"), "mode")
+        self.baseline = None if baseline is None else checks.number(baseline, "baseline")
+        self.restore_best_weights = bool(restore_best_weights)
+        self.start_from_epoch = checks.positive_integer(start_from_epoch, "start_from_epoch", 0)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Forget earlier training."""
+        self.wait = self.stopped_epoch = self.best_epoch = 0
+        self.best: float | None = None
+        self.best_weights: list[np.ndarray] | None = None
+        self._sign = 1 if self._minimizes() else -1
+
+    def _minimizes(self) -> bool:
+        if self.mode != "auto":
+            return self.mode == "min"
+        name = self.monitor.removeprefix("val_")
+        better = {"loss": "min"} | {m.name: m.better for m in self.model.metrics}
+        if name not in better:
+            raise ValueError(
+                f'cannot tell whether less or more of monitor="{self.monitor}" is better; pass mode="min" or "max". '
+                f"Known: {', '.join(better)}"
+            )
+        return better[name] == "min"
+
+    def _improves(self, value: float, reference: float) -> bool:
+        return self._sign * value < self._sign * reference - self.min_delta
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Compare the monitored number with the best one."""
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            raise ValueError(
+                f'EarlyStopping monitors "{self.monitor}", but fit logs only {", ".join(logs or {})}; '
+                "pass validation data or another monitor"
+            )
+        if epoch < self.start_from_epoch:
+            return
+        if self.restore_best_weights and self.best_weights is None:
+            self.best_weights, self.best_epoch = self.model.get_weights(), epoch
+        self.wait += 1
+        if self.best is None or self._improves(value, self.best):
+            self.best, self.best_epoch = value, epoch
+            if self.restore_best_weights:
+                self.best_weights = self.model.get_weights()
+            if self.baseline is None or self._improves(value, self.baseline):
+                self.wait = 0
+        elif self.wait >= self.patience and epoch > 0:
+            self.stopped_epoch = epoch
+            self.model.stop_training = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Report, and bring the best weights back."""
+        if self.stopped_epoch > 0 and self.verbose:
+            print(f"Epoch {self.stopped_epoch + 1}: early stopping")
+        if self.best_weights is not None:
+            if self.verbose:
+                print(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
+            self.model.set_weights(self.best_weights)
+
+
+class TerminateOnNaN(Callback):
+    """Stop after the first batch whose loss is NaN or infinite.
+
+    Args:
+        raise_error: raise a RuntimeError instead of ending quietly.
+    """
+
+    def __init__(self, raise_error: bool = False):
+        super().__init__()
+        self.raise_error = bool(raise_error)
+
+    def on_loss_not_finite(self, epoch: int, batch: int) -> None:
+        """Stop."""
+        if self.raise_error:
+            raise RuntimeError(f"NaN or infinite loss in epoch {epoch + 1}, batch {batch}: training ended")
+        print(f"Batch {batch}: Invalid loss, terminating training")
+        self.model.stop_training = True
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end")
+
+
+class CallbackList:
+    """Calls the hooks of several callbacks in order.
+
+    Attributes:
+        each_batch: whether anybody waits for single batches.
+        each_epoch: whether anybody waits for single epochs.
+    """
+
+    def __init__(self, callbacks: Any, model: "Sequential", params: dict[str, Any]):
+        self.callbacks = _flat(callbacks)
+        for callback in self.callbacks:
+            callback.set_model(model)
+            callback.set_params(params)
+        waited_for = {name for c in self.callbacks for name in HOOKS if _overrides(c, name)}
+        self.each_batch = any(name in waited_for for name in _BATCH_HOOKS)
+        self.each_epoch = self.each_batch or bool(waited_for - {"on_train_begin", "on_train_end", "on_loss_not_finite"})
+
+    def call(self, hook: str, *args: Any) -> None:
+        """Call one hook of all callbacks."""
+        for callback in self.callbacks:
+            getattr(callback, hook)(*args)
+
+
+def _overrides(callback: Callback, hook: str) -> bool:
+    return getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
+
+
+def _flat(callbacks: Any) -> list[Callback]:
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, Callback):
+        return [callbacks]
+    if not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"callbacks must be Callback objects, received {callbacks!r}")
+    return [c for item in callbacks for c in _flat(item)]
+

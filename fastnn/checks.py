@@ -1,0 +1,154 @@
+"""What bad input gets: an error that names the argument, what was expected and what came, before anything changes."""
+
+import difflib
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+import numpy as np
+
+
+def nearest(name: object, known: Iterable[str], what: str) -> str:
+    """`name` if it is one of `known`; else a ValueError that suggests the nearest one."""
+    known = sorted(known)
+    if isinstance(name, str) and name in known:
+        return name
+    near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise ValueError(f"unknown {what} {name!r}{hint} Known: {', '.join(known)}")
+
+
+def positive_integer(value: Any, argument: str, minimum: int = 1) -> int:
+    """`value` as an int of at least `minimum`; booleans and fractions are refused."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{argument} must be an integer of at least {minimum}, received {value!r}")
+    if value < minimum:
+        raise ValueError(f"{argument} must be at least {minimum}, received {value}")
+    return int(value)
+
+
+def number(value: Any, argument: str, low: float = -math.inf, high: float = math.inf, open_high: bool = False) -> float:
+    """`value` as a finite float in [low, high], or [low, high) with `open_high`."""
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{argument} must be a number, received {value!r}")
+    inside = low <= value < high if open_high else low <= value <= high
+    if not (math.isfinite(value) and inside):
+        interval = f" in [{low:g}, {high:g}{')' if open_high else ']'}" if math.isfinite(high) else f" >= {low:g}"
+        raise ValueError(f"{argument} must be a finite number{interval if low > -math.inf else ''}, received {value!r}")
+    return float(value)
+
+
+def numeric_array(value: Any, argument: str) -> np.ndarray:
+    """`value` as an array of integers, booleans or floats."""
+    try:
+        array = np.asarray(value)
+    except ValueError as error:
+        raise ValueError(f"{argument} must be an array of numbers, received rows of different lengths") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{argument} must be an array of numbers, received an array of type {array.dtype}")
+    return array
+
+
+def finite(array: np.ndarray, argument: str) -> np.ndarray:
+    """`array`, unless it holds NaN or infinity."""
+    if array.dtype.kind != "f":
+        return array
+    rows_at_once = max(1, 2**20 // max(1, array[:1].size))
+    for first in range(0, len(array), rows_at_once):
+        block = array[first : first + rows_at_once]
+        # A sum is NaN or infinite if any element is, and costs no second array; it may also overflow by itself.
+        with np.errstate(all="ignore"):
+            suspicious = not math.isfinite(block.sum())
+        if suspicious and not np.isfinite(block).all():
+            where = np.argwhere(~np.isfinite(block))[0]
+            index = (int(where[0]) + first, *map(int, where[1:]))
+            raise ValueError(f"{argument} must be finite, received {block[tuple(where)]} at index {index}")
+    return array
+
+
+def rows_of(x: Any, argument: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """`x` as a C-contiguous matrix, one sample a row, of uint8 or `dtype`; no copy where it is that already.
+
+    `shape` is a sample's shape without the batch. The result cannot be written to: it may be the caller's own memory.
+    """
+    array = numeric_array(x, argument)
+    if array.shape[1:] != shape or array.ndim == 0:
+        expected = ", ".join(["n", *map(str, shape)])
+        raise ValueError(f"{argument} must have shape ({expected}), received {array.shape}")
+    if len(array) == 0:
+        raise ValueError(f"{argument} must hold at least one sample, received shape {array.shape}")
+    finite(array, argument)
+    if array.dtype != np.uint8:
+        with np.errstate(over="ignore"):
+            converted = array.astype(dtype, copy=False)
+        if converted is not array:  # float64 values can be too large for float32
+            finite(converted, argument)
+        array = converted
+    rows = np.ascontiguousarray(array).reshape(len(array), -1)
+    return read_only(rows)
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A view that cannot be written to. Kernels always get data so, whatever the caller's array allows."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def same_length(a: np.ndarray, a_name: str, b: np.ndarray, b_name: str) -> None:
+    """A ValueError unless both have one entry a sample."""
+    if len(a) != len(b):
+        raise ValueError(f"{a_name} and {b_name} must have the same length, received {len(a)} and {len(b)}")
+
+
+def class_labels(y: Any, argument: str, classes: int) -> np.ndarray:
+    """`y`, of shape (n,) or (n, 1), as int64 labels in [0, classes)."""
+    array = numeric_array(y, argument)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.ndim != 1:
+        hint = "; for one-hot rows use the loss categorical_crossentropy" if array.shape[1:] == (classes,) else ""
+        raise ValueError(f"{argument} must be integer labels of shape (n,), received shape {array.shape}{hint}")
+    if len(array) == 0:
+        raise ValueError(f"{argument} must hold at least one label, received none")
+    finite(array, argument)
+    with np.errstate(invalid="ignore"):
+        labels = np.ascontiguousarray(array, np.int64)
+    for wrong, what in ((labels != array, "integers"), ((labels < 0) | (labels >= classes), "in range")):
+        if wrong.any():
+            at = int(np.argmax(wrong))
+            raise ValueError(f"{argument} must be integers in [0, {classes}), received {array[at]} at index {at}")
+    return labels
+
+
+def target_rows(y: Any, argument: str, outputs: int, dtype: np.dtype) -> np.ndarray:
+    """`y`, of shape (n, outputs), or (n,) where there is one output, as a matrix of `dtype`."""
+    array = numeric_array(y, argument)
+    if array.ndim == 1 and outputs == 1:
+        array = array[:, np.newaxis]
+    if array.ndim == 1:
+        raise ValueError(
+            f"{argument} must have shape (n, {outputs}), received {array.shape}; for integer labels use the loss "
+            "sparse_categorical_crossentropy or fastnn.utils.to_categorical"
+        )
+    rows = rows_of(array, argument, (outputs,), dtype)
+    return read_only(rows.astype(dtype, copy=False))
+
+
+def probabilities(targets: np.ndarray, argument: str) -> np.ndarray:
+    """`targets`, unless one of them lies outside [0, 1]."""
+    low, high = targets.min(), targets.max()
+    if low < 0 or high > 1:
+        raise ValueError(f"{argument} must be in [0, 1] for a cross-entropy, received values from {low:g} to {high:g}")
+    return targets
+
+
+def sample_weights(value: Any, samples: int, dtype: np.dtype) -> np.ndarray:
+    """`value`, one weight of at least 0 a sample, as a vector of `dtype`."""
+    weights = finite(numeric_array(value, "sample_weight"), "sample_weight")
+    if weights.shape != (samples,):
+        raise ValueError(f"sample_weight must have shape ({samples},), received {weights.shape}")
+    if weights.min() < 0:
+        raise ValueError(f"sample_weight must not be negative, received {weights.min():g}")
+    return read_only(np.ascontiguousarray(weights, dtype))

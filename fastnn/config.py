@@ -1,0 +1,31 @@
+"""Settings for the whole library: the float type."""
+
+import numpy as np
+
+_floatx = "float32"
+
+
+def floatx() -> str:
+    """The float type of new layers: `"float32"` unless `set_floatx` says otherwise."""
+    return _floatx
+
+
+def set_floatx(value: str) -> None:
+    """Set the float type of layers made from now on: `"float32"` or `"float64"`.
+
+    Raises:
+        ValueError: for any other type.
+    """
+    global _floatx
+    _floatx = standard_dtype(value).name
+
+
+def standard_dtype(dtype: object) -> np.dtype:
+    """`dtype` (None: `floatx()`) as a NumPy type; a ValueError unless it is float32 or float64."""
+    try:
+        found = np.dtype(floatx() if dtype is None else dtype)  # type: ignore[call-overload]
+    except TypeError:
+        found = None
+    if found not in (np.dtype("float32"), np.dtype("float64")):
+        raise ValueError(f'dtype must be "float32" or "float64", received {dtype!r}')
+    return found

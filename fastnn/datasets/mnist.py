@@ -1,0 +1,59 @@
+"""The MNIST database of handwritten digits (LeCun, Cortes, Burges), shipped with fastnn."""
+
+import os
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from .idx import read_images, read_labels
+
+Pair: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
+
+_SHIPPED = Path(__file__).parent / "mnist_data"  # its README.md says where the files come from
+
+
+def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Pair, Pair]:
+    """Load MNIST, or another data set in the same four files, with the shapes that Keras gives.
+
+    Args:
+        path: A folder with the files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or with `.gz`.
+            `None` is the MNIST that ships with fastnn.
+
+    Returns:
+        `(x, y), (x_test, y_test)`, all uint8, writable and C-contiguous. For MNIST: images
+        `(60000, 28, 28)` and `(10000, 28, 28)`, 0 is background and 255 ink; labels `(60000,)` and
+        `(10000,)`, 0 to 9.
+
+    Raises:
+        FileNotFoundError: The folder or one of its files is missing.
+        ValueError: A file is damaged, or images and labels differ in number.
+    """
+    folder = _SHIPPED if path is None else Path(path)
+    if not folder.is_dir():
+        if folder.exists():
+            raise ValueError(f"path must be a folder with the four MNIST files, received the file {folder}")
+        raise FileNotFoundError(f"path must be a folder with the four MNIST files, there is no folder {folder}")
+    return _load_part(folder, "train"), _load_part(folder, "t10k")
+
+
+def _load_part(folder: Path, part: str) -> Pair:
+    images_path = _find(folder, f"{part}-images-idx3-ubyte")
+    labels_path = _find(folder, f"{part}-labels-idx1-ubyte")
+    images, labels = read_images(images_path), read_labels(labels_path)
+    if len(images) != len(labels):
+        raise ValueError(
+            f"expected as many labels as images, received {len(images)} images in {images_path} "
+            f"and {len(labels)} labels in {labels_path}"
+        )
+    return images, labels
+
+
+def _find(folder: Path, name: str) -> Path:
+    dotted = name.replace("-idx", ".idx")  # what some unpackers make of the name
+    for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
+        if (folder / candidate).exists():
+            return folder / candidate
+    raise FileNotFoundError(f"{folder / name}: expected this MNIST file, plain or with .gz, there is neither")

@@ -1,0 +1,125 @@
+"""The layer-by-layer path: the same interface as `Program`, for models with layers or losses written in Python.
+
+Built-in layers call the same kernels here as in a compiled program, and give the same bits.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .kernels import instructions as op
+from .kernels.batches import shuffle
+from .layers.base import Layer
+from .layers.dropout import GaussianNoise, Dropout
+from .losses import Loss, _KernelLoss, mean_loss
+from .metrics import Metric
+from .program import Samples
+
+if TYPE_CHECKING:
+    from .model import Sequential
+    from .optimizers import Optimizer
+
+
+class EagerProgram:
+    """Runs a model one layer at a time. Arguments as in `Program`."""
+
+    def __init__(
+        self,
+        model: "Sequential",
+        training: bool = False,
+        loss: Loss | None = None,
+        metrics: Sequence[Metric] = (),
+    ):
+        self.model, self.training, self.loss, self.metrics = model, training, loss, metrics
+        assert model.output_shape is not None
+        self.outputs = model.output_shape[-1]
+        self.values = 0 if loss is None else 1 + len(metrics)
+
+    def data(self, samples: Samples, predictions: np.ndarray | None = None) -> tuple[Samples, np.ndarray | None]:
+        """What `run` takes."""
+        return samples, predictions
+
+    def run(
+        self,
+        data: tuple[Samples, np.ndarray | None],
+        order: np.ndarray,
+        cursor: np.ndarray,
+        log: np.ndarray,
+        batch_size: int,
+        steps: int | None = None,
+        optimizer: "Optimizer | None" = None,
+        seed: int = 0,
+        shuffled: bool = False,
+    ) -> None:
+        """Run until `log` is full or `steps` are done; `cursor` tells which."""
+        samples, predictions = data
+        epochs, done = len(log), 0
+        while cursor[op.EPOCH] < epochs and (steps is None or done < steps):
+            first = int(cursor[op.ROW])
+            if first == 0 and shuffled:
+                shuffle(order, seed, int(cursor[op.STEP]))
+            rows = order[first : first + batch_size]
+            x = samples.x[rows].astype(self.model.dtype).reshape(-1, *self.model.sample_shape)
+            loss = 0.0
+            if self.loss is None:
+                assert predictions is not None
+                predictions[rows] = self.model.forward(x)
+            else:
+                weights = None if samples.sample_weight is None else samples.sample_weight[rows]
+                assert samples.y is not None
+                loss = self._step(log[cursor[op.EPOCH]], x, samples.y[rows], weights, int(cursor[op.STEP]), optimizer)
+            done += 1
+            cursor[op.ROW] = first + len(rows)
+            if first + len(rows) == len(order):
+                cursor[op.ROW] = 0
+                cursor[op.EPOCH] += 1
+            cursor[op.STEP] += self.training
+            if not np.isfinite(loss):
+                cursor[op.NOT_FINITE] += 1
+                if cursor[op.NOT_FINITE] == 1:
+                    return
+
+    def _step(
+        self,
+        log: np.ndarray,
+        x: np.ndarray,
+        targets: np.ndarray,
+        weights: np.ndarray | None,
+        step: int,
+        optimizer: "Optimizer | None",
+    ) -> float:
+        """Forward, loss and metrics; while training also backward and update. Adds to `log`, returns the loss."""
+        model = self.model
+        for layer in model.layers:
+            if isinstance(layer, (Dropout, GaussianNoise)):
+                layer.step = step
+        y = model.forward(x, self.training)
+        last = model.layers[-1]
+        loss = self.loss
+        assert loss is not None
+        fused = last.output_activation is not None and bool(loss.fused_opcode)
+        fused = fused and last.output_activation.activation == loss.activation
+        if isinstance(loss, _KernelLoss):
+            start = last.output_activation.x if fused else y
+            values, gradient = loss.evaluate(targets, np.ascontiguousarray(start), weights, fused or loss.from_logits)
+            total = mean_loss(values, weights) * len(x)
+        else:
+            total = float(loss.forward(targets, y, weights)) * len(x)
+            gradient = loss.backward()
+        log[0] += total
+        for place, metric in enumerate(self.metrics, 1):
+            log[place] += metric.evaluate(targets, np.ascontiguousarray(y)).astype(np.float64).sum()
+        if self.training and optimizer is not None:
+            if fused:
+                gradient = last.backward_from_logits(gradient)
+            backward(model.layers[:-1] if fused else model.layers, gradient)
+            optimizer.step(model)
+        return total
+
+
+def backward(layers: Sequence[Layer], dy: np.ndarray) -> np.ndarray:
+    """dy through all layers, last to first."""
+    for layer in reversed(layers):
+        dy = layer.backward(dy)
+    return dy

@@ -1,0 +1,169 @@
+"""How weights start. An initializer is called with a shape and gives an array; names and numbers are Keras 3's.
+
+With a `seed` an initializer gives the same values each time it is called; without, it draws from the generator that
+`fastnn.utils.set_random_seed` seeds.
+"""
+
+import math
+
+import numpy as np
+
+from . import checks
+from .config import standard_dtype
+from .randomness import generator
+
+# The standard deviation of a standard normal number cut off at +-2.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
+    """The inputs and outputs that one weight of this shape connects."""
+    if len(shape) < 2:
+        size = shape[0] if shape else 1
+        return size, size
+    field = math.prod(shape[:-2])
+    return shape[-2] * field, shape[-1] * field
+
+
+class Initializer:
+    """Base class: `initializer(shape, dtype)` returns a new array."""
+
+    def __init__(self, seed: int | None = None):
+        self.seed = seed if seed is None else checks.positive_integer(seed, "seed", 0)
+
+    def __call__(self, shape: tuple[int, ...], dtype: object = None) -> np.ndarray:
+        """An array of `shape` (for a dense kernel: (inputs, outputs)) and `dtype` (None: `floatx()`)."""
+        rng = generator() if self.seed is None else np.random.default_rng(self.seed)
+        return np.asarray(self.draw(rng, tuple(shape)), standard_dtype(dtype))
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """The values, in float64."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        settings = ", ".join(f"{k}={v!r}" for k, v in vars(self).items() if v is not None)
+        return f"{type(self).__name__}({settings})"
+
+
+def _truncated_normal(rng: np.random.Generator, shape: tuple[int, ...], mean: float, stddev: float) -> np.ndarray:
+    """Normal numbers, those beyond two standard deviations drawn again."""
+    values = rng.standard_normal(shape)
+    while (far := np.abs(values) > 2).any():
+        values[far] = rng.standard_normal(int(far.sum()))
+    return mean + stddev * values
+
+
+class GlorotUniform(Initializer):
+    """Uniform in [-l, l], l = sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010). Dense's default."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        limit = math.sqrt(6 / sum(_fans(shape)))
+        return rng.uniform(-limit, limit, shape)
+
+
+class GlorotNormal(Initializer):
+    """Truncated normal of standard deviation sqrt(2 / (inputs + outputs)) (Glorot & Bengio 2010)."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return _truncated_normal(rng, shape, 0, math.sqrt(2 / sum(_fans(shape))) / _TRUNCATED_STDDEV)
+
+
+class HeUniform(Initializer):
+    """Uniform in [-l, l], l = sqrt(6 / inputs) (He et al. 2015)."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        limit = math.sqrt(6 / _fans(shape)[0])
+        return rng.uniform(-limit, limit, shape)
+
+
+class HeNormal(Initializer):
+    """Truncated normal of standard deviation sqrt(2 / inputs) (He et al. 2015)."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return _truncated_normal(rng, shape, 0, math.sqrt(2 / _fans(shape)[0]) / _TRUNCATED_STDDEV)
+
+
+class RandomNormal(Initializer):
+    """Normal, N(mean, stddev^2)."""
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None):
+        super().__init__(seed)
+        self.mean, self.stddev = checks.number(mean, "mean"), checks.number(stddev, "stddev", 0)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return rng.normal(self.mean, self.stddev, shape)
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal, values more than two standard deviations from the mean drawn again."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return _truncated_normal(rng, shape, self.mean, self.stddev)
+
+
+class RandomUniform(Initializer):
+    """Uniform in [minval, maxval)."""
+
+    def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
+        super().__init__(seed)
+        self.minval = checks.number(minval, "minval")
+        self.maxval = checks.number(maxval, "maxval", self.minval)
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        return rng.uniform(self.minval, self.maxval, shape)
+
+
+class Constant(Initializer):
+    """`value` everywhere; `value` may be an array of the weight's shape."""
+
+    def __init__(self, value: float | np.ndarray = 0.0):
+        super().__init__()
+        self.value = checks.finite(checks.numeric_array(value, "value"), "value") if np.ndim(value) else value
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        if np.ndim(self.value) and np.shape(self.value) != shape:
+            raise ValueError(f"the initial value must have shape {shape}, received {np.shape(self.value)}")
+        return np.full(shape, self.value)
+
+
+class Zeros(Constant):
+    """0 everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__(0.0)
+
+
+class Ones(Constant):
+    """1 everywhere."""
+
+    def __init__(self) -> None:
+        super().__init__(1.0)
+
+
+_BY_NAME: dict[str, type[Initializer]] = {
+    "glorot_uniform": GlorotUniform,
+    "glorot_normal": GlorotNormal,
+    "he_uniform": HeUniform,
+    "he_normal": HeNormal,
+    "random_normal": RandomNormal,
+    "normal": RandomNormal,
+    "truncated_normal": TruncatedNormal,
+    "random_uniform": RandomUniform,
+    "uniform": RandomUniform,
+    "zeros": Zeros,
+    "ones": Ones,
+    "constant": Constant,
+}
+
+
+def get(identifier: object) -> Initializer:
+    """An initializer from its name, from an array of values, or as it is.
+
+    Raises:
+        ValueError: for an unknown name; names the nearest known one.
+    """
+    if isinstance(identifier, Initializer):
+        return identifier
+    if isinstance(identifier, np.ndarray):
+        return Constant(identifier)
+    return _BY_NAME[checks.nearest(identifier, _BY_NAME, "initializer")]()

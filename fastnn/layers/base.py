@@ -1,0 +1,189 @@
+"""What all layers share: a name, a type, weights, and shapes that are known once the layer is built."""
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import checks, initializers
+from ..config import standard_dtype
+from ..storage import Parameter
+
+if TYPE_CHECKING:
+    from ..lowering import Lowering
+    from .activation import Activation
+
+Shape = tuple[int | None, ...]
+
+_names: Counter[str] = Counter()
+
+
+def automatic_name(kind: type) -> str:
+    """`dense`, `dense_1`, ...: the class's name in snake case with a count, as in Keras."""
+    base = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower()
+    count = _names[base]
+    _names[base] += 1
+    return base if count == 0 else f"{base}_{count}"
+
+
+class Layer:
+    """Base class of all layers, and of those you write yourself.
+
+    A layer of your own, in NumPy or Numba, overrides `forward` and `backward`, and `build` where it has weights
+    (`add_weight`) or `compute_output_shape` where the shape changes. It then works in `fit` like any other, through the
+    path that runs one layer at a time.
+
+    Args:
+        name: how the layer is called in `summary`; None: its class's name in snake case, with a number.
+        trainable: whether `fit` changes the layer's weights.
+        dtype: "float32" or "float64"; None: `fastnn.config.floatx()`.
+    """
+
+    def __init__(self, name: str | None = None, trainable: bool = True, dtype: object = None):
+        self.name = automatic_name(type(self)) if name is None else str(name)
+        self.trainable = bool(trainable)
+        self.dtype = standard_dtype(dtype)
+        self.parameters: list[Parameter] = []
+        self.input_shape: Shape | None = None
+        self.output_shape: Shape | None = None
+
+    @property
+    def built(self) -> bool:
+        """Whether the layer knows its input shape and has its weights."""
+        return self.input_shape is not None
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the weights for inputs of `input_shape`, whose first axis is the batch: (None, 784)."""
+
+    def build_once(self, input_shape: Shape) -> Shape:
+        """Build the layer if it is not built yet, and return its output shape.
+
+        Raises:
+            ValueError: if the layer is built already, for another shape.
+        """
+        shape: Shape = (None, *input_shape[1:])
+        if self.input_shape is not None and self.output_shape is not None:
+            if shape != self.input_shape:
+                raise ValueError(f"layer {self.name} was built for input shape {self.input_shape}, received {shape}")
+            return self.output_shape
+        output_shape = self.compute_output_shape(shape)
+        self.parameters = []
+        self.build(shape)
+        self.input_shape, self.output_shape = shape, output_shape
+        return output_shape
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the output for inputs of `input_shape`, both with the batch as first axis."""
+        return input_shape
+
+    def add_weight(
+        self, shape: tuple[int, ...], initializer: object = "glorot_uniform", name: str = "weight", trainable: bool = True
+    ) -> Parameter:
+        """A new weight of the layer; call it in `build`. Its `value` and `gradient` are arrays that stay live."""
+        parameter = Parameter(name, initializers.get(initializer)(shape, self.dtype), trainable)
+        self.parameters.append(parameter)
+        return parameter
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """The output for inputs x; keeps what `backward` needs."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward")
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        """dx, the loss's gradient with respect to x, from dy, that with respect to the last `forward`'s output.
+
+        Overwrites `gradients`.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no backward")
+
+    @property
+    def output_activation(self) -> "Activation | None":
+        """The activation that the output comes from, where that is known."""
+        return None
+
+    def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
+        """`backward` past the output activation, from the gradient with respect to that activation's input."""
+        raise NotImplementedError
+
+    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
+        """`forward`, after building the layer for x's shape where that has not happened yet."""
+        array = self.as_input(x)
+        self.build_once(array.shape)
+        return self.forward(array, training)
+
+    def as_input(self, x: Any) -> np.ndarray:
+        """x as a contiguous array of the layer's type."""
+        return np.ascontiguousarray(checks.numeric_array(x, "x"), self.dtype)
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """The weights, as live views: for a dense layer [kernel (inputs, outputs), bias (outputs,)]."""
+        return [p.value for p in self.parameters]
+
+    @property
+    def gradients(self) -> list[np.ndarray]:
+        """The gradients that the last `backward` computed, in the order of `weights`, as live views."""
+        return [p.gradient for p in self.parameters]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of the weights."""
+        return [w.copy() for w in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Replace all weights; their number and shapes must be those of `get_weights()`.
+
+        Raises:
+            ValueError: if number, shapes or values do not fit; nothing is changed then.
+        """
+        assign(self.parameters, weights, f"layer {self.name}")
+
+    def count_params(self) -> int:
+        """The number of single weights."""
+        return sum(int(np.prod(p.shape)) for p in self.parameters)
+
+    def lower(self, lowering: "Lowering") -> None:
+        """Append the layer's instructions to a compiled program. Layers written in Python have none."""
+        raise NotImplementedError
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the interpreter can execute this layer, because the class has kernels: see `lower`."""
+        return type(self).lower is not Layer.lower
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def assign(parameters: list[Parameter], weights: list[Any], owner: str) -> None:
+    """Set the parameters' values to `weights`, all or none of them."""
+    if len(weights) != len(parameters):
+        raise ValueError(f"{owner} has {len(parameters)} weights, received {len(weights)}")
+    arrays = []
+    for p, weight in zip(parameters, weights, strict=True):
+        array = checks.finite(checks.numeric_array(weight, p.name), p.name)
+        if array.shape != p.shape:
+            raise ValueError(f"{owner}: {p.name} must have shape {p.shape}, received {array.shape}")
+        arrays.append(array)
+    for p, array in zip(parameters, arrays, strict=True):
+        p.value[...] = array
+
+
+class InputLayer:
+    """What `Input` returns: the shape of one sample, given to a model as its first element."""
+
+    def __init__(self, shape: tuple[int, ...]):
+        self.shape = shape
+
+    def __repr__(self) -> str:
+        return f"Input({self.shape})"
+
+
+def Input(shape: tuple[int, ...] | list[int] | None = None) -> InputLayer:  # noqa: N802 (Keras's name)
+    """The shape of one sample, without the batch: `Input((28, 28))`.
+
+    Raises:
+        ValueError: if `shape` is no sequence of positive integers.
+    """
+    if not isinstance(shape, (tuple, list)) or not shape:
+        raise ValueError(f"shape must be a tuple of positive integers such as (28, 28), received {shape!r}")
+    return InputLayer(tuple(checks.positive_integer(n, "shape") for n in shape))

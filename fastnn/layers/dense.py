@@ -1,0 +1,120 @@
+"""The dense layer."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import checks, initializers
+from ..kernels import dense as kernels
+from ..kernels import instructions as op
+from ..kernels.tile import padded, stride
+from ..storage import Parameter
+from .activation import Activation
+from .base import Layer, Shape
+
+if TYPE_CHECKING:
+    from ..lowering import Lowering
+
+
+class Dense(Layer):
+    """y = activation(x kernel + bias), x (B, I), kernel (I, O), bias (O,), y (B, O).
+
+    Args:
+        units: O, the number of outputs.
+        activation: the name of an activation function, or None for none.
+        use_bias: whether there is a bias.
+        kernel_initializer, bias_initializer: names, `fastnn.initializers` objects or arrays.
+
+    Raises:
+        TypeError, ValueError: if `units` is no positive integer, or a name is unknown.
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: str | Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: object = "glorot_uniform",
+        bias_initializer: object = "zeros",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.units = checks.positive_integer(units, "units")
+        self.activation = (
+            activation if isinstance(activation, Activation) else Activation(activation, name="", dtype=self.dtype)
+        )
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel: Parameter
+        self.bias: Parameter | None = None
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, O) for (B, I)."""
+        if len(input_shape) != 2:
+            raise ValueError(
+                f"layer {self.name} (Dense) expects inputs of shape (batch, features), received {input_shape}; "
+                "put a Flatten layer before it"
+            )
+        return (input_shape[0], self.units)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the kernel (I, O) and the bias (O,)."""
+        inputs = input_shape[-1]
+        assert inputs is not None
+        self.kernel = self.add_weight((inputs, self.units), self.kernel_initializer, "kernel")
+        self.bias = self.add_weight((self.units,), self.bias_initializer, "bias") if self.use_bias else None
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """y = activation(x kernel + bias)."""
+        self.batch = len(x)
+        self.x = self._padded(x)
+        z = np.zeros((padded(self.batch), self.kernel.stride), self.dtype)
+        zeros = np.zeros(self.kernel.stride, self.dtype)
+        bias = zeros if self.bias is None else self.bias.padded_value()
+        kernels.dense_forward(
+            z, self.x, self.kernel.padded_value(), bias, self.batch, self.kernel.shape[0], self.units
+        )  # fmt: skip
+        return self.activation.forward(z[: self.batch, : self.units], training)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        """dkernel = x^T dz, dbias = column sums of dz, dx = dz kernel^T, with dz = dy activation'."""
+        return self.backward_from_logits(self.activation.backward(dy))
+
+    @property
+    def output_activation(self) -> Activation:
+        """The activation of this layer's output."""
+        return self.activation
+
+    def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
+        """`backward` from the gradient with respect to z = x kernel + bias, for losses that start from it."""
+        inputs = self.kernel.shape[0]
+        dz = self._padded(dz)
+        dx = np.zeros((padded(self.batch), self.x.shape[1]), self.dtype)
+        zeros = np.zeros(max(dz.shape[1], dx.shape[1]), self.dtype)
+        kernels.dense_backward_kernel(
+            self.kernel.padded_gradient(), self.x, dz, zeros, 0, inputs, self.batch, self.units
+        )  # fmt: skip
+        if self.bias is not None:
+            kernels.dense_backward_bias(self.bias.padded_gradient(), dz, 0, dz.shape[1], self.batch)
+        w_transposed = np.zeros((self.units, dx.shape[1]), self.dtype)
+        kernels.transpose(w_transposed, self.kernel.padded_value(), 0, inputs, self.units)
+        kernels.dense_backward_input(dx, dz, w_transposed, zeros, self.batch, inputs, self.units)
+        return np.ascontiguousarray(dx[: self.batch, :inputs])
+
+    def _padded(self, x: np.ndarray) -> np.ndarray:
+        """x with whole tiles of rows and whole vectors of columns, the rest zero."""
+        result = np.zeros((padded(len(x)), stride(x.shape[1], self.dtype)), self.dtype)
+        result[: len(x), : x.shape[1]] = x
+        return result
+
+    def lower(self, lowering: "Lowering") -> None:
+        """The product with its bias, then the activation."""
+        lowering.emit(
+            op.DENSE,
+            outputs=self.units,
+            kernel=self.kernel.offset,
+            bias=-1 if self.bias is None else self.bias.offset,
+            trainable=int(self.trainable),
+        )
+        self.activation.lower(lowering)

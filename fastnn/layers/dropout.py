@@ -1,0 +1,86 @@
+"""Dropout and Gaussian noise: active while training, the identity otherwise."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import checks
+from ..kernels import dropout as kernels
+from ..kernels import instructions as op
+from ..randomness import draw_seed
+from .base import Layer
+
+if TYPE_CHECKING:
+    from ..lowering import Lowering
+
+
+class _Noise(Layer):
+    """A layer whose randomness is a function of (seed, step, sample, unit)."""
+
+    _opcode: int
+
+    def __init__(self, amount: float, seed: int | None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self._amount = amount
+        self.seed = draw_seed() if seed is None else checks.positive_integer(seed, "seed", 0)
+        self.step = 0  # the training step whose random numbers are used; `fit` counts it on
+        self._active = False
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """The noisy input while training, else x."""
+        self._active = training and self._amount > 0
+        if not self._active:
+            return x
+        self.step += 1
+        return self._apply(x)
+
+    def _apply(self, x: np.ndarray) -> np.ndarray:
+        x = self.as_input(x)
+        rows = x.reshape(len(x), -1)
+        y = np.empty_like(rows)
+        kernel = kernels.dropout if self._opcode == op.DROPOUT else kernels.gaussian_noise
+        kernel(y, rows, self._amount, self.seed, self.step, 0, rows.shape[1])
+        return y.reshape(x.shape)
+
+    def lower(self, lowering: "Lowering") -> None:
+        """One instruction while training, none otherwise."""
+        if lowering.training and self._amount > 0:
+            lowering.emit(self._opcode, in_place=True, alpha=self._amount, seed=self.seed)
+
+
+class Dropout(_Noise):
+    """While training: y = x / (1 - rate) with probability 1 - rate, else 0 (Srivastava et al. 2014).
+
+    Args:
+        rate: the share that is dropped, in [0, 1).
+        seed: makes the masks repeat; None: drawn.
+    """
+
+    _opcode = op.DROPOUT
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
+        self.rate = checks.number(rate, "rate", 0, 1, open_high=True)
+        super().__init__(self.rate, seed, **kwargs)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        """dx: the same mask and factor applied to dy."""
+        return self._apply(dy) if self._active else dy
+
+
+class GaussianNoise(_Noise):
+    """While training: y = x + stddev times a standard normal number.
+
+    Args:
+        stddev: at least 0.
+        seed: makes the noise repeat; None: drawn.
+    """
+
+    _opcode = op.GAUSSIAN_NOISE
+
+    def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
+        self.stddev = checks.number(stddev, "stddev", 0)
+        super().__init__(self.stddev, seed, **kwargs)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        """dx = dy."""
+        return dy

@@ -1,0 +1,143 @@
+"""Lowers layers to the interpreter's instruction table: each layer appends its instructions, buffers are laid out here."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .kernels import instructions as op
+from .kernels.tile import padded, stride
+from .layers.activation import FUNCTIONS
+from .losses import Loss
+from .metrics import Metric
+
+if TYPE_CHECKING:
+    from .layers.base import Layer
+
+
+class Lowering:
+    """A program under construction.
+
+    Attributes:
+        training: whether it will also run backward. Layers that only act while training ask for it.
+        code: the instructions so far, as dicts of their fields.
+        elements: the size of the activations' buffer so far, for `rows` rows.
+        transposed_elements: the same for the transposed kernels.
+        operations: floating-point operations for one row of the batch.
+    """
+
+    def __init__(self, dtype: np.dtype, rows: int, columns: int, pixels: bool, training: bool):
+        self.dtype, self.rows, self.training = dtype, padded(rows), training
+        self.code: list[dict[str, Any]] = []
+        self.elements = self.transposed_elements = 0
+        self.operations = 0.0
+        self._trains = False  # whether any instruction so far has weights that are trained
+        self._overwritable = True
+        self.columns = columns
+        self.y, self.y_stride = self._buffer(columns), stride(columns, dtype)
+        self._append(op.GATHER_PIXELS if pixels else op.GATHER_FEATURES, alpha=1.0, beta=0.0)
+
+    def _buffer(self, columns: int) -> int:
+        offset = self.elements
+        self.elements += self.rows * stride(columns, self.dtype)
+        return offset
+
+    def _append(self, code: int, **fields: Any) -> None:
+        here = {"op": code, "x": self.y, "x_stride": self.y_stride, "y": self.y, "y_stride": self.y_stride}
+        self.code.append(here | {"inputs": self.columns, "outputs": self.columns} | fields)
+
+    def emit(
+        self,
+        code: int,
+        outputs: int | None = None,
+        in_place: bool = False,
+        needs_output: bool = False,
+        trainable: int = 0,
+        **fields: Any,
+    ) -> None:
+        """Append an instruction of a layer, which reads what the last one wrote.
+
+        Args:
+            code: its opcode.
+            outputs: columns that it writes; None: as many as it reads.
+            in_place: whether it may write over its input.
+            needs_output: whether its backward reads its output, so that nobody may write over that while training.
+            trainable: 1 for weights that are trained.
+            fields: the record's other fields.
+        """
+        columns = self.columns if outputs is None else outputs
+        y, y_stride = self.y, self.y_stride
+        if not (in_place and self._overwritable):
+            y, y_stride = self._buffer(columns), stride(columns, self.dtype)
+        transposed = -1
+        gradient = int(self.training and self._trains)
+        if code == op.DENSE:
+            self.operations += 2.0 * self.columns * columns * (1 + self.training * (trainable + gradient))
+            if gradient:
+                transposed = self.transposed_elements
+                self.transposed_elements += columns * self.y_stride
+        self._append(
+            code, y=y, y_stride=y_stride, outputs=columns, transposed=transposed, trainable=trainable,
+            gradient=gradient, **fields,
+        )  # fmt: skip
+        self._trains = self._trains or bool(trainable)
+        self.columns, self.y, self.y_stride = columns, y, y_stride
+        self._overwritable = not (needs_output and self.training)
+
+    def rescale_gather(self, scale: float, offset: float) -> bool:
+        """Let the gathering scale its rows, if it is all that there is so far and does not scale yet."""
+        gather = self.code[0]
+        if len(self.code) > 1 or (gather["alpha"], gather["beta"]) != (1.0, 0.0):
+            return False
+        gather["alpha"], gather["beta"] = scale, offset
+        return True
+
+    def add_loss(self, loss: Loss) -> None:
+        """Append the loss, in the place of the last activation where the two belong together."""
+        self._append(op.GATHER_LABELS if loss.sparse else op.GATHER_TARGETS)
+        gather = self.code.pop()
+        self.code.insert(0, gather)
+        last = self.code[-1]
+        function = FUNCTIONS.get(loss.activation or "linear")
+        if loss.from_logits and loss.fused_opcode:
+            probabilities = self._buffer(self.columns)  # nobody reads them
+            self._append(loss.fused_opcode, y=probabilities)
+        elif function is not None and last["op"] == function.op:
+            self.code[-1] = last | {"op": loss.fused_opcode, "gradient": 0}
+        else:
+            self._append(loss.opcode)
+
+    def add_metrics(self, metrics: Sequence[Metric]) -> None:
+        """Append the metrics, which write rows 1, 2, ... of the batch's values."""
+        for value, metric in enumerate(metrics, 1):
+            self._append(metric.opcode, value=value, alpha=metric.numbers[0] if metric.numbers else 0.0)
+
+    def add_predict(self) -> None:
+        """Append the instruction that hands the output out."""
+        self._append(op.PREDICT)
+
+    def table(self) -> np.recarray:
+        """The finished instruction table."""
+        code = np.zeros(len(self.code), op.INSTRUCTION)
+        for record, fields in zip(code, self.code, strict=True):
+            for name, value in fields.items():
+                record[name] = value
+        return code.view(np.recarray)
+
+
+def lower(
+    layers: Sequence["Layer"],
+    lowering: Lowering,
+    loss: Loss | None = None,
+    metrics: Sequence[Metric] = (),
+    predict: bool = False,
+) -> Lowering:
+    """Lower `layers`, then loss and metrics or the handing out of the output."""
+    for layer in layers:
+        layer.lower(lowering)
+    if loss is not None:
+        lowering.add_loss(loss)
+        lowering.add_metrics(metrics)
+    if predict:
+        lowering.add_predict()
+    return lowering

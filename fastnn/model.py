@@ -1,0 +1,436 @@
+"""Sequential: layers in a row, with Keras 3's names, arguments and results."""
+
+import math
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import checks, losses, metrics, optimizers
+from .callbacks import Callback, History, Logs
+from .config import standard_dtype
+from .data import prepare_fit, prepare_samples
+from .eager import EagerProgram, backward
+from .kernels import instructions as op
+from .layers.base import InputLayer, Layer, Shape, assign, automatic_name
+from .program import Program, Samples
+from .storage import Storage, shared_storage
+from .threads import get_num_threads
+from .training import Training, evaluate, new_cursor
+
+# Rows that one thread takes through the whole network at once when nothing is trained: their activations stay in cache.
+_ROWS_A_THREAD = 128
+
+
+class Sequential:
+    """A network of layers in a row.
+
+    Args:
+        layers: `fastnn.Input(shape)` first, where the shape is to be known before the first data, then `Layer`s.
+        name: how `summary` calls it.
+
+    Raises:
+        TypeError: for something that is no layer.
+        ValueError: for two layers of the same name or of different float types, or shapes that do not fit.
+    """
+
+    def __init__(self, layers: Sequence[Layer | InputLayer] | None = None, name: str | None = None):
+        self.name = automatic_name(type(self)) if name is None else str(name)
+        self.layers: list[Layer] = []
+        self.sample_shape: tuple[int, ...] = ()
+        self.stop_training = False
+        self.history: History | None = None
+        self.optimizer: optimizers.Optimizer
+        self.loss: losses.Loss | None = None
+        self.metrics: list[metrics.Metric] = []
+        self._metric_names: list[object] = []
+        self._reset_programs()
+        for layer in layers or []:
+            self.add(layer)
+
+    # ------------------------------------------------------------------------------------------------ structure
+
+    def add(self, layer: Layer | InputLayer) -> None:
+        """Append a layer; after an `Input` or built layers it is built at once."""
+        if isinstance(layer, InputLayer):
+            if self.layers or self.sample_shape:
+                raise ValueError(f"Input must come first, received {layer!r} after {len(self.layers)} layers")
+            self.sample_shape = layer.shape
+            return
+        if not isinstance(layer, Layer):
+            raise TypeError(f"a Sequential takes fastnn layers, received {layer!r} of type {type(layer).__name__}")
+        if any(layer.name == other.name for other in self.layers):
+            raise ValueError(f"layer names must differ, received {layer.name!r} twice")
+        if self.layers and layer.dtype != self.dtype:
+            raise ValueError(f"layer {layer.name} computes in {layer.dtype}, the layers before it in {self.dtype}")
+        if not self.layers and layer.input_shape is not None and not self.sample_shape:
+            self.sample_shape = tuple(n for n in layer.input_shape[1:] if n is not None)
+        if self.sample_shape:
+            layer.build_once(self.output_shape or (None, *self.sample_shape))
+        self.layers.append(layer)
+        self._reset_programs()
+
+    def pop(self) -> Layer:
+        """Take the last layer off and return it."""
+        if not self.layers:
+            raise IndexError("there are no layers to take off")
+        self._reset_programs()
+        return self.layers.pop()
+
+    def build(self, input_shape: Shape) -> None:
+        """Build all layers for inputs of `input_shape`, whose first axis is the batch: `model.build((None, 784))`."""
+        shape = tuple(checks.positive_integer(n, "input_shape") for n in input_shape[1:])
+        if self.sample_shape and shape != self.sample_shape:
+            raise ValueError(f"{self.name} takes samples of shape {self.sample_shape}, received {shape}")
+        if not shape:
+            raise ValueError(f"input_shape must be (None, features, ...), received {input_shape}")
+        now: Shape = (None, *shape)
+        for layer in self.layers:
+            now = layer.build_once(now)
+        self.sample_shape = shape
+
+    @property
+    def built(self) -> bool:
+        """Whether all shapes are known and all weights made."""
+        return bool(self.layers) and all(layer.built for layer in self.layers)
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """(None, ...) as the first layer takes it; None while unknown."""
+        return (None, *self.sample_shape) if self.sample_shape else None
+
+    @property
+    def output_shape(self) -> Shape | None:
+        """(None, ...) as the last layer gives it; None while unknown."""
+        return self.layers[-1].output_shape if self.built else None
+
+    @property
+    def dtype(self) -> np.dtype:
+        """The float type that the layers compute in."""
+        return self.layers[0].dtype if self.layers else standard_dtype(None)
+
+    @property
+    def _parameters(self) -> list[Any]:
+        return [p for layer in self.layers for p in layer.parameters]
+
+    @property
+    def weights(self) -> list[np.ndarray]:
+        """All weights, layer by layer, as live views."""
+        return [w for layer in self.layers for w in layer.weights]
+
+    @property
+    def gradients(self) -> list[np.ndarray]:
+        """The gradients of the last `backward`, in the order of `weights`, as live views."""
+        return [g for layer in self.layers for g in layer.gradients]
+
+    def get_weights(self) -> list[np.ndarray]:
+        """Copies of all weights, in Keras's order: kernel (inputs, outputs), bias, kernel, ..."""
+        return [w.copy() for w in self.weights]
+
+    def set_weights(self, weights: list[Any]) -> None:
+        """Replace all weights, or none if their number, shapes or values do not fit (ValueError)."""
+        assign(self._parameters, weights, f"model {self.name}")
+
+    def count_params(self) -> int:
+        """The number of single weights."""
+        return sum(layer.count_params() for layer in self.layers)
+
+    def summary(self, print_fn: Any = None) -> None:
+        """Print the layers with their output shapes and parameters, and the totals."""
+        from .summary import summary
+
+        (print_fn or print)(summary(self))
+
+    # ------------------------------------------------------------------------------------------------ by hand
+
+    def forward(self, x: Any, training: bool = False) -> np.ndarray:
+        """The output for x, one layer at a time; each layer keeps what its `backward` needs."""
+        y = checks.numeric_array(x, "x")
+        self._build_for(y)
+        y = np.ascontiguousarray(y, self.dtype)
+        for layer in self.layers:
+            y = layer.forward(y, training)
+        return y
+
+    def backward(self, dy: Any) -> np.ndarray:
+        """dx, and all `gradients`, from the gradient with respect to the last `forward`'s output."""
+        return backward(self.layers, np.ascontiguousarray(checks.numeric_array(dy, "dy"), self.dtype))
+
+    def flat_weights(self) -> op.Weights:
+        """All weights, gradients and optimizer slots as the flat arrays that `kernels/optimizers.py` works on."""
+        storage = self._storage()
+        self.optimizer.build(storage)
+        return op.Weights(storage.values, storage.gradients, self.optimizer.slots, np.zeros(0, storage.values.dtype))
+
+    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
+        """The outputs (n, outputs) for samples x (n, ...): the quick way for a few samples."""
+        return self.forward(x, training=True) if training else self._predict(x)
+
+    # ------------------------------------------------------------------------------------------------ Keras's verbs
+
+    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None) -> None:
+        """Choose how to train.
+
+        Args:
+            optimizer: a name, or a `fastnn.optimizers` object, whose slots and step count go on if it was used before.
+            loss: a name, or a `fastnn.losses` object.
+            metrics: names or `fastnn.metrics` objects; "accuracy" is the one that fits loss and output.
+
+        Raises:
+            ValueError: for an unknown name (suggests the nearest), or a loss or metric that does not fit the output.
+        """
+        if loss is None:
+            raise ValueError('compile needs a loss, for example loss="sparse_categorical_crossentropy"')
+        if isinstance(metrics, str) or not isinstance(metrics, (list, tuple, type(None))):
+            raise TypeError(f'metrics must be a list such as ["accuracy"], received {metrics!r}')
+        new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
+        new_metrics = self._fitting_metrics(new_loss, list(metrics or []))
+        self.optimizer, self.loss, self.metrics = new_optimizer, new_loss, new_metrics
+        self._metric_names = list(metrics or [])
+        self._reset_programs()
+
+    def finish_compile(self) -> None:
+        """Resolve the metrics that `compile` could not yet, because the output was not known."""
+        self.metrics = self._fitting_metrics(self.require_compiled(), self._metric_names)
+
+    def _fitting_metrics(self, loss: losses.Loss, names: list[object]) -> list[metrics.Metric]:
+        """The metrics by name, once the output is known; checks that the loss fits it."""
+        if not self.built or self.output_shape is None:
+            for name in names:
+                metrics.get(name, 2, getattr(name, "sparse", loss.sparse))  # at least the name
+            return []
+        outputs = self.output_shape[-1]
+        if len(self.output_shape) != 2 or outputs is None:
+            raise ValueError(f"the last layer must give shape (batch, outputs) for a loss, received {self.output_shape}")
+        last = self.layers[-1]
+        activation = last.output_activation.activation if last.output_activation is not None else None
+        loss.check_outputs(outputs, activation)
+        found = [metrics.get(name, outputs, loss.sparse) for name in names]
+        keys = [m.name for m in found]
+        if len(set(keys)) < len(keys) or "loss" in keys:
+            raise ValueError(f'metric names must differ from each other and from "loss", received {keys}')
+        return found
+
+    def fit(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: tuple[Any, ...] | None = None,
+        shuffle: bool = True,
+        class_weight: dict[int, float] | None = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        validation_freq: int = 1,
+        validation_batch_size: int | None = None,
+    ) -> History:
+        """Train for `epochs` epochs.
+
+        Args:
+            x: samples (n, ...); uint8 and the model's float type are used where they are, without a copy.
+            y: labels (n,), or targets (n, outputs), as the loss wants them.
+            batch_size: samples a step; None: 32.
+            epochs: the number of the last epoch.
+            verbose: 0 silent; 2 a line an epoch; 1 or "auto" the same with a progress bar on a terminal.
+            callbacks: `fastnn.callbacks.Callback` objects.
+            validation_split: the share of the samples, the last ones, that are set aside for validation.
+            validation_data: (x, y) or (x, y, sample_weight) to validate with, instead of `validation_split`.
+            shuffle: whether each epoch goes through the samples in an order of its own.
+            class_weight: {label: weight}; labels that are not named weigh 1.
+            sample_weight: (n,) weights of the samples' losses.
+            initial_epoch: the number of the first epoch, to go on with earlier training.
+            validation_freq: validate after every so many epochs.
+            validation_batch_size: accepted for Keras's sake; the results do not depend on it.
+
+        Returns:
+            A `History`.
+
+        Raises:
+            TypeError, ValueError: for arguments and data that do not fit; the model is as it was before.
+        """
+        samples, validation, rows = prepare_fit(
+            self, x, y, batch_size, validation_split, validation_data, class_weight, sample_weight
+        )
+        epochs = checks.positive_integer(epochs, "epochs")
+        initial_epoch = checks.positive_integer(initial_epoch, "initial_epoch", 0)
+        frequency = checks.positive_integer(validation_freq, "validation_freq")
+        if not isinstance(shuffle, (bool, np.bool_)):
+            raise TypeError(f"shuffle must be True or False, received {shuffle!r}")
+        with self._lock:
+            runner = self._trainer(rows, samples)
+            training = Training(
+                self, runner, samples, validation, rows, epochs, initial_epoch, bool(shuffle), frequency, callbacks,
+                _progress(verbose), verbose,
+            )  # fmt: skip
+            return training.run()
+
+    def evaluate(
+        self,
+        x: Any,
+        y: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """The loss and the metrics of samples x with targets y.
+
+        Returns:
+            [loss, metric, ...], or the loss alone where there are no metrics; a dict with `return_dict`.
+        """
+        if batch_size is not None:
+            checks.positive_integer(batch_size, "batch_size")
+        with self._lock:
+            logs = self.evaluate_samples(prepare_samples(self, x, y, sample_weight))
+        if verbose:
+            from .progress import line
+
+            print(line("Test", logs))
+        return self._results(logs, return_dict)
+
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> np.ndarray:
+        """The outputs (n, outputs) for samples x (n, ...). They do not depend on `batch_size`."""
+        if batch_size is not None:
+            checks.positive_integer(batch_size, "batch_size")
+        return self._predict(x)
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any,
+        sample_weight: Any = None,
+        class_weight: dict[int, float] | None = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """One step on x and y as a single batch; returns its loss and metrics from before the step."""
+        samples = prepare_samples(self, x, y, sample_weight, class_weight)
+        with self._lock:
+            runner = self._trainer(len(samples), samples)
+            cursor, log = new_cursor(self.optimizer.iterations), np.zeros((1, runner.values))
+            runner.run(
+                runner.data(samples), np.arange(len(samples)), cursor, log, len(samples), 1, self.optimizer
+            )  # fmt: skip
+            self.optimizer.iterations = int(cursor[op.STEP])
+        return self._results(self.named_logs(log[0] / len(samples)), return_dict)
+
+    def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
+        """`evaluate`, silently."""
+        return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
+
+    def predict_on_batch(self, x: Any) -> np.ndarray:
+        """`predict`."""
+        return self._predict(x)
+
+    # ------------------------------------------------------------------------------------------------ inside
+
+    def named_logs(self, values: np.ndarray) -> Logs:
+        """{"loss": ..., metric: ...} from the means over the samples."""
+        return {name: column[0] for name, column in self.named_columns(values[:, np.newaxis]).items()}
+
+    def named_columns(self, columns: np.ndarray) -> dict[str, list[float]]:
+        """The same for several epochs: row 0 of `columns` has the losses, row 1 the first metric, ..."""
+        named = {"loss": columns[0].tolist()}
+        for metric, column in zip(self.metrics, columns[1:], strict=True):
+            named[metric.name] = [metric.result(v) for v in column.tolist()]
+        return named
+
+    def evaluate_samples(self, samples: Samples) -> Logs:
+        """Loss and metrics of checked samples."""
+        rows = _ROWS_A_THREAD * get_num_threads()
+        runner = self._runner("evaluate", rows, samples.pixels)
+        return evaluate(self, runner, samples, rows)
+
+    def require_compiled(self) -> losses.Loss:
+        """The loss; a RuntimeError if `compile` was not called."""
+        if self.loss is None:
+            raise RuntimeError('call compile(optimizer, loss) first, for example model.compile("adam", "mse")')
+        return self.loss
+
+    def _results(self, logs: Logs, return_dict: bool) -> Any:
+        if return_dict:
+            return dict(sorted(logs.items()))
+        return list(logs.values()) if self.metrics else logs["loss"]
+
+    def _build_for(self, x: np.ndarray) -> None:
+        if not self.layers:
+            raise ValueError(f"model {self.name} has no layers; add some first")
+        if not self.built:
+            if x.ndim < 2:
+                raise ValueError(f"x must have shape (n, features, ...), received {x.shape}")
+            self.build((None, *x.shape[1:]))
+
+    def prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
+        """Checked samples as rows; builds the model for them where it is not built yet."""
+        array = checks.numeric_array(x, argument)
+        if not self.built:
+            checks.finite(array, argument)
+            self._build_for(array)
+        return checks.rows_of(array, argument, self.sample_shape, self.dtype)
+
+    def _predict(self, x: Any) -> np.ndarray:
+        samples = Samples(self.prepare_x(x))
+        rows = _ROWS_A_THREAD * get_num_threads()
+        with self._lock:
+            runner = self._runner("predict", rows, samples.pixels)
+            assert self.output_shape is not None
+            shape = tuple(n for n in self.output_shape[1:] if n is not None)
+            predictions = np.empty((len(samples), math.prod(shape)), self.dtype)
+            cursor, log, order = new_cursor(), np.zeros((1, 0)), np.arange(len(samples))
+            data = runner.data(samples, predictions)
+            while cursor[op.EPOCH] == 0:
+                runner.run(data, order, cursor, log, rows)
+        return predictions.reshape(-1, *shape)
+
+    def _trainer(self, rows: int, samples: Samples) -> Any:
+        self.optimizer.build(self._storage())
+        return self._runner("train", rows, samples.pixels)
+
+    def _runner(self, kind: str, rows: int, pixels: bool) -> Any:
+        """The program of this kind, made anew if the last one does not fit any more."""
+        storage = self._storage()
+        trainable = [layer.trainable for layer in self.layers]
+        key = (rows, pixels, storage, trainable)
+        if kind in self._programs and self._programs[kind][0] == key:
+            return self._programs[kind][1]
+        loss, chosen = (None, []) if kind == "predict" else (self.require_compiled(), self.metrics)
+        training = kind == "train"
+        if all(layer.compiled for layer in self.layers) and (loss is None or loss.opcode):
+            columns = math.prod(self.sample_shape)
+            program: Any = Program(self.layers, storage, rows, columns, pixels, training, loss, chosen)
+        else:
+            program = EagerProgram(self, training, loss, chosen)
+        self._programs[kind] = (key, program)
+        return program
+
+    def _storage(self) -> Storage:
+        return shared_storage(self._parameters, self.dtype)
+
+    def _reset_programs(self) -> None:
+        self._programs: dict[str, tuple[Any, Any]] = {}
+        self._lock = threading.RLock()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: all but the buffers and the lock, which are made anew."""
+        return {k: v for k, v in vars(self).items() if k not in ("_programs", "_lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._reset_programs()
+
+    def __repr__(self) -> str:
+        return f"<Sequential name={self.name}, built={self.built}>"
+
+
+def _progress(verbose: int | str) -> Callback | None:
+    if verbose == 0:
+        return None
+    if verbose not in (1, 2, "auto"):
+        raise ValueError(f'verbose must be 0, 1, 2 or "auto", received {verbose!r}')
+    from .progress import Progress
+
+    return Progress(bar=verbose != 2)

@@ -1,0 +1,170 @@
+"""A lowered network with its buffers, ready to run: the compiled path of fit, evaluate and predict."""
+
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from . import threads
+from .kernels import instructions as op
+from .kernels.interpreter import run
+from .kernels.tile import stride
+from .losses import Loss
+from .lowering import Lowering, lower
+from .metrics import Metric
+from .storage import Storage, aligned_zeros
+
+if TYPE_CHECKING:
+    from .layers.base import Layer
+    from .optimizers import Optimizer
+
+# Between two returns to Python, where Ctrl-C is noticed and the progress is shown.
+_SECONDS_BETWEEN_RETURNS = 0.05
+
+
+class Samples:
+    """Checked data in the form that programs take; whatever a program does not need is left out.
+
+    Args:
+        x: (n, features), uint8 or the model's type, read-only.
+        y: labels (n,) int64, or targets (n, outputs).
+        sample_weight: (n,), or None.
+    """
+
+    def __init__(self, x: np.ndarray, y: np.ndarray | None = None, sample_weight: np.ndarray | None = None):
+        self.x, self.y, self.sample_weight = x, y, sample_weight
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    @property
+    def pixels(self) -> bool:
+        """Whether x is uint8."""
+        return self.x.dtype == np.uint8
+
+    def part(self, start: int, stop: int) -> "Samples":
+        """Samples [start, stop), without copying."""
+        cut = [None if a is None else a[start:stop] for a in (self.x, self.y, self.sample_weight)]
+        assert cut[0] is not None
+        return Samples(cut[0], cut[1], cut[2])
+
+
+class Program:
+    """The instructions of a network for batches of at most `rows` rows, and the buffers that they work in.
+
+    Args:
+        layers: built layers, all of which have kernels, with their weights in one storage.
+        storage: that storage.
+        rows: the largest batch.
+        columns: elements of one sample.
+        pixels: whether samples come as uint8.
+        training: whether to run backward and update the weights.
+        loss, metrics: what to compute of the output; without a loss, the output is handed out.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence["Layer"],
+        storage: Storage,
+        rows: int,
+        columns: int,
+        pixels: bool,
+        training: bool = False,
+        loss: Loss | None = None,
+        metrics: Sequence[Metric] = (),
+    ):
+        dtype = storage.values.dtype
+        lowered = lower(layers, Lowering(dtype, rows, columns, pixels, training), loss, metrics, predict=loss is None)
+        self.code = lowered.table()
+        self.rows, self.training, self.storage = rows, training, storage
+        self.outputs = lowered.columns
+        self.operations = lowered.operations
+        self.values = 0 if loss is None else 1 + len(metrics)
+        width = max(int(self.code.x_stride.max()), int(self.code.y_stride.max()))
+        targets = lowered.rows * stride(self.outputs, dtype)
+        self.batch = op.Batch(
+            activations=aligned_zeros(lowered.elements, dtype),
+            gradients=aligned_zeros(lowered.elements if loss is not None else 0, dtype),
+            labels=np.zeros(lowered.rows, np.int64),
+            targets=aligned_zeros(targets, dtype),
+            weight=np.ones(lowered.rows, dtype),
+            scale=np.ones(lowered.rows, dtype),
+            values=np.zeros(max(1, self.values) * lowered.rows, dtype),
+            zeros=aligned_zeros(width, dtype),
+        )
+        self.transposed = aligned_zeros(lowered.transposed_elements, dtype)
+        self._no_slots = np.zeros(0, dtype)
+        self._empty = _empty_data(dtype)
+        self._seconds_per_step = 1e-6 + rows * self.operations / 2e10  # a guess until the first measurement
+
+    def data(self, samples: Samples, predictions: np.ndarray | None = None) -> op.Data:
+        """The arrays that `run` takes."""
+        fields = {"pixels" if samples.pixels else "features": samples.x}
+        if samples.y is not None:
+            fields["labels" if samples.y.ndim == 1 else "targets"] = samples.y
+        if samples.sample_weight is not None:
+            fields["sample_weight"] = samples.sample_weight
+        if predictions is not None:
+            fields["predictions"] = predictions
+        return self._empty._replace(**fields)
+
+    def run(
+        self,
+        data: op.Data,
+        order: np.ndarray,
+        cursor: np.ndarray,
+        log: np.ndarray,
+        batch_size: int,
+        steps: int | None = None,
+        optimizer: "Optimizer | None" = None,
+        seed: int = 0,
+        shuffled: bool = False,
+    ) -> None:
+        """Run until `log` is full, `steps` are done, or it is time to return to Python; `cursor` tells which."""
+        if steps is None:
+            steps = max(1, int(_SECONDS_BETWEEN_RETURNS / self._seconds_per_step))
+        if self.storage.values.dtype not in _compiled_for:
+            # No steps: this compiles or loads the kernels, after which Numba knows its threading layer.
+            self._call(data, order, cursor, log, batch_size, 0, optimizer, seed, shuffled, 1)
+            _compiled_for.add(self.storage.values.dtype)
+        shared = threads.threads_for(self.operations * min(batch_size, len(order)))
+        before, began = int(cursor[op.STEP]), time.perf_counter()
+        self._call(data, order, cursor, log, batch_size, steps, optimizer, seed, shuffled, shared)
+        if self.training and (done := int(cursor[op.STEP]) - before) > 0:
+            self._seconds_per_step = (time.perf_counter() - began) / done
+
+    def _call(
+        self,
+        data: op.Data,
+        order: np.ndarray,
+        cursor: np.ndarray,
+        log: np.ndarray,
+        batch_size: int,
+        steps: int,
+        optimizer: "Optimizer | None",
+        seed: int,
+        shuffled: bool,
+        thread_count: int,
+    ) -> None:
+        slots, code, hyper = self._no_slots, op.SGD, _NO_NUMBERS
+        if optimizer is not None:
+            slots, code, hyper = optimizer.slots, optimizer.opcode, optimizer.hyper()
+        weights = op.Weights(self.storage.values, self.storage.gradients, slots, self.transposed)
+        run(
+            self.code, weights, self.batch, data, order, cursor, log, code, hyper, batch_size, steps, thread_count,
+            seed, shuffled, self.training,
+        )  # fmt: skip
+
+
+_compiled_for: set[np.dtype] = set()
+_NO_NUMBERS = np.zeros(op.WEIGHT_DECAY + 1)
+
+
+def _empty_data(dtype: np.dtype) -> op.Data:
+    """Data with nothing in it, of the types that every run has."""
+    arrays = [np.zeros((0, 0), np.uint8), np.zeros((0, 0), dtype), np.zeros(0, np.int64), np.zeros((0, 0), dtype)]
+    arrays.append(np.zeros(0, dtype))
+    for array in arrays:
+        array.flags.writeable = False
+    return op.Data(*arrays, np.zeros((0, 0), dtype))

@@ -1,0 +1,55 @@
+"""What `fit` shows: a line an epoch and part, and on a terminal a progress bar while it runs."""
+
+import sys
+from typing import Any
+
+from .callbacks import Callback, Logs
+
+_SHORT = {"accuracy": "acc"}
+
+
+def line(part: str, logs: Logs, epoch: int | None = None, epochs: int | None = None) -> str:
+    """`[ Train | 005/015 ] loss = 0.03656, acc = 0.89131`."""
+    place = "" if epoch is None else f" | {epoch:03d}/{epochs:03d}"
+    numbers = ", ".join(f"{_SHORT.get(name, name)} = {value:.5f}" for name, value in logs.items())
+    return f"[ {part}{place} ] {numbers}"
+
+
+class Progress(Callback):
+    """Prints the lines; with `bar`, and if the output is a terminal, shows a bar below them meanwhile."""
+
+    def __init__(self, bar: bool = True):
+        super().__init__()
+        self._bar = bar and sys.stdout.isatty()
+        self._display: Any = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Show the bar."""
+        if self._bar:
+            from rich import progress
+
+            columns = ("[progress.description]{task.description}", progress.BarColumn(), progress.TimeRemainingColumn())
+            self._display = progress.Progress(*columns, transient=True)
+            self._task = self._display.add_task("", total=self.params["epochs"] * self.params["steps"])
+            self._display.start()
+
+    def on_progress(self, epoch: int, batch: int) -> None:
+        """Move the bar."""
+        if self._display is not None:
+            done = epoch * self.params["steps"] + batch
+            self._display.update(self._task, completed=done, description=f"epoch {epoch + 1}/{self.params['epochs']}")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Print the epoch's lines."""
+        logs = logs or {}
+        train = {k: v for k, v in logs.items() if not k.startswith("val_")}
+        validation = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
+        for part, values in (("Train", train), ("Validation", validation)):
+            if values:
+                print(line(part, values, epoch + 1, self.params["epochs"]))
+
+    def close(self) -> None:
+        """Take the bar away, however training ended."""
+        if self._display is not None:
+            self._display.stop()
+            self._display = None

@@ -1,0 +1,66 @@
+"""How many threads the kernels use, and when sharing the work would be slower or unsafe."""
+
+import os
+import threading
+
+import numba
+
+from . import checks
+
+# A step shared by threads costs two waits of about a microsecond each; below this work one thread is faster.
+_SMALLEST_SHARED_WORK = 2e6  # floating-point operations
+
+_asked: int | None = None
+_forked = False
+
+
+def _mark_fork() -> None:
+    global _forked
+    _forked = True
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_mark_fork)
+
+
+def set_num_threads(n: int) -> None:
+    """Share every step among `n` threads from now on. The results have the same bits for any number.
+
+    `n` may exceed the cores that this process may use; the shares are then worked off by the threads that there are.
+
+    Raises:
+        TypeError: if `n` is no integer.
+        ValueError: if `n` is below 1.
+    """
+    global _asked
+    _asked = checks.positive_integer(n, "n")
+
+
+def get_num_threads() -> int:
+    """The number of threads that large enough work is shared among: by default, the cores this process may use."""
+    if _asked is not None:
+        return _asked
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(cores, numba.config.NUMBA_NUM_THREADS))
+
+
+def threading_layer() -> str:
+    """What Numba runs threads with: "omp", "tbb" or "workqueue"; "none" until a kernel has run."""
+    try:
+        return numba.threading_layer()
+    except ValueError:
+        return "none"
+
+
+def threads_for(operations: float) -> int:
+    """Threads for a step of so many floating-point operations.
+
+    One where sharing costs more than it saves, or where a parallel region could crash or hang: in a forked child
+    (GNU OpenMP aborts there) and outside the main thread, where other threads may be computing as well. Numba's
+    `workqueue` layer takes 85 microseconds to share a step, so it is used only when asked for.
+    """
+    if _forked or threading.current_thread() is not threading.main_thread():
+        return 1
+    if _asked is None and (operations < _SMALLEST_SHARED_WORK or threading_layer() == "workqueue"):
+        return 1
+    return get_num_threads()

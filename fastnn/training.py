@@ -1,0 +1,185 @@
+"""The training loop: epochs, validation, callbacks and logs around whatever runs the steps."""
+
+import math
+import warnings
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from .callbacks import Callback, CallbackList, History, Logs
+from .kernels import instructions as op
+from .program import Samples
+from .randomness import draw_seed
+
+if TYPE_CHECKING:
+    from .model import Sequential
+    from .optimizers import Optimizer
+
+
+class Runner(Protocol):
+    """What `Program` and `EagerProgram` have in common."""
+
+    values: int
+
+    def data(self, samples: Samples, predictions: np.ndarray | None = None) -> Any: ...
+
+    def run(
+        self,
+        data: Any,
+        order: np.ndarray,
+        cursor: np.ndarray,
+        log: np.ndarray,
+        batch_size: int,
+        steps: int | None = None,
+        optimizer: "Optimizer | None" = None,
+        seed: int = 0,
+        shuffled: bool = False,
+    ) -> None: ...
+
+
+def new_cursor(step: int = 0) -> np.ndarray:
+    """The cursor of a run that begins after `step` training steps."""
+    cursor = np.zeros(4, np.int64)
+    cursor[op.STEP] = step
+    return cursor
+
+
+def evaluate(model: "Sequential", runner: Runner, samples: Samples, rows: int) -> Logs:
+    """Loss and metrics of all samples, `rows` at a time."""
+    log = np.zeros((1, runner.values))
+    cursor, data, order = new_cursor(), runner.data(samples), np.arange(len(samples))
+    cursor[op.NOT_FINITE] = 1  # a loss that is not finite is a result here, not a reason to stop
+    while cursor[op.EPOCH] == 0:
+        runner.run(data, order, cursor, log, rows)
+    return model.named_logs(log[0] / len(samples))
+
+
+class Training:
+    """One call of `fit`.
+
+    Args:
+        model: a compiled model.
+        runner: its training program.
+        samples: the training data.
+        validation: the validation data, or None.
+        batch_size: samples a step.
+        epochs: the number of the last epoch + 1.
+        initial_epoch: the number of the first.
+        shuffle: whether every epoch has an order of its own.
+        validation_freq: validate after every so many epochs.
+        callbacks: the user's; the history is added behind them.
+        progress: fastnn's own display, called after the history, or None.
+        verbose: as the user gave it.
+    """
+
+    def __init__(
+        self,
+        model: "Sequential",
+        runner: Runner,
+        samples: Samples,
+        validation: Samples | None,
+        batch_size: int,
+        epochs: int,
+        initial_epoch: int,
+        shuffle: bool,
+        validation_freq: int,
+        callbacks: Any,
+        progress: Callback | None,
+        verbose: Any,
+    ):
+        self.model, self.runner, self.samples, self.validation = model, runner, samples, validation
+        self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
+        self.shuffle, self.validation_freq = shuffle, validation_freq
+        self.history = History()
+        steps = math.ceil(len(samples) / batch_size)
+        params = {"verbose": verbose, "epochs": epochs, "steps": steps}
+        self.history.set_model(model)
+        self.history.set_params(params)
+        self.user = CallbackList(callbacks, model, params)
+        self.all = CallbackList([*self.user.callbacks, *([progress] if progress else [])], model, params)
+
+    def run(self) -> History:
+        """Train; returns the history, which `model.history` holds also if something interrupts."""
+        model, optimizer = self.model, self.model.optimizer
+        model.stop_training = False
+        model.history = self.history
+        data = self.runner.data(self.samples)
+        order, seed = np.arange(len(self.samples)), draw_seed() if self.shuffle else 0
+        cursor = new_cursor(optimizer.iterations)
+        each_epoch = self.all.each_epoch or self.validation is not None
+        self.all.call("on_train_begin", {})
+        epoch, logs = self.initial_epoch, {}
+        while epoch < self.epochs and not model.stop_training:
+            span = 1 if each_epoch else self.epochs - epoch
+            log = np.zeros((span, self.runner.values))
+            cursor[op.EPOCH] = 0
+            if each_epoch:
+                self.all.call("on_epoch_begin", epoch, {})
+            try:
+                while cursor[op.EPOCH] < span:
+                    self._advance(data, order, cursor, log, seed, epoch)
+                    if model.stop_training:
+                        break
+            finally:
+                optimizer.iterations = int(cursor[op.STEP])
+                done = int(cursor[op.EPOCH])
+                columns = (log[:done] / len(self.samples)).T
+                if not each_epoch:
+                    self.history.extend(range(epoch, epoch + done), model.named_columns(columns))
+            if int(cursor[op.EPOCH]) < span:  # stopped in the middle of an epoch, which is logged as far as it came
+                logs = model.named_logs(log[done] / max(1, cursor[op.ROW]))
+                cursor[op.ROW] = 0
+                if not each_epoch:
+                    self.history.on_epoch_end(epoch + done, logs)
+            elif done:
+                logs = model.named_logs(columns[:, -1])
+            if each_epoch:
+                if self.validation is not None and (epoch + 1) % self.validation_freq == 0:
+                    logs |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
+                self.user.call("on_epoch_end", epoch, logs)
+                self.history.on_epoch_end(epoch, logs)
+                for callback in self.all.callbacks[len(self.user.callbacks) :]:
+                    callback.on_epoch_end(epoch, logs)
+            epoch += span
+        self.all.call("on_train_end", logs)
+        return self.history
+
+    def _advance(
+        self, data: Any, order: np.ndarray, cursor: np.ndarray, log: np.ndarray, seed: int, epoch: int
+    ) -> None:
+        """Some steps: one where a callback waits for batches, else as many as fit between two returns to Python."""
+        batch = int(cursor[op.ROW]) // self.batch_size
+        if self.user.each_batch:
+            self.user.call("on_train_batch_begin", batch, {})
+        fine_so_far = cursor[op.NOT_FINITE] == 0
+        self.runner.run(
+            data, order, cursor, log, self.batch_size, 1 if self.user.each_batch else None, self.model.optimizer,
+            seed, self.shuffle,
+        )  # fmt: skip
+        if self.all.each_batch:
+            rows = int(cursor[op.ROW]) or len(order)
+            last = -(-rows // self.batch_size) - 1
+            self.all.call("on_train_batch_end", last, self.model.named_logs(log[0] / rows))
+        if fine_so_far and cursor[op.NOT_FINITE]:
+            # The run stopped right after the batch in question, which may have been the last of its epoch.
+            ended = cursor[op.ROW] == 0
+            where = epoch + int(cursor[op.EPOCH]) - int(ended)
+            rows = len(order) if ended else int(cursor[op.ROW])
+            self._report_not_finite(where, -(-rows // self.batch_size) - 1)
+
+    def _report_not_finite(self, epoch: int, batch: int) -> None:
+        optimizer = self.model.optimizer
+        warnings.warn(
+            f"the loss is no longer a finite number since epoch {epoch + 1}, batch {batch}. The likely cause is a "
+            f"learning rate that is too large for this network and data ({optimizer!r}); inputs far from [-1, 1] do the "
+            "same. Training goes on with what is left; fastnn.callbacks.TerminateOnNaN ends it here.",
+            RuntimeWarning,
+            stacklevel=5,
+        )
+        self.all.call("on_loss_not_finite", epoch, batch)
+
+    def _validate(self, validation: Samples) -> Logs:
+        self.all.call("on_test_begin", {})
+        logs = self.model.evaluate_samples(validation)
+        self.all.call("on_test_end", logs)
+        return logs

@@ -1,0 +1,52 @@
+"""Small helpers under the names that Keras users know."""
+
+import random
+
+import numpy as np
+
+from . import checks
+from .randomness import seed_generator
+
+
+def set_random_seed(seed: int) -> None:
+    """Make everything random that follows repeat itself: fastnn, NumPy's global generator and Python's `random`.
+
+    Raises:
+        TypeError: if `seed` is no integer.
+        ValueError: if `seed` is negative or at least 2**32.
+    """
+    seed = checks.positive_integer(seed, "seed", 0)
+    if seed >= 2**32:
+        raise ValueError(f"seed must be below 2**32, received {seed}")
+    random.seed(seed)
+    np.random.seed(seed)
+    seed_generator(seed)
+
+
+def to_categorical(x: object, num_classes: int | None = None) -> np.ndarray:
+    """One-hot rows from integer labels: row i is 1 at place x[i], else 0.
+
+    Args:
+        x: labels in [0, num_classes), of any shape; a last axis of length 1 is dropped.
+        num_classes: the length of a row; None: the largest label + 1.
+
+    Returns:
+        An array of float64, of x's shape with an axis of `num_classes` added.
+
+    Raises:
+        ValueError: for labels that are fractional or out of range.
+
+    >>> to_categorical([0, 2])
+    array([[1., 0., 0.],
+           [0., 0., 1.]])
+    """
+    array = checks.numeric_array(x, "x")
+    if array.size == 0:
+        raise ValueError(f"x must hold at least one label, received shape {array.shape}")
+    shape = array.shape[:-1] if array.ndim > 1 and array.shape[-1] == 1 else array.shape
+    flat = checks.finite(array.reshape(-1), "x")
+    classes = checks.positive_integer(num_classes, "num_classes") if num_classes else max(int(flat.max()) + 1, 1)
+    labels = checks.class_labels(flat, "x", classes)
+    rows = np.zeros((labels.size, classes))
+    rows[np.arange(labels.size), labels] = 1
+    return rows.reshape(*shape, classes)

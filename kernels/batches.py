@@ -1,0 +1,36 @@
+"""Mini-batches: shuffling the samples' order, and gathering their rows into a batch.
+
+N samples, B batch, F features.
+"""
+
+from .jit import jit
+from .random import below, splitmix64
+
+
+@jit
+def shuffle(order, seed, epoch):
+    """order[N] = a permutation of 0 ... N - 1 that is a function of (seed, epoch): Fisher & Yates, inside out."""
+    key = splitmix64(splitmix64(seed) ^ splitmix64(epoch + 1))
+    for i in range(order.size):
+        j = below(splitmix64(key + splitmix64(i + 1)), i + 1)
+        order[i] = order[j]
+        order[j] = i
+
+
+@jit
+def gather(x, source, order, first, scale, offset):
+    """x[B, F] = scale source[N, F] + offset, for the samples order[first], order[first + 1], ..."""
+    real = x.dtype.type
+    factor, shift = real(scale), real(offset)
+    features = source.shape[1]
+    for i in range(x.shape[0]):
+        row = order[first + i]
+        for j in range(features):
+            x[i, j] = real(source[row, j]) * factor + shift
+
+
+@jit
+def gather_labels(labels, source, order, first):
+    """labels[B] = source[N], for the samples order[first], order[first + 1], ..."""
+    for i in range(labels.size):
+        labels[i] = source[order[first + i]]

@@ -1,0 +1,135 @@
+"""exp, expm1, log, log1p, softplus, tanh and the logistic function of a scalar, in a form that a loop vectorises.
+
+The C library's functions are calls, one element at a time; these are a few multiplications and additions, which LLVM
+turns into vector instructions. Errors are a few units in the last place. NaN, infinities and overflow come out as they
+do in NumPy. The series are those of Abramowitz & Stegun, *Handbook of Mathematical Functions*, 4.2.1 (exponential) and
+4.1.27 (logarithm); the splitting of ln 2 is W. J. Cody's.
+"""
+
+import math
+
+import numpy as np
+
+from .jit import by_precision, fma, jit_inline
+
+
+def _exponential_functions(real, integer, mantissa_bits, exponent_bias, ln2_high, lowest, highest, terms):
+    """exp and expm1 for one precision: x = n ln 2 + r, so exp(x) = 2^n exp(r) with |r| <= ln(2) / 2."""
+    log2_e = real(1 / math.log(2))
+    ln2_low = real(math.log(2) - ln2_high)
+    ln2_high, lowest, highest = real(ln2_high), real(lowest), real(highest)
+    # Adding 1.5 * 2^mantissa_bits rounds to an integer and leaves that integer in the lowest bits.
+    rounder = real(1.5 * 2**mantissa_bits)
+    rounder_bits = integer(rounder.view(integer))
+    shift, bias, half = integer(mantissa_bits), integer(exponent_bias), integer(1)
+    coefficients = tuple(real(1 / math.factorial(k)) for k in range(terms, 1, -1))  # of r^terms, ..., r^2
+    one = real(1)
+
+    @jit_inline
+    def reduce(x):
+        """n and exp(r) - 1."""
+        x = lowest if x < lowest else x  # comparisons that a NaN passes through
+        x = highest if x > highest else x
+        rounded = fma(x, log2_e, rounder)
+        n = rounded - rounder
+        r = fma(n, -ln2_low, fma(n, -ln2_high, x))
+        series = coefficients[0]
+        for c in coefficients[1:]:
+            series = fma(series, r, c)
+        return integer(real(rounded).view(integer) - rounder_bits), fma(series * r, r, r)
+
+    @jit_inline
+    def exp(x):
+        n, q = reduce(x)
+        # In two steps, because 2^n itself may be out of range where the result is not.
+        n_half = integer(n >> half)
+        power = integer(integer(n_half + bias) << shift).view(real)
+        power_rest = integer(integer(integer(n - n_half) + bias) << shift).view(real)
+        return ((one + q) * power) * power_rest
+
+    @jit_inline
+    def expm1_negative(x):
+        """exp(x) - 1 for x <= 0, exact to rounding also near 0."""
+        x = lowest_normal if x < lowest_normal else x
+        n, q = reduce(x)
+        power = integer(integer(n + bias) << shift).view(real)
+        return fma(power, q, power - one)
+
+    lowest_normal = real(-exponent_bias * math.log(2) * 0.99)
+    return exp, expm1_negative
+
+
+_exp32, _expm1_negative32 = _exponential_functions(np.float32, np.int32, 23, 127, 0.693359375, -104, 89, 7)
+_exp64, _expm1_negative64 = _exponential_functions(
+    np.float64, np.int64, 52, 1023, 6.93147180369123816490e-01, -746, 710, 13
+)
+exp = by_precision(_exp32, _exp64)
+
+
+def _logarithm_functions(real, integer, mantissa_bits, terms_log, terms_log1p, exp, expm1_negative):
+    """Functions of one precision that rest on log((1 + s) / (1 - s)) = 2 (s + s^3 / 3 + s^5 / 5 + ...)."""
+    zero, one, two, infinity = real(0), real(1), real(2), real(np.inf)
+    not_a_number = real(np.nan)
+    shift = integer(mantissa_bits)
+    sqrt_half_bits = integer(real(math.sqrt(0.5)).view(integer))
+    smallest_normal = real(np.finfo(real).tiny)
+    lift, lift_exponent = real(2.0 ** (mantissa_bits + 1)), real(mantissa_bits + 1)
+    ln2 = real(math.log(2))
+    near = tuple(real(2 / (2 * k + 1)) for k in range(terms_log - 1, -1, -1))  # enough for |s| < 0.172
+    far = tuple(real(2 / (2 * k + 1)) for k in range(terms_log1p - 1, -1, -1))  # enough for |s| <= 1 / 3
+    half = real(0.5)
+
+    @jit_inline
+    def log(x):
+        tiny = x < smallest_normal
+        lifted = x * lift if tiny else x
+        bits = real(lifted).view(integer)
+        exponent = integer(integer(bits - sqrt_half_bits) >> shift)
+        m = integer(bits - integer(exponent << shift)).view(real)  # in [sqrt(1/2), sqrt(2))
+        s = (m - one) / (m + one)
+        s2 = s * s
+        series = near[0]
+        for c in near[1:]:
+            series = fma(series, s2, c)
+        n = real(exponent) - (lift_exponent if tiny else zero)
+        y = fma(n, ln2, series * s)
+        y = y if x < infinity else x  # infinity and NaN
+        y = -infinity if x == zero else y
+        return not_a_number if x < zero else y
+
+    @jit_inline
+    def log1p_ratio(x):
+        """log(1 + x) for -1/2 <= x <= 1."""
+        s = x / (two + x)
+        s2 = s * s
+        series = far[0]
+        for c in far[1:]:
+            series = fma(series, s2, c)
+        return series * s
+
+    @jit_inline
+    def log1p(x):
+        return log1p_ratio(x) if -half <= x <= one else log(one + x)
+
+    @jit_inline
+    def softplus(x):
+        """log(1 + exp(x)) = max(x, 0) + log(1 + exp(-|x|))."""
+        return (x if x > zero else zero) + log1p_ratio(exp(-abs(x)))
+
+    @jit_inline
+    def tanh(x):
+        """(1 - e) / (1 + e) with e = exp(-2 |x|), written with e - 1 so that nothing cancels near 0."""
+        e = expm1_negative(-two * abs(x))
+        y = -e / (two + e)
+        return -y if x < zero else y
+
+    @jit_inline
+    def logistic(x):
+        return one / (one + exp(-x))
+
+    return log, log1p, softplus, tanh, logistic
+
+
+_single = _logarithm_functions(np.float32, np.int32, 23, 5, 7, _exp32, _expm1_negative32)
+_double = _logarithm_functions(np.float64, np.int64, 52, 10, 16, _exp64, _expm1_negative64)
+log, log1p, softplus, tanh, logistic = (by_precision(s, d) for s, d in zip(_single, _double, strict=True))

@@ -1,0 +1,148 @@
+"""Losses of each sample, with the gradient of sum_i scale[i] loss_i, where scale is the sample's weight / batch size.
+
+B batch, C outputs or classes. Outputs first: values[B], then the gradient dx[B, ...]. Columns of dx beyond C, the
+padding, are set to zero. dx may be the same memory as x or y. The fused losses start from logits x and also give the
+output y = softmax(x) or sigmoid(x); y may be x, or dx where nobody wants y.
+"""
+
+from .activations import softmax_row
+from .elementary import log, logistic, softplus
+from .jit import jit, jit_inline, jit_row_sum
+
+_SMALLEST_PROBABILITY = 1e-7  # keras.config.epsilon()
+
+
+@jit_inline
+def _clear_padding(row, columns):
+    for j in range(columns, row.size):
+        row[j] = row.dtype.type(0)
+
+
+@jit
+def sparse_softmax_cross_entropy(values, dx, y, x, labels, scale, classes):
+    """loss = log sum exp(x) - x[label]; dx = scale (y - 1 at the label)."""
+    for i in range(labels.size):
+        label = labels[i]
+        at_label = x[i, label]
+        largest, total = softmax_row(y[i], x[i], classes)
+        values[i] = log(total) + (largest - at_label)
+        for j in range(classes):
+            dx[i, j] = y[i, j] * scale[i]
+        dx[i, label] -= scale[i]
+        _clear_padding(dx[i], classes)
+
+
+@jit_row_sum
+def softmax_cross_entropy(values, dx, y, x, targets, scale, classes):
+    """loss = sum t (log sum exp(x) - x); dx = scale (y sum t - t), where sum t is 1 for one-hot targets."""
+    real = x.dtype.type
+    for i in range(scale.size):
+        weighted, weights = real(0), real(0)
+        for j in range(classes):
+            weighted += targets[i, j] * x[i, j]
+            weights += targets[i, j]
+        largest, total = softmax_row(y[i], x[i], classes)
+        values[i] = (log(total) + largest) * weights - weighted
+        for j in range(classes):
+            dx[i, j] = (y[i, j] * weights - targets[i, j]) * scale[i]
+        _clear_padding(dx[i], classes)
+
+
+@jit_row_sum
+def sigmoid_binary_cross_entropy(values, dx, y, x, targets, scale, outputs):
+    """loss = mean of log(1 + exp(x)) - t x over a row; dx = scale (y - t) / C."""
+    real = x.dtype.type
+    share = real(1) / real(outputs)
+    for i in range(scale.size):
+        total = real(0)
+        factor = scale[i] * share
+        for j in range(outputs):
+            logit, target = x[i, j], targets[i, j]
+            total += softplus(logit) - target * logit
+            probability = logistic(logit)
+            y[i, j] = probability
+            dx[i, j] = (probability - target) * factor
+        values[i] = total * share
+        _clear_padding(dx[i], outputs)
+
+
+@jit_row_sum
+def mean_squared_error(values, dx, y, targets, scale, outputs):
+    """loss = mean of (y - t)^2 over a row; dx = scale 2 (y - t) / C."""
+    real = y.dtype.type
+    share = real(1) / real(outputs)
+    for i in range(scale.size):
+        total = real(0)
+        factor = scale[i] * share * real(2)
+        for j in range(outputs):
+            difference = y[i, j] - targets[i, j]
+            total += difference * difference
+            dx[i, j] = difference * factor
+        values[i] = total * share
+        _clear_padding(dx[i], outputs)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# From probabilities y, clipped to [1e-7, 1 - 1e-7] as Keras does: where softmax or sigmoid is not the last thing
+# before the loss, so that the logits are not known.
+
+
+@jit_row_sum
+def cross_entropy(values, dy, y, targets, scale, classes):
+    """loss = -sum t log(y / sum y)."""
+    real = y.dtype.type
+    smallest, largest, one = real(_SMALLEST_PROBABILITY), real(1 - _SMALLEST_PROBABILITY), real(1)
+    for i in range(scale.size):
+        total = real(0)
+        for j in range(classes):
+            total += y[i, j]
+        loss, share = real(0), real(0)
+        for j in range(classes):
+            p = y[i, j] / total
+            clipped = smallest if p < smallest else largest if p > largest else p
+            loss -= targets[i, j] * log(clipped)
+            share += targets[i, j] if clipped == p else real(0)
+        values[i] = loss
+        for j in range(classes):
+            p = y[i, j] / total
+            inside = smallest <= p <= largest
+            own = targets[i, j] / p if inside else real(0)
+            dy[i, j] = (share - own) * (scale[i] * (one / total))
+        _clear_padding(dy[i], classes)
+
+
+@jit_row_sum
+def sparse_cross_entropy(values, dy, y, labels, scale, classes):
+    """loss = -log(y[label] / sum y)."""
+    real = y.dtype.type
+    smallest, largest, one = real(_SMALLEST_PROBABILITY), real(1 - _SMALLEST_PROBABILITY), real(1)
+    for i in range(labels.size):
+        total = real(0)
+        for j in range(classes):
+            total += y[i, j]
+        p = y[i, labels[i]] / total
+        clipped = smallest if p < smallest else largest if p > largest else p
+        values[i] = -log(clipped)
+        factor = scale[i] * (one / total) if clipped == p else real(0)
+        for j in range(classes):
+            dy[i, j] = factor
+        dy[i, labels[i]] -= factor / clipped
+        _clear_padding(dy[i], classes)
+
+
+@jit_row_sum
+def binary_cross_entropy(values, dy, y, targets, scale, outputs):
+    """loss = mean of -(t log y + (1 - t) log(1 - y)) over a row."""
+    real = y.dtype.type
+    smallest, largest, one = real(_SMALLEST_PROBABILITY), real(1 - _SMALLEST_PROBABILITY), real(1)
+    share = one / real(outputs)
+    for i in range(scale.size):
+        loss = real(0)
+        for j in range(outputs):
+            p, target = y[i, j], targets[i, j]
+            clipped = smallest if p < smallest else largest if p > largest else p
+            loss -= target * log(clipped) + (one - target) * log(one - clipped)
+            gradient = (clipped - target) / (clipped * (one - clipped)) * (scale[i] * share)
+            dy[i, j] = gradient if clipped == p else real(0)
+        values[i] = loss * share
+        _clear_padding(dy[i], outputs)

@@ -1,0 +1,248 @@
+"""The micro-kernel: a block of a matrix product that stays in registers from the first term to the last.
+
+    C[i, j] = start[j] + sum_k A[i, k] B[k, j]        for ROWS rows i and 1 or 2 vectors of columns j
+
+Rows of A are broadcast, rows of B are loaded as vectors, and every element of C is one chain of fused multiply-adds
+over k in order. So the result depends neither on the tile's shape nor on how rows are shared among threads.
+
+All strides are free: forward, input gradient and weight gradient are three settings of them. Columns come in whole
+vectors and rows in whole tiles, because every buffer is padded to that (`stride`, `padded`): there is no remainder.
+Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication" (doi.org/10.1145/1356052.1356053), is the
+background; unlike there nothing is packed, since at a network's sizes an odd row stride does as well.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import populate_array
+
+from .jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES, VECTOR_REGISTERS, jit
+
+# Sixteen accumulators keep two multiply-add units busy over their latency; half the registers cannot hold them all.
+ROWS = 8 if VECTOR_REGISTERS == 32 else 4
+VECTORS = 2
+# A single row has no other row to reuse B for: more columns at once instead.
+VECTORS_OF_ONE_ROW = 8
+# The part of B that a block of rows passes over again and again stays in the L2 cache.
+DEPTH = 1024
+CACHE_LINE = 64
+
+
+def lanes_of(dtype):
+    """Elements of `dtype` in one vector."""
+    return SIMD_BYTES // np.dtype(dtype).itemsize
+
+
+def stride(columns, dtype):
+    """Elements from one row of a padded matrix to the next: whole vectors, and never a power of two that is large.
+
+    Rows whose distance is a multiple of 1 KiB or more fall into few sets of the cache and push each other out, so long
+    rows take an odd number of cache lines.
+    """
+    unit = max(lanes_of(dtype), ROWS)  # ROWS too: in the weight gradient columns of x are rows of the tile
+    padded_columns = -(-columns // unit) * unit
+    line = CACHE_LINE // np.dtype(dtype).itemsize
+    if padded_columns < 16 * line:
+        return padded_columns
+    lines = -(-padded_columns // line)
+    return (lines | 1) * line
+
+
+def padded(rows):
+    """Rows of a padded matrix: whole tiles."""
+    return -(-rows // ROWS) * ROWS
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Views into a flat array. They own nothing, so making one costs neither a call nor a reference count.
+
+
+def _view(dimensions):
+    def build(flat, sizes):
+        result = types.Array(flat.dtype, dimensions, "C", readonly=not flat.mutable)
+
+        def code(context, builder, signature, args):
+            data = builder.gep(context.make_array(flat)(context, builder, args[0]).data, [args[1]])
+            shape = list(args[2:])
+            itemsize = context.get_constant(types.intp, flat.dtype.bitwidth // 8)
+            strides = [itemsize] if dimensions == 1 else [builder.mul(shape[1], itemsize), itemsize]
+            array = context.make_array(result)(context, builder)
+            populate_array(array, data=data, shape=shape, strides=strides, itemsize=itemsize, meminfo=None)
+            return array._getvalue()
+
+        return result(flat, types.intp, *[types.intp] * len(sizes)), code
+
+    return build
+
+
+@intrinsic
+def _vector(typing_context, flat, offset, size):
+    return _view(1)(flat, [size])
+
+
+@intrinsic
+def _matrix(typing_context, flat, offset, rows, columns):
+    return _view(2)(flat, [rows, columns])
+
+
+def vector(flat, offset, size):
+    """`size` elements of a flat array from `offset` on."""
+    return flat[offset : offset + size]
+
+
+def matrix(flat, offset, rows, columns):
+    """`rows` times `columns` elements of a flat array from `offset` on, as a matrix."""
+    return flat[offset : offset + rows * columns].reshape(rows, columns)
+
+
+@intrinsic
+def _lanes(typing_context, array):
+    count = SIMD_BYTES // (array.dtype.bitwidth // 8)
+    return types.intp(array), lambda context, builder, signature, args: context.get_constant(types.intp, count)
+
+
+def lanes(array):
+    """Elements of the array's type in one vector, known at compile time."""
+    return lanes_of(array.dtype)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The tile.
+
+
+def make_tile(rows, vectors):
+    """The tile for `rows` rows and `vectors` vectors of columns, written in LLVM's vector instructions."""
+
+    @intrinsic
+    def tile(typing_context, c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, depth, start, s_offset):
+        signature = types.void(
+            c, types.intp, types.intp, a, *[types.intp] * 3, b, *[types.intp] * 3, start, types.intp
+        )  # fmt: skip
+
+        def code(context, builder, signature, args):
+            element = context.get_value_type(c.dtype)
+            size = c.dtype.bitwidth // 8
+            width = SIMD_BYTES // size
+            vector_type = ir.VectorType(element, width)
+            index = ir.IntType(64)
+            c_row, a_row, a_column, b_row, depth = args[2], args[5], args[6], args[9], args[10]
+
+            def pointer(position):
+                array = context.make_array(signature.args[position])(context, builder, args[position])
+                return builder.gep(array.data, [args[position + 1]])
+
+            def lane_block(base, v):
+                block = builder.gep(base, [index(width * v)])
+                return builder.bitcast(block, vector_type.as_pointer())
+
+            def load(base, v):
+                value = builder.load(lane_block(base, v))
+                value.align = size
+                return value
+
+            def broadcast(scalar):
+                undefined = ir.Constant(vector_type, ir.Undefined)
+                first = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
+                zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
+                return builder.shuffle_vector(first, undefined, zeros)
+
+            def multiply_add(x, y, z):
+                if not HAS_FMA:
+                    return builder.fadd(builder.fmul(x, y), z)
+                name = f"llvm.fma.v{width}f{8 * size}"
+                function = cgutils.get_or_insert_function(
+                    builder.module, ir.FunctionType(vector_type, [vector_type] * 3), name
+                )
+                return builder.call(function, [x, y, z])
+
+            c_base, a_base, b_base, start_base = (pointer(p) for p in (0, 3, 7, 11))
+            first = [load(start_base, v) for v in range(vectors)]
+            row_offsets = [builder.mul(a_row, index(i)) for i in range(rows)]
+            entry = builder.block
+            loop = builder.append_basic_block("tile.k")
+            done = builder.append_basic_block("tile.done")
+            builder.branch(loop)
+
+            builder.position_at_end(loop)
+            k, a_now, b_now = builder.phi(index), builder.phi(a_base.type), builder.phi(b_base.type)
+            sums = [[builder.phi(vector_type) for _ in range(vectors)] for _ in range(rows)]
+            b_vectors = [load(b_now, v) for v in range(vectors)]
+            new_sums = []
+            for i in range(rows):
+                a_value = broadcast(builder.load(builder.gep(a_now, [row_offsets[i]])))
+                new_sums.append([multiply_add(a_value, b_vectors[v], sums[i][v]) for v in range(vectors)])
+            k_next = builder.add(k, index(1))
+            steps = [
+                (k, index(0), k_next),
+                (a_now, a_base, builder.gep(a_now, [a_column])),
+                (b_now, b_base, builder.gep(b_now, [b_row])),
+            ]
+            steps += [(sums[i][v], first[v], new_sums[i][v]) for i in range(rows) for v in range(vectors)]
+            for phi, at_entry, in_loop in steps:
+                phi.add_incoming(at_entry, entry)
+                phi.add_incoming(in_loop, loop)
+            builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, done)
+
+            builder.position_at_end(done)
+            for i in range(rows):
+                row = builder.gep(c_base, [builder.mul(c_row, index(i))])
+                for v in range(vectors):
+                    builder.store(new_sums[i][v], lane_block(row, v)).align = size
+            return context.get_dummy_value()
+
+        return signature, code
+
+    def plain(c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, depth, start, s_offset):
+        width = vectors * lanes_of(c.dtype)
+        c, a, b, start = c.reshape(-1), a.reshape(-1), b.reshape(-1), start.reshape(-1)
+        for i in range(rows):
+            if c_offset + i * c_row + width > c.size:
+                return  # a padding row, which this view of c does not have
+            total = start[s_offset : s_offset + width].copy()
+            for k in range(depth):
+                b_from = b_offset + k * b_row
+                total += a[a_offset + i * a_row + k * a_column] * b[b_from : b_from + width]
+            c[c_offset + i * c_row : c_offset + i * c_row + width] = total
+
+    return tile if JIT_ENABLED else plain
+
+
+if JIT_ENABLED:
+    vector, matrix, lanes = _vector, _matrix, _lanes
+
+tile_wide = make_tile(ROWS, VECTORS)
+tile_narrow = make_tile(ROWS, 1)
+tile_row_wide = make_tile(1, VECTORS_OF_ONE_ROW)
+tile_row_narrow = make_tile(1, 1)
+
+
+@jit
+def product(c, a, a_offset, a_row, a_column, b, start, rows, depth, columns):
+    """c[i, j] = start[j] + sum_k a[a_offset + i a_row + k a_column] b[k, j], for whole tiles of rows.
+
+    c[>= padded(rows), >= columns], b[depth, >= columns] and start[>= columns] have their columns padded to whole
+    vectors; a is any array, addressed flat. A single row is computed alone, more rows in tiles of ROWS.
+    """
+    width = lanes(c)
+    c_row, b_row = c.shape[1], b.shape[1]
+    j = 0
+    if rows == 1:
+        while j < columns:
+            if columns - j > (VECTORS_OF_ONE_ROW - 1) * width:
+                tile_row_wide(c, j, c_row, a, a_offset, a_row, a_column, b, j, b_row, depth, start, j)
+                j += VECTORS_OF_ONE_ROW * width
+            else:
+                tile_row_narrow(c, j, c_row, a, a_offset, a_row, a_column, b, j, b_row, depth, start, j)
+                j += width
+        return
+    while j < columns:
+        if columns - j > (VECTORS - 1) * width:
+            for i in range(0, rows, ROWS):
+                tile_wide(c, i * c_row + j, c_row, a, a_offset + i * a_row, a_row, a_column, b, j, b_row, depth, start, j)
+            j += VECTORS * width
+        else:
+            for i in range(0, rows, ROWS):
+                tile_narrow(c, i * c_row + j, c_row, a, a_offset + i * a_row, a_row, a_column, b, j, b_row, depth, start, j)
+            j += width
