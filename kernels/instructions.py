@@ -27,7 +27,8 @@ INSTRUCTION = np.dtype(
         ("seed", np.int64),  # dropout and noise: the layer's own
         ("alpha", np.float64),  # the layer's first number: scale, negative slope, rate, stddev, threshold
         ("beta", np.float64),  # and its second: offset
-    ]
+    ],
+    align=True,
 )
 
 # Data into the batch: x is not used.

@@ -27,6 +27,7 @@ from .activations import (
 from .batches import gather, gather_labels, shuffle
 from .dense import dense_backward_bias, dense_backward_input, dense_backward_kernel, dense_forward, transpose
 from .dropout import dropout, gaussian_noise
+from .instructions import Data
 from .jit import jit, jit_parallel
 from .losses import (
     binary_cross_entropy,
@@ -53,7 +54,7 @@ from .optimizers import (
     sgd,
 )
 from .rescaling import rescaling_backward, rescaling_forward
-from .tile import ROWS, lanes, matrix, vector
+from .tile import ROWS, lanes, matrix, vector, writable
 
 # Rows of weights whose gradient is computed before the optimizer updates them: few enough to stay in the L1 cache.
 GRADIENT_ROWS = 4 * ROWS
@@ -245,6 +246,18 @@ def parameter_phase(code, weights, batch, rows, thread, threads, optimizer, hype
 
 
 @jit
+def share(phase, thread, threads, code, weights, batch, data, order, first, rows, step, optimizer, hyper, training):
+    """One thread's share of the sample phase (0), in whole tiles of rows, or of the parameter phase (1)."""
+    if phase == 1:
+        parameter_phase(code, weights, batch, rows, thread, threads, optimizer, hyper)
+        return
+    tiles = (rows + ROWS - 1) // ROWS
+    start, stop = thread * tiles // threads * ROWS, min(rows, (thread + 1) * tiles // threads * ROWS)
+    if start < stop:
+        sample_phase(code, weights, batch, data, order, first, rows, start, stop, step, training)
+
+
+@jit
 def refresh_transposed(code, weights):
     """Make the transposed copies anew: whoever holds a weight may have changed it between two runs."""
     for i in range(code.size):
@@ -280,7 +293,15 @@ def run(code, weights, batch, data, order, cursor, log, optimizer, hyper, batch_
     step whose loss is not finite it stops early, so that Python can say so. Without `training`, a batch is computed
     forward only and no weight changes.
     """
-    samples = order.size
+    data = Data(
+        writable(data.pixels),
+        writable(data.features),
+        writable(data.labels),
+        writable(data.targets),
+        writable(data.sample_weight),
+        data.predictions,
+    )
+    samples, zero = order.size, np.int64(0)  # a plain 0 would be a type of its own, compiled once more
     if training:
         refresh_transposed(code, weights)
     for _ in range(steps):
@@ -294,19 +315,13 @@ def run(code, weights, batch, data, order, cursor, log, optimizer, hyper, batch_
         hyper[op.RATE] = hyper[op.LEARNING_RATE]
         if optimizer == op.ADAM or optimizer == op.AMSGRAD:
             hyper[op.RATE] = corrected_rate(hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], step)
-        if threads == 1:
-            sample_phase(code, weights, batch, data, order, first, rows, 0, rows, step, training)
-            if training:
-                parameter_phase(code, weights, batch, rows, 0, 1, optimizer, hyper)
-        else:
-            tiles = (rows + ROWS - 1) // ROWS
-            for t in prange(threads):
-                start, stop = t * tiles // threads * ROWS, min(rows, (t + 1) * tiles // threads * ROWS)
-                if start < stop:
-                    sample_phase(code, weights, batch, data, order, first, rows, start, stop, step, training)
-            if training:
-                for t in prange(threads):
-                    parameter_phase(code, weights, batch, rows, t, threads, optimizer, hyper)
+        for phase in range(1 + training):
+            if threads == 1:
+                share(phase, zero, threads, code, weights, batch, data, order, first, rows, step, optimizer, hyper, training)
+            else:
+                for thread in prange(threads):
+                    t = np.int64(thread)  # prange counts unsigned, and unsigned times signed would be a float
+                    share(phase, t, threads, code, weights, batch, data, order, first, rows, step, optimizer, hyper, training)
         loss = add_to_log(log[epoch], batch, rows)
         cursor[op.ROW] = first + rows
         if first + rows == samples:

@@ -15,6 +15,7 @@ import numpy as np
 from llvmlite import ir
 from numba import types
 from numba.core import cgutils
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
@@ -95,6 +96,25 @@ def vector(flat, offset, size):
 def matrix(flat, offset, rows, columns):
     """`rows` times `columns` elements of a flat array from `offset` on, as a matrix."""
     return flat[offset : offset + rows * columns].reshape(rows, columns)
+
+
+@intrinsic
+def _writable(typing_context, array):
+    result = types.Array(array.dtype, array.ndim, array.layout)
+
+    def code(context, builder, signature, args):
+        return impl_ret_borrowed(context, builder, result, args[0])
+
+    return result(array), code
+
+
+def writable(array):
+    """The array without its read-only mark.
+
+    Data comes in marked read-only, whatever the caller's array allows, so that there is one type of it; Numba drops the
+    mark where it shares work among threads. Dropping it everywhere keeps it from compiling everything twice.
+    """
+    return array
 
 
 @intrinsic
@@ -210,7 +230,7 @@ def make_tile(rows, vectors):
 
 
 if JIT_ENABLED:
-    vector, matrix, lanes = _vector, _matrix, _lanes
+    vector, matrix, writable, lanes = _vector, _matrix, _writable, _lanes
 
 tile_wide = make_tile(ROWS, VECTORS)
 tile_narrow = make_tile(ROWS, 1)
