@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from . import threads
 from .kernels import instructions as op
-from .kernels.interpreter import run
+from .kernels.interpreter import run, share
+from .kernels.jit import entry_point
 from .kernels.tile import stride
 from .losses import Loss
 from .lowering import Lowering, lower
@@ -124,15 +125,24 @@ class Program:
         """Run until `log` is full, `steps` are done, or it is time to return to Python; `cursor` tells which."""
         if steps is None:
             steps = max(1, int(_SECONDS_BETWEEN_RETURNS / self._seconds_per_step))
-        if self.storage.values.dtype not in _compiled_for:
-            # No steps: this compiles or loads the kernels, after which Numba knows its threading layer.
+        if self.storage.values.dtype not in _entries:
+            self._compile(order)
+            # No steps: this compiles or loads the driver, after which Numba knows its threading layer.
             self._call(data, order, cursor, log, batch_size, 0, optimizer, seed, shuffled, 1)
-            _compiled_for.add(self.storage.values.dtype)
         shared = threads.threads_for(self.operations * min(batch_size, len(order)))
         before, began = int(cursor[op.STEP]), time.perf_counter()
         self._call(data, order, cursor, log, batch_size, steps, optimizer, seed, shuffled, shared)
         if self.training and (done := int(cursor[op.STEP]) - before) > 0:
             self._seconds_per_step = (time.perf_counter() - began) / done
+
+    def _compile(self, order: np.ndarray) -> None:
+        """Compile the interpreter for this float type, or load it from the disk."""
+        dtype = self.storage.values.dtype
+        weights = op.Weights(self.storage.values, self.storage.gradients, self._no_slots, self.transposed)
+        data = op.Data(*(a.copy() for a in self._empty))  # copies can be written to
+        _entries[dtype] = entry_point(
+            share, 0, 0, 1, self.code, weights, self.batch, data, order, 0, 1, 1, op.SGD, _NO_NUMBERS, True
+        )  # fmt: skip
 
     def _call(
         self,
@@ -152,12 +162,12 @@ class Program:
             slots, code, hyper = optimizer.slots, optimizer.opcode, optimizer.hyper()
         weights = op.Weights(self.storage.values, self.storage.gradients, slots, self.transposed)
         run(
-            self.code, weights, self.batch, data, order, cursor, log, code, hyper, batch_size, steps, thread_count,
+            _entries[self.storage.values.dtype], self.code, weights, self.batch, data, order, cursor, log, code, hyper, batch_size, steps, thread_count,
             seed, shuffled, self.training,
         )  # fmt: skip
 
 
-_compiled_for: set[np.dtype] = set()
+_entries: dict[np.dtype, Any] = {}  # the interpreter's entry point for each float type used so far
 _NO_NUMBERS = np.zeros(op.WEIGHT_DECAY + 1)
 
 

@@ -28,7 +28,7 @@ from .batches import gather, gather_labels, shuffle
 from .dense import dense_backward_bias, dense_backward_input, dense_backward_kernel, dense_forward, transpose
 from .dropout import dropout, gaussian_noise
 from .instructions import Data
-from .jit import jit, jit_parallel
+from .jit import call_entry, jit, jit_parallel, jit_part
 from .losses import (
     binary_cross_entropy,
     cross_entropy,
@@ -60,7 +60,7 @@ from .tile import ROWS, lanes, matrix, vector, writable
 GRADIENT_ROWS = 4 * ROWS
 
 
-@jit
+@jit_part
 def forward(ins, weights, batch, data, order, first, start, stop, step):
     """Execute one instruction for rows [start, stop) of the batch that begins at order[first]."""
     rows = stop - start
@@ -133,7 +133,7 @@ def forward(ins, weights, batch, data, order, first, start, stop, step):
         mean_absolute_error(values, x, targets, ins.inputs)
 
 
-@jit
+@jit_part
 def backward(ins, weights, batch, start, stop, step):
     """The input gradient of one instruction for rows [start, stop) of the batch; dx may be the same memory as dy."""
     rows = stop - start
@@ -167,7 +167,7 @@ def backward(ins, weights, batch, start, stop, step):
                 dx_flat[i] = dy_flat[i]
 
 
-@jit
+@jit_part
 def sample_phase(code, weights, batch, data, order, first, rows, start, stop, step, training):
     """All instructions forward, and while training backward, for rows [start, stop) of a batch of `rows` rows."""
     one, share = batch.scale.dtype.type(1), batch.scale.dtype.type(1.0 / rows)
@@ -214,7 +214,7 @@ def optimize(weights, start, gradient, size, optimizer, hyper):
         amsgrad(p, g, slot_1, slot_2, slot_3, rate, hyper[op.BETA_1], hyper[op.BETA_2], hyper[op.EPSILON])
 
 
-@jit
+@jit_part
 def parameter_phase(code, weights, batch, rows, thread, threads, optimizer, hyper):
     """Gradients and the optimizer's step for thread `thread`'s share of every layer's weights."""
     for i in range(code.size):
@@ -285,13 +285,13 @@ def add_to_log(log, batch, rows):
 
 
 @jit_parallel
-def run(code, weights, batch, data, order, cursor, log, optimizer, hyper, batch_size, steps, threads,
+def run(entry, code, weights, batch, data, order, cursor, log, optimizer, hyper, batch_size, steps, threads,
         seed, shuffled, training):  # fmt: skip
     """Execute at most `steps` batches of the epochs that `log` has rows for, on `threads` threads.
 
     `log[epoch]` receives the sums over the samples of loss and metrics, `cursor` where the run stopped: after the first
     step whose loss is not finite it stops early, so that Python can say so. Without `training`, a batch is computed
-    forward only and no weight changes.
+    forward only and no weight changes. `entry` is the `entry_point` of `share` for these arguments' types.
     """
     data = Data(
         writable(data.pixels),
@@ -317,11 +317,13 @@ def run(code, weights, batch, data, order, cursor, log, optimizer, hyper, batch_
             hyper[op.RATE] = corrected_rate(hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], step)
         for phase in range(1 + training):
             if threads == 1:
-                share(phase, zero, threads, code, weights, batch, data, order, first, rows, step, optimizer, hyper, training)
+                call_entry(entry, (phase, zero, threads, code, weights, batch, data, order, first, rows, step,
+                                   optimizer, hyper, training))  # fmt: skip
             else:
                 for thread in prange(threads):
-                    t = np.int64(thread)  # prange counts unsigned, and unsigned times signed would be a float
-                    share(phase, t, threads, code, weights, batch, data, order, first, rows, step, optimizer, hyper, training)
+                    t = np.int64(thread)  # prange counts unsigned
+                    call_entry(entry, (phase, t, threads, code, weights, batch, data, order, first, rows, step,
+                                       optimizer, hyper, training))  # fmt: skip
         loss = add_to_log(log[epoch], batch, rows)
         cursor[op.ROW] = first + rows
         if first + rows == samples:

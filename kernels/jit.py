@@ -19,8 +19,9 @@ import llvmlite
 import numba
 import numpy as np
 from llvmlite import binding as llvm
+from llvmlite import ir
 from numba import types
-from numba.core import caching
+from numba.core import caching, cgutils
 from numba.extending import intrinsic, overload
 
 # No flag that leaves rounding to the compiler: with "contract", "afn" or "arcp" an element's value depends on whether it
@@ -186,7 +187,7 @@ def _compiled(function, **options):
         return np.errstate(over="ignore", divide="ignore", invalid="ignore")(function)
     options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True} | options
     dispatcher = numba.njit(**options)(function)
-    if CACHE_FOLDER is not None and not options.get("forceinline"):
+    if CACHE_FOLDER is not None and not options.keys() & {"forceinline", "inline"}:
         dispatcher._cache = _KernelCache(function)
     return dispatcher
 
@@ -204,6 +205,14 @@ def jit_row_sum(function):
 def jit_inline(function):
     """`jit` for a function of scalars that must vanish into its caller's loop, or the loop is not vectorised."""
     return _compiled(function, forceinline=True)
+
+
+def jit_part(function):
+    """A part of one larger function, written apart to be read: becomes part of its only caller before compilation.
+
+    Each level of ordinary calls has LLVM optimise everything below it once more.
+    """
+    return _compiled(function, inline="always")
 
 
 def jit_parallel(function):
@@ -225,6 +234,38 @@ def by_precision(single, double):
     return function
 
 
+# ---------------------------------------------------------------------------------------------------------------------
+# Calls through an address. Numba compiles a function with `prange` into several libraries, and has LLVM optimise all
+# that they call in each of them: three times the interpreter. Called through its address, it is compiled once.
+
+
+def entry_point(function, *examples):
+    """What `call_entry` takes to call `function` with arguments of exactly the examples' types."""
+    if not JIT_ENABLED:
+        return function
+    signature = tuple(numba.typeof(example) for example in examples)
+    function.compile(signature)
+    compiled = function.overloads[signature]
+    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+
+
+@intrinsic
+def _call_entry(typing_context, entry, arguments):
+    def code(context, builder, signature, args):
+        kinds = [context.get_value_type(t) for t in arguments.types]
+        function = ir.FunctionType(context.get_value_type(types.none), kinds).as_pointer()
+        values = cgutils.unpack_tuple(builder, args[1], len(arguments.types))
+        builder.call(builder.inttoptr(args[0], function), values)
+        return context.get_dummy_value()
+
+    return types.void(types.intp, arguments), code
+
+
+def call_entry(entry, arguments):
+    """Call the function behind `entry_point` with a tuple of arguments. It returns nothing."""
+    entry(*arguments)
+
+
 @intrinsic
 def _fma(typing_context, x, y, z):
     def code(context, builder, signature, args):
@@ -239,4 +280,4 @@ def fma(x, y, z):
 
 
 if JIT_ENABLED:
-    fma = _fma
+    fma, call_entry = _fma, _call_entry
