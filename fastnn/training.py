@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from .callbacks import Callback, CallbackList, History, Logs
+from .callbacks import CallbackList, History, Logs
 from .kernels import instructions as op
 from .program import Samples
+from .progress import Progress
 from .randomness import draw_seed
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ class Training:
         shuffle: bool,
         validation_freq: int,
         callbacks: Any,
-        progress: Callback | None,
+        progress: Progress | None,
         verbose: Any,
     ):
         self.model, self.runner, self.samples, self.validation = model, runner, samples, validation
@@ -96,6 +97,7 @@ class Training:
         self.history.set_model(model)
         self.history.set_params(params)
         self.user = CallbackList(callbacks, model, params)
+        self.progress = progress
         self.all = CallbackList([*self.user.callbacks, *([progress] if progress else [])], model, params)
 
     def run(self) -> History:
@@ -106,8 +108,17 @@ class Training:
         data = self.runner.data(self.samples)
         order, seed = np.arange(len(self.samples)), draw_seed() if self.shuffle else 0
         cursor = new_cursor(optimizer.iterations)
-        each_epoch = self.all.each_epoch or self.validation is not None
         self.all.call("on_train_begin", {})
+        try:
+            self._epochs(data, order, cursor, seed)
+        finally:
+            if self.progress is not None:
+                self.progress.close()
+        return self.history
+
+    def _epochs(self, data: Any, order: np.ndarray, cursor: np.ndarray, seed: int) -> None:
+        model, optimizer = self.model, self.model.optimizer
+        each_epoch = self.all.each_epoch or self.validation is not None
         epoch, logs = self.initial_epoch, {}
         while epoch < self.epochs and not model.stop_training:
             span = 1 if each_epoch else self.epochs - epoch
@@ -138,11 +149,10 @@ class Training:
                     logs |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
                 self.user.call("on_epoch_end", epoch, logs)
                 self.history.on_epoch_end(epoch, logs)
-                for callback in self.all.callbacks[len(self.user.callbacks) :]:
-                    callback.on_epoch_end(epoch, logs)
+                if self.progress is not None:
+                    self.progress.on_epoch_end(epoch, logs)
             epoch += span
         self.all.call("on_train_end", logs)
-        return self.history
 
     def _advance(
         self, data: Any, order: np.ndarray, cursor: np.ndarray, log: np.ndarray, seed: int, epoch: int
@@ -156,7 +166,9 @@ class Training:
             data, order, cursor, log, self.batch_size, 1 if self.user.each_batch else None, self.model.optimizer,
             seed, self.shuffle,
         )  # fmt: skip
-        if self.all.each_batch:
+        if self.progress is not None:
+            self.progress.on_progress(epoch, int(cursor[op.ROW]) // self.batch_size)
+        if self.user.each_batch:
             rows = int(cursor[op.ROW]) or len(order)
             last = -(-rows // self.batch_size) - 1
             self.all.call("on_train_batch_end", last, self.model.named_logs(log[0] / rows))
