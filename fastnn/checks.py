@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from .kernels.batches import all_finite
+
 
 def nearest(name: object, known: Iterable[str], what: str) -> str:
     """`name` if it is one of `known`; else a ValueError that suggests the nearest one."""
@@ -54,17 +56,13 @@ def finite(array: np.ndarray, argument: str) -> np.ndarray:
     """`array`, unless it holds NaN or infinity."""
     if array.dtype.kind != "f":
         return array
-    rows_at_once = max(1, 2**20 // max(1, array[:1].size))
-    for first in range(0, len(array), rows_at_once):
-        block = array[first : first + rows_at_once]
-        # A sum is NaN or infinite if any element is, and costs no second array; it may also overflow by itself.
-        with np.errstate(all="ignore"):
-            suspicious = not math.isfinite(block.sum())
-        if suspicious and not np.isfinite(block).all():
-            where = np.argwhere(~np.isfinite(block))[0]
-            index = (int(where[0]) + first, *map(int, where[1:]))
-            raise ValueError(f"{argument} must be finite, received {block[tuple(where)]} at index {index}")
-    return array
+    if array.flags.c_contiguous and array.dtype.char in "fd":
+        if all_finite(read_only(array).reshape(-1)):
+            return array
+    elif np.isfinite(array).all():
+        return array
+    where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
+    raise ValueError(f"{argument} must be finite, received {array[where]} at index {where}")
 
 
 def rows_of(x: Any, argument: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -78,15 +76,11 @@ def rows_of(x: Any, argument: str, shape: tuple[int, ...], dtype: np.dtype) -> n
         raise ValueError(f"{argument} must have shape ({expected}), received {array.shape}")
     if len(array) == 0:
         raise ValueError(f"{argument} must hold at least one sample, received shape {array.shape}")
-    finite(array, argument)
-    if array.dtype != np.uint8:
-        with np.errstate(over="ignore"):
-            converted = array.astype(dtype, copy=False)
-        if converted is not array:  # float64 values can be too large for float32
-            finite(converted, argument)
-        array = converted
-    rows = np.ascontiguousarray(array).reshape(len(array), -1)
-    return read_only(rows)
+    if array.dtype not in (np.uint8, dtype):
+        finite(array, argument)
+        with np.errstate(over="ignore"):  # float64 values can be too large for float32
+            array = array.astype(dtype)
+    return read_only(finite(np.ascontiguousarray(array).reshape(len(array), -1), argument))
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

@@ -87,7 +87,7 @@ class _KernelLoss(Loss):
         scale = np.full(len(y), share) if weights is None else weights * share
         values, dy = np.empty(len(y), y.dtype), np.empty_like(y)
         if fused and self._fused_kernel is not None:
-            type(self)._fused_kernel(values, dy, np.empty_like(y), y, targets, scale, y.shape[1])  # type: ignore[misc]
+            type(self)._fused_kernel(values, dy, y.copy(), targets, scale, y.shape[1])  # type: ignore[misc]
         else:
             type(self)._kernel(values, dy, y, targets, scale, y.shape[1])
         return values, dy

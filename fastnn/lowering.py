@@ -50,7 +50,6 @@ class Lowering:
         self,
         code: int,
         outputs: int | None = None,
-        in_place: bool = False,
         needs_output: bool = False,
         trainable: int = 0,
         **fields: Any,
@@ -59,30 +58,33 @@ class Lowering:
 
         Args:
             code: its opcode.
-            outputs: columns that it writes; None: as many as it reads.
-            in_place: whether it may write over its input.
+            outputs: columns that it writes to a buffer of its own; None: it works in place.
             needs_output: whether its backward reads its output, so that nobody may write over that while training.
             trainable: 1 for weights that are trained.
             fields: the record's other fields.
         """
-        columns = self.columns if outputs is None else outputs
-        y, y_stride = self.y, self.y_stride
-        if not (in_place and self._overwritable):
-            y, y_stride = self._buffer(columns), stride(columns, self.dtype)
-        transposed = -1
         gradient = int(self.training and self._trains)
-        if code == op.DENSE:
-            self.operations += 2.0 * self.columns * columns * (1 + self.training * (trainable + gradient))
-            if gradient:
-                transposed = self.transposed_elements
-                self.transposed_elements += columns * self.y_stride
-        self._append(
-            code, y=y, y_stride=y_stride, outputs=columns, transposed=transposed, trainable=trainable,
-            gradient=gradient, **fields,
-        )  # fmt: skip
+        if outputs is not None:
+            fields |= self._buffer_for_output(outputs, trainable, gradient)
+        elif not self._overwritable:
+            y = self._buffer(self.columns)
+            self._append(op.COPY, y=y, gradient=gradient)
+            self.y = y
+        self._append(code, trainable=trainable, gradient=gradient, **fields)
         self._trains = self._trains or bool(trainable)
-        self.columns, self.y, self.y_stride = columns, y, y_stride
+        if outputs is not None:
+            self.columns, self.y, self.y_stride = outputs, fields["y"], fields["y_stride"]
         self._overwritable = not (needs_output and self.training)
+
+    def _buffer_for_output(self, outputs: int, trainable: int, gradient: int) -> dict[str, Any]:
+        """Where a dense layer writes, and where the transposed copy of its kernel stands if it needs one."""
+        self.operations += 2.0 * self.columns * outputs * (1 + self.training * (trainable + gradient))
+        transposed = -1
+        if gradient:
+            transposed = self.transposed_elements
+            self.transposed_elements += outputs * self.y_stride
+        y_stride = stride(outputs, self.dtype)
+        return {"outputs": outputs, "y": self._buffer(outputs), "y_stride": y_stride, "transposed": transposed}
 
     def rescale_gather(self, scale: float, offset: float) -> bool:
         """Let the gathering scale its rows, if it is all that there is so far and does not scale yet."""
@@ -100,8 +102,10 @@ class Lowering:
         last = self.code[-1]
         function = FUNCTIONS.get(loss.activation or "linear")
         if loss.from_logits and loss.fused_opcode:
-            probabilities = self._buffer(self.columns)  # nobody reads them
-            self._append(loss.fused_opcode, y=probabilities)
+            # On a copy, which the loss turns into probabilities: the metrics see the logits.
+            logits = self._buffer(self.columns)
+            self._append(op.COPY, y=logits, gradient=int(self.training and self._trains))
+            self._append(loss.fused_opcode, y=logits)
         elif function is not None and last["op"] == function.op:
             self.code[-1] = last | {"op": loss.fused_opcode, "gradient": 0}
         else:
@@ -116,13 +120,13 @@ class Lowering:
         """Append the instruction that hands the output out."""
         self._append(op.PREDICT)
 
-    def table(self) -> np.recarray:
+    def table(self) -> np.ndarray:
         """The finished instruction table."""
         code = np.zeros(len(self.code), op.INSTRUCTION)
         for record, fields in zip(code, self.code, strict=True):
             for name, value in fields.items():
                 record[name] = value
-        return code.view(np.recarray)
+        return code
 
 
 def lower(

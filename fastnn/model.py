@@ -14,7 +14,7 @@ from .data import prepare_fit, prepare_samples
 from .eager import EagerProgram, backward
 from .kernels import instructions as op
 from .layers.base import InputLayer, Layer, Shape, assign, automatic_name
-from .program import Program, Samples
+from .program import FEW, Program, Samples
 from .storage import Storage, shared_storage
 from .threads import get_num_threads
 from .training import Training, evaluate, new_cursor
@@ -93,7 +93,7 @@ class Sequential:
     @property
     def built(self) -> bool:
         """Whether all shapes are known and all weights made."""
-        return bool(self.layers) and all(layer.built for layer in self.layers)
+        return bool(self.layers) and self.layers[-1].built
 
     @property
     def input_shape(self) -> Shape | None:
@@ -379,6 +379,8 @@ class Sequential:
             runner = self._runner("predict", rows, samples.pixels)
             assert self.output_shape is not None
             shape = tuple(n for n in self.output_shape[1:] if n is not None)
+            if len(samples) <= FEW and not samples.pixels and isinstance(runner, Program):
+                return runner.predict_few(samples.x).reshape(-1, *shape)
             predictions = np.empty((len(samples), math.prod(shape)), self.dtype)
             cursor, log, order = new_cursor(), np.zeros((1, 0)), np.arange(len(samples))
             data = runner.data(samples, predictions)

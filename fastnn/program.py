@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from . import threads
+from .checks import read_only
 from .kernels import instructions as op
 from .kernels.interpreter import run, share
-from .kernels.jit import entry_point
+from .kernels.jit import JIT_ENABLED, entry_point
 from .kernels.tile import stride
 from .losses import Loss
 from .lowering import Lowering, lower
@@ -51,6 +52,29 @@ class Samples:
         return Samples(cut[0], cut[1], cut[2])
 
 
+FEW = 8  # up to so many samples, a prediction takes less time than Python needs to prepare it
+
+
+class _Few:
+    """A prediction of `n` rows whose arguments have all been made beforehand; a call fills in the data."""
+
+    def __init__(self, program: "Program", n: int):
+        dtype, columns = program.storage.values.dtype, int(program.code["outputs"][0])
+        self.x, self.y = np.zeros((n, columns), dtype), np.zeros((n, program.outputs), dtype)
+        self.cursor = np.zeros(4, np.int64)
+        data = program.data(Samples(read_only(self.x)), self.y)
+        log = np.zeros((1, 0))
+        order = np.arange(n)
+        program.run(data, order, self.cursor.copy(), log, n)  # compiled or loaded from here on
+        self.arguments = program.arguments(data, order, self.cursor, log, n, 1, None, 0, False, 1)
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        self.x[...] = x
+        self.cursor[...] = 0
+        run(*self.arguments)
+        return self.y.copy()
+
+
 class Program:
     """The instructions of a network for batches of at most `rows` rows, and the buffers that they work in.
 
@@ -77,12 +101,13 @@ class Program:
     ):
         dtype = storage.values.dtype
         lowered = lower(layers, Lowering(dtype, rows, columns, pixels, training), loss, metrics, predict=loss is None)
-        self.code = lowered.table()
+        # Outside the JIT a record's fields are attributes only in a recarray, which Numba is slower to recognise.
+        self.code = lowered.table() if JIT_ENABLED else lowered.table().view(np.recarray)
         self.rows, self.training, self.storage = rows, training, storage
         self.outputs = lowered.columns
         self.operations = lowered.operations
         self.values = 0 if loss is None else 1 + len(metrics)
-        width = max(int(self.code.x_stride.max()), int(self.code.y_stride.max()))
+        width = max(int(self.code["x_stride"].max()), int(self.code["y_stride"].max()))
         targets = lowered.rows * stride(self.outputs, dtype)
         self.batch = op.Batch(
             activations=aligned_zeros(lowered.elements, dtype),
@@ -93,10 +118,12 @@ class Program:
             scale=np.ones(lowered.rows, dtype),
             values=np.zeros(max(1, self.values) * lowered.rows, dtype),
             zeros=aligned_zeros(width, dtype),
+            one=np.ones(1, dtype),
         )
         self.transposed = aligned_zeros(lowered.transposed_elements, dtype)
         self._no_slots = np.zeros(0, dtype)
         self._empty = _empty_data(dtype)
+        self._few: list[_Few] = []
         self._seconds_per_step = 1e-6 + rows * self.operations / 2e10  # a guess until the first measurement
 
     def data(self, samples: Samples, predictions: np.ndarray | None = None) -> op.Data:
@@ -128,12 +155,18 @@ class Program:
         if self.storage.values.dtype not in _entries:
             self._compile(order)
             # No steps: this compiles or loads the driver, after which Numba knows its threading layer.
-            self._call(data, order, cursor, log, batch_size, 0, optimizer, seed, shuffled, 1)
+            run(*self.arguments(data, order, cursor, log, batch_size, 0, optimizer, seed, shuffled, 1))
         shared = threads.threads_for(self.operations * min(batch_size, len(order)))
         before, began = int(cursor[op.STEP]), time.perf_counter()
-        self._call(data, order, cursor, log, batch_size, steps, optimizer, seed, shuffled, shared)
+        run(*self.arguments(data, order, cursor, log, batch_size, steps, optimizer, seed, shuffled, shared))
         if self.training and (done := int(cursor[op.STEP]) - before) > 0:
             self._seconds_per_step = (time.perf_counter() - began) / done
+
+    def predict_few(self, x: np.ndarray) -> np.ndarray:
+        """The outputs for at most FEW rows of the model's float type, with no more Python than there must be."""
+        if not self._few:
+            self._few = [_Few(self, n) for n in range(1, FEW + 1)]
+        return self._few[len(x) - 1](x)
 
     def _compile(self, order: np.ndarray) -> None:
         """Compile the interpreter for this float type, or load it from the disk."""
@@ -144,7 +177,7 @@ class Program:
             share, 0, 0, 1, self.code, weights, self.batch, data, order, 0, 1, 1, op.SGD, _NO_NUMBERS, True
         )  # fmt: skip
 
-    def _call(
+    def arguments(
         self,
         data: op.Data,
         order: np.ndarray,
@@ -156,14 +189,15 @@ class Program:
         seed: int,
         shuffled: bool,
         thread_count: int,
-    ) -> None:
+    ) -> tuple[Any, ...]:
+        """The interpreter's arguments, for as long as optimizer and storage stay as they are."""
         slots, code, hyper = self._no_slots, op.SGD, _NO_NUMBERS
         if optimizer is not None:
             slots, code, hyper = optimizer.slots, optimizer.opcode, optimizer.hyper()
         weights = op.Weights(self.storage.values, self.storage.gradients, slots, self.transposed)
-        run(
-            _entries[self.storage.values.dtype], self.code, weights, self.batch, data, order, cursor, log, code, hyper, batch_size, steps, thread_count,
-            seed, shuffled, self.training,
+        return (
+            _entries[self.storage.values.dtype], self.code, weights, self.batch, data, order, cursor, log, code,
+            hyper, batch_size, steps, thread_count, seed, shuffled, self.training,
         )  # fmt: skip
 
 

@@ -1,11 +1,14 @@
 """What `fit` shows: a line an epoch and part, and on a terminal a progress bar while it runs."""
 
 import sys
+import time
 from typing import Any
 
 from .callbacks import Callback, Logs
+from .kernels.jit import CACHE_FOLDER, JIT_ENABLED
 
 _SHORT = {"accuracy": "acc"}
+_SECONDS_BETWEEN_REFRESHES = 0.2
 
 
 def line(part: str, logs: Logs, epoch: int | None = None, epochs: int | None = None) -> str:
@@ -13,6 +16,11 @@ def line(part: str, logs: Logs, epoch: int | None = None, epochs: int | None = N
     place = "" if epoch is None else f" | {epoch:03d}/{epochs:03d}"
     numbers = ", ".join(f"{_SHORT.get(name, name)} = {value:.5f}" for name, value in logs.items())
     return f"[ {part}{place} ] {numbers}"
+
+
+def kernels_are_cached() -> bool:
+    """Whether the disk holds the interpreter, compiled; if not, the first use compiles it."""
+    return CACHE_FOLDER is not None and any(CACHE_FOLDER.glob("interpreter.run-*.nbc"))
 
 
 class Progress(Callback):
@@ -24,20 +32,26 @@ class Progress(Callback):
         self._display: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Show the bar."""
+        """Show the bar, and say so where kernels are to be compiled first."""
+        if JIT_ENABLED and not kernels_are_cached():
+            print("fastnn compiles its kernels: some 20 seconds, once on this machine", file=sys.stderr, flush=True)
         if self._bar:
             from rich import progress
 
-            columns = ("[progress.description]{task.description}", progress.BarColumn(), progress.TimeRemainingColumn())
-            self._display = progress.Progress(*columns, transient=True)
+            columns = ("{task.description}", progress.BarColumn(), progress.TimeRemainingColumn())
+            # Without a thread that refreshes: it would take the training's processor.
+            self._display = progress.Progress(*columns, transient=True, auto_refresh=False)
             self._task = self._display.add_task("", total=self.params["epochs"] * self.params["steps"])
             self._display.start()
+            self._next_refresh = 0.0
 
     def on_progress(self, epoch: int, batch: int) -> None:
-        """Move the bar."""
-        if self._display is not None:
-            done = epoch * self.params["steps"] + batch
-            self._display.update(self._task, completed=done, description=f"epoch {epoch + 1}/{self.params['epochs']}")
+        """Move the bar: `batch` batches of this epoch are done, or, if 0, all of them."""
+        if self._display is not None and time.monotonic() >= self._next_refresh:
+            steps, epochs = self.params["steps"], self.params["epochs"]
+            done = epoch * steps + (batch or steps)
+            self._display.update(self._task, completed=done, description=f"epoch {epoch + 1}/{epochs}", refresh=True)
+            self._next_refresh = time.monotonic() + _SECONDS_BETWEEN_REFRESHES
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Print the epoch's lines."""
@@ -46,7 +60,8 @@ class Progress(Callback):
         validation = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
         for part, values in (("Train", train), ("Validation", validation)):
             if values:
-                print(line(part, values, epoch + 1, self.params["epochs"]))
+                # At once also where the output is a pipe.
+                print(line(part, values, epoch + 1, self.params["epochs"]), flush=True)
 
     def close(self) -> None:
         """Take the bar away, however training ended."""

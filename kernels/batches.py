@@ -3,7 +3,7 @@
 N samples, B batch, F features.
 """
 
-from .jit import jit
+from .jit import jit, jit_row_sum
 from .random import below, splitmix64
 
 
@@ -34,3 +34,29 @@ def gather_labels(labels, source, order, first):
     """labels[B] = source[N], for the samples order[first], order[first + 1], ..."""
     for i in range(labels.size):
         labels[i] = source[order[first + i]]
+
+
+@jit
+def scatter(predictions, y, order, first):
+    """predictions[N, C] = y[B, C], at the rows order[first], order[first + 1], ..."""
+    for i in range(y.shape[0]):
+        row = order[first + i]
+        for j in range(predictions.shape[1]):
+            predictions[row, j] = y[i, j]
+
+
+@jit
+def copy(y, x):
+    """y = x, flat."""
+    for i in range(x.size):
+        y[i] = x[i]
+
+
+@jit_row_sum
+def all_finite(x):
+    """Whether no element of the flat x is NaN or infinite: times 0, those are NaN and everything else is 0."""
+    zero = x.dtype.type(0)
+    total = zero
+    for i in range(x.size):
+        total += x[i] * zero
+    return total == zero

@@ -27,13 +27,9 @@ def dense_backward_kernel(dw, x, dy, zeros, first, rows, batch, outputs):
 
 
 @jit
-def dense_backward_bias(db, dy, first, columns, batch):
-    """db[O] = the sums of the columns of dy[B, O], for `columns` columns from `first` on."""
-    for j in range(first, first + columns):
-        db[j] = dy[0, j]
-    for i in range(1, batch):
-        for j in range(first, first + columns):
-            db[j] += dy[i, j]
+def dense_backward_bias(db, dy, one, zeros, batch, outputs):
+    """db[1, O] = the sums of the columns of dy[B, O]: a row of ones times dy, for which `one` holds a single 1."""
+    product(db, one, 0, 0, 0, dy, zeros, 1, batch, outputs)
 
 
 @jit

@@ -2,7 +2,8 @@
 
 A program is an array of `INSTRUCTION` records over flat buffers. `x` and `y` are where an instruction reads and writes
 in the batch's activations: the offset of row 0, with `x_stride` and `y_stride` elements from one row to the next.
-Gradients lie at the same places of a second buffer of the same size. `y` may be `x`.
+Gradients lie at the same places of a second buffer of the same size. All layers but DENSE and COPY work in place: their
+`x` is their `y`.
 """
 
 from typing import NamedTuple
@@ -31,16 +32,16 @@ INSTRUCTION = np.dtype(
     align=True,
 )
 
-# Data into the batch: x is not used.
+# Data into the batch.
 GATHER_PIXELS, GATHER_FEATURES, GATHER_LABELS, GATHER_TARGETS = range(1, 5)
 # Layers.
-DENSE, RELU, LEAKY_RELU, SIGMOID, TANH, SOFTMAX, RESCALING, DROPOUT, GAUSSIAN_NOISE = range(10, 19)
-# Losses: x is what the loss starts from, y its output activation (for the fused ones); the gradient goes to x's place.
+DENSE, COPY, RELU, LEAKY_RELU, SIGMOID, TANH, SOFTMAX, RESCALING, DROPOUT, GAUSSIAN_NOISE = range(10, 20)
+# Losses: y is what the loss starts from (the fused ones leave the activation there); the gradient goes to y's place.
 SPARSE_SOFTMAX_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, SIGMOID_BINARY_CROSS_ENTROPY, MEAN_SQUARED_ERROR = range(30, 34)
 SPARSE_CROSS_ENTROPY, CROSS_ENTROPY, BINARY_CROSS_ENTROPY = range(34, 37)
-# Metrics: x is the network's output.
+# Metrics: y is the network's output.
 SPARSE_CATEGORICAL_ACCURACY, CATEGORICAL_ACCURACY, BINARY_ACCURACY, SQUARED_ERROR, ABSOLUTE_ERROR = range(50, 55)
-# Out of the batch: x to the rows of Data.predictions.
+# Out of the batch: y to the rows of Data.predictions.
 PREDICT = 70
 
 # Optimizers, and the places of their numbers in the vector `hyper`. RATE is set anew in every step.
@@ -82,3 +83,4 @@ class Batch(NamedTuple):
     scale: np.ndarray  # (B,): the same divided by the rows of the batch
     values: np.ndarray  # (1 + metrics, B): each row's loss and metrics
     zeros: np.ndarray  # as long as the longest row
+    one: np.ndarray  # (1,): the number 1

@@ -24,7 +24,7 @@ from .activations import (
     tanh_backward,
     tanh_forward,
 )
-from .batches import gather, gather_labels, shuffle
+from .batches import copy, gather, gather_labels, scatter, shuffle
 from .dense import dense_backward_bias, dense_backward_input, dense_backward_kernel, dense_forward, transpose
 from .dropout import dropout, gaussian_noise
 from .instructions import Data
@@ -54,7 +54,7 @@ from .optimizers import (
     sgd,
 )
 from .rescaling import rescaling_backward, rescaling_forward
-from .tile import ROWS, lanes, matrix, vector, writable
+from .tile import ROWS, matrix, vector, writable
 
 # Rows of weights whose gradient is computed before the optimizer updates them: few enough to stay in the L1 cache.
 GRADIENT_ROWS = 4 * ROWS
@@ -64,36 +64,38 @@ GRADIENT_ROWS = 4 * ROWS
 def forward(ins, weights, batch, data, order, first, start, stop, step):
     """Execute one instruction for rows [start, stop) of the batch that begins at order[first]."""
     rows = stop - start
-    size = rows * ins.y_stride
     x_at, y_at = ins.x + start * ins.x_stride, ins.y + start * ins.y_stride
-    x_flat, y_flat = vector(batch.activations, x_at, size), vector(batch.activations, y_at, size)
-    x, y = matrix(batch.activations, x_at, rows, ins.x_stride), matrix(batch.activations, y_at, rows, ins.y_stride)
-    dx = matrix(batch.gradients, x_at, rows, ins.x_stride)
+    y_flat = vector(batch.activations, y_at, rows * ins.y_stride)
+    y = matrix(batch.activations, y_at, rows, ins.y_stride)
+    dy = matrix(batch.gradients, y_at, rows, ins.y_stride)
     labels = vector(batch.labels, start, rows)
-    targets = matrix(batch.targets, start * ins.x_stride, rows, ins.x_stride)
+    targets = matrix(batch.targets, start * ins.y_stride, rows, ins.y_stride)
     scale = vector(batch.scale, start, rows)
     values = vector(batch.values, ins.value * batch.scale.size + start, rows)
 
     if ins.op == op.DENSE:
+        x = matrix(batch.activations, x_at, rows, ins.x_stride)
         w = matrix(weights.values, ins.kernel, ins.inputs, ins.y_stride)
         b = batch.zeros if ins.bias < 0 else vector(weights.values, ins.bias, ins.y_stride)
         dense_forward(y, x, w, b, rows, ins.inputs, ins.outputs)
+    elif ins.op == op.COPY:
+        copy(y_flat, vector(batch.activations, x_at, rows * ins.x_stride))
     elif ins.op == op.RELU:
-        relu_forward(y_flat, x_flat)
+        relu_forward(y_flat)
     elif ins.op == op.LEAKY_RELU:
-        leaky_relu_forward(y_flat, x_flat, ins.alpha)
+        leaky_relu_forward(y_flat, ins.alpha)
     elif ins.op == op.SIGMOID:
-        sigmoid_forward(y_flat, x_flat)
+        sigmoid_forward(y_flat)
     elif ins.op == op.TANH:
-        tanh_forward(y_flat, x_flat)
+        tanh_forward(y_flat)
     elif ins.op == op.SOFTMAX:
-        softmax_forward(y, x, ins.outputs)
+        softmax_forward(y, ins.outputs)
     elif ins.op == op.RESCALING:
-        rescaling_forward(y_flat, x_flat, ins.alpha, ins.beta)
+        rescaling_forward(y_flat, ins.alpha, ins.beta)
     elif ins.op == op.DROPOUT:
-        dropout(y, x, ins.alpha, ins.seed, step, start, ins.outputs)
+        dropout(y, ins.alpha, ins.seed, step, start, ins.outputs)
     elif ins.op == op.GAUSSIAN_NOISE:
-        gaussian_noise(y, x, ins.alpha, ins.seed, step, start, ins.outputs)
+        gaussian_noise(y, ins.alpha, ins.seed, step, start, ins.outputs)
     elif ins.op == op.GATHER_PIXELS:
         gather(y, data.pixels, order, first + start, ins.alpha, ins.beta)
     elif ins.op == op.GATHER_FEATURES:
@@ -103,68 +105,63 @@ def forward(ins, weights, batch, data, order, first, start, stop, step):
     elif ins.op == op.GATHER_TARGETS:
         gather(targets, data.targets, order, first + start, 1.0, 0.0)
     elif ins.op == op.PREDICT:
-        for i in range(rows):
-            row = order[first + start + i]
-            for j in range(ins.inputs):
-                data.predictions[row, j] = x[i, j]
+        scatter(data.predictions, y, order, first + start)
     elif ins.op == op.SPARSE_SOFTMAX_CROSS_ENTROPY:
-        sparse_softmax_cross_entropy(values, dx, y, x, labels, scale, ins.inputs)
+        sparse_softmax_cross_entropy(values, dy, y, labels, scale, ins.outputs)
     elif ins.op == op.SOFTMAX_CROSS_ENTROPY:
-        softmax_cross_entropy(values, dx, y, x, targets, scale, ins.inputs)
+        softmax_cross_entropy(values, dy, y, targets, scale, ins.outputs)
     elif ins.op == op.SIGMOID_BINARY_CROSS_ENTROPY:
-        sigmoid_binary_cross_entropy(values, dx, y, x, targets, scale, ins.inputs)
+        sigmoid_binary_cross_entropy(values, dy, y, targets, scale, ins.outputs)
     elif ins.op == op.MEAN_SQUARED_ERROR:
-        mean_squared_error(values, dx, x, targets, scale, ins.inputs)
+        mean_squared_error(values, dy, y, targets, scale, ins.outputs)
     elif ins.op == op.SPARSE_CROSS_ENTROPY:
-        sparse_cross_entropy(values, dx, x, labels, scale, ins.inputs)
+        sparse_cross_entropy(values, dy, y, labels, scale, ins.outputs)
     elif ins.op == op.CROSS_ENTROPY:
-        cross_entropy(values, dx, x, targets, scale, ins.inputs)
+        cross_entropy(values, dy, y, targets, scale, ins.outputs)
     elif ins.op == op.BINARY_CROSS_ENTROPY:
-        binary_cross_entropy(values, dx, x, targets, scale, ins.inputs)
+        binary_cross_entropy(values, dy, y, targets, scale, ins.outputs)
     elif ins.op == op.SPARSE_CATEGORICAL_ACCURACY:
-        sparse_categorical_accuracy(values, x, labels, ins.inputs)
+        sparse_categorical_accuracy(values, y, labels, ins.outputs)
     elif ins.op == op.CATEGORICAL_ACCURACY:
-        categorical_accuracy(values, x, targets, ins.inputs)
+        categorical_accuracy(values, y, targets, ins.outputs)
     elif ins.op == op.BINARY_ACCURACY:
-        binary_accuracy(values, x, targets, ins.alpha, ins.inputs)
+        binary_accuracy(values, y, targets, ins.alpha, ins.outputs)
     elif ins.op == op.SQUARED_ERROR:
-        squared_error(values, x, targets, ins.inputs)
+        squared_error(values, y, targets, ins.outputs)
     elif ins.op == op.ABSOLUTE_ERROR:
-        mean_absolute_error(values, x, targets, ins.inputs)
+        mean_absolute_error(values, y, targets, ins.outputs)
 
 
 @jit_part
 def backward(ins, weights, batch, start, stop, step):
-    """The input gradient of one instruction for rows [start, stop) of the batch; dx may be the same memory as dy."""
+    """The input gradient of one instruction for rows [start, stop) of the batch."""
     rows = stop - start
-    size = rows * ins.y_stride
     x_at, y_at = ins.x + start * ins.x_stride, ins.y + start * ins.y_stride
-    y_flat = vector(batch.activations, y_at, size)
-    dx_flat, dy_flat = vector(batch.gradients, x_at, size), vector(batch.gradients, y_at, size)
-    dx, dy = matrix(batch.gradients, x_at, rows, ins.x_stride), matrix(batch.gradients, y_at, rows, ins.y_stride)
+    y_flat = vector(batch.activations, y_at, rows * ins.y_stride)
+    dy_flat = vector(batch.gradients, y_at, rows * ins.y_stride)
+    y = matrix(batch.activations, y_at, rows, ins.y_stride)
+    dy = matrix(batch.gradients, y_at, rows, ins.y_stride)
 
     if ins.op == op.DENSE:
+        dx = matrix(batch.gradients, x_at, rows, ins.x_stride)
         w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
         dense_backward_input(dx, dy, w_transposed, batch.zeros, rows, ins.inputs, ins.outputs)
+    elif ins.op == op.COPY:
+        copy(vector(batch.gradients, x_at, rows * ins.x_stride), dy_flat)
     elif ins.op == op.RELU:
-        relu_backward(dx_flat, dy_flat, y_flat)
+        relu_backward(dy_flat, y_flat)
     elif ins.op == op.LEAKY_RELU:
-        leaky_relu_backward(dx_flat, dy_flat, y_flat, ins.alpha)
+        leaky_relu_backward(dy_flat, y_flat, ins.alpha)
     elif ins.op == op.SIGMOID:
-        sigmoid_backward(dx_flat, dy_flat, y_flat)
+        sigmoid_backward(dy_flat, y_flat)
     elif ins.op == op.TANH:
-        tanh_backward(dx_flat, dy_flat, y_flat)
+        tanh_backward(dy_flat, y_flat)
     elif ins.op == op.SOFTMAX:
-        y = matrix(batch.activations, y_at, rows, ins.y_stride)
-        softmax_backward(dx, dy, y, ins.outputs)
+        softmax_backward(dy, y, ins.outputs)
     elif ins.op == op.RESCALING:
-        rescaling_backward(dx_flat, dy_flat, ins.alpha)
+        rescaling_backward(dy_flat, ins.alpha)
     elif ins.op == op.DROPOUT:
-        dropout(dx, dy, ins.alpha, ins.seed, step, start, ins.outputs)
-    elif ins.op == op.GAUSSIAN_NOISE:
-        if ins.x != ins.y:
-            for i in range(size):
-                dx_flat[i] = dy_flat[i]
+        dropout(dy, ins.alpha, ins.seed, step, start, ins.outputs)
 
 
 @jit_part
@@ -236,13 +233,10 @@ def parameter_phase(code, weights, batch, rows, thread, threads, optimizer, hype
                 w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
                 transpose(w_transposed, w, row, count, ins.outputs)
             row += count
-        if ins.bias >= 0:
-            vectors = ins.y_stride // lanes(batch.scale)
-            column = thread * vectors // threads * lanes(batch.scale)
-            count = (thread + 1) * vectors // threads * lanes(batch.scale) - column
-            db = vector(weights.gradients, ins.bias, ins.y_stride)
-            dense_backward_bias(db, dy, column, count, rows)
-            optimize(weights, ins.bias + column, ins.bias + column, count, optimizer, hyper)
+        if ins.bias >= 0 and thread == threads - 1:
+            db = matrix(weights.gradients, ins.bias, 1, ins.y_stride)
+            dense_backward_bias(db, dy, batch.one, batch.zeros, rows, ins.outputs)
+            optimize(weights, ins.bias, ins.bias, ins.y_stride, optimizer, hyper)
 
 
 @jit

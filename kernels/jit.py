@@ -185,7 +185,7 @@ def _compiled(function, **options):
     if not JIT_ENABLED:
         # Kernels count on integers that wrap around and on divisions that give infinity, silently as in C.
         return np.errstate(over="ignore", divide="ignore", invalid="ignore")(function)
-    options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True} | options
+    options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True, "_nrt": "parallel" in options} | options
     dispatcher = numba.njit(**options)(function)
     if CACHE_FOLDER is not None and not options.keys() & {"forceinline", "inline"}:
         dispatcher._cache = _KernelCache(function)

@@ -1,69 +1,59 @@
 """Losses of each sample, with the gradient of sum_i scale[i] loss_i, where scale is the sample's weight / batch size.
 
-B batch, C outputs or classes. Outputs first: values[B], then the gradient dx[B, ...]. Columns of dx beyond C, the
-padding, are set to zero. dx may be the same memory as x or y. The fused losses start from logits x and also give the
-output y = softmax(x) or sigmoid(x); y may be x, or dx where nobody wants y.
+B batch, C outputs or classes. Outputs first: values[B], then the gradient dx[B, ...], of which only C columns are
+written. The fused losses start from logits: y holds x before and softmax(x) or sigmoid(x) after.
 """
 
 from .activations import softmax_row
 from .elementary import log, logistic, softplus
-from .jit import jit, jit_inline, jit_row_sum
+from .jit import jit, jit_row_sum
 
 _SMALLEST_PROBABILITY = 1e-7  # keras.config.epsilon()
 
 
-@jit_inline
-def _clear_padding(row, columns):
-    for j in range(columns, row.size):
-        row[j] = row.dtype.type(0)
-
-
 @jit
-def sparse_softmax_cross_entropy(values, dx, y, x, labels, scale, classes):
+def sparse_softmax_cross_entropy(values, dx, y, labels, scale, classes):
     """loss = log sum exp(x) - x[label]; dx = scale (y - 1 at the label)."""
     for i in range(labels.size):
         label = labels[i]
-        at_label = x[i, label]
-        largest, total = softmax_row(y[i], x[i], classes)
+        at_label = y[i, label]
+        largest, total = softmax_row(y[i], classes)
         values[i] = log(total) + (largest - at_label)
         for j in range(classes):
             dx[i, j] = y[i, j] * scale[i]
         dx[i, label] -= scale[i]
-        _clear_padding(dx[i], classes)
 
 
 @jit_row_sum
-def softmax_cross_entropy(values, dx, y, x, targets, scale, classes):
+def softmax_cross_entropy(values, dx, y, targets, scale, classes):
     """loss = sum t (log sum exp(x) - x); dx = scale (y sum t - t), where sum t is 1 for one-hot targets."""
-    real = x.dtype.type
+    real = y.dtype.type
     for i in range(scale.size):
         weighted, weights = real(0), real(0)
         for j in range(classes):
-            weighted += targets[i, j] * x[i, j]
+            weighted += targets[i, j] * y[i, j]
             weights += targets[i, j]
-        largest, total = softmax_row(y[i], x[i], classes)
+        largest, total = softmax_row(y[i], classes)
         values[i] = (log(total) + largest) * weights - weighted
         for j in range(classes):
             dx[i, j] = (y[i, j] * weights - targets[i, j]) * scale[i]
-        _clear_padding(dx[i], classes)
 
 
 @jit_row_sum
-def sigmoid_binary_cross_entropy(values, dx, y, x, targets, scale, outputs):
+def sigmoid_binary_cross_entropy(values, dx, y, targets, scale, outputs):
     """loss = mean of log(1 + exp(x)) - t x over a row; dx = scale (y - t) / C."""
-    real = x.dtype.type
+    real = y.dtype.type
     share = real(1) / real(outputs)
     for i in range(scale.size):
         total = real(0)
         factor = scale[i] * share
         for j in range(outputs):
-            logit, target = x[i, j], targets[i, j]
+            logit, target = y[i, j], targets[i, j]
             total += softplus(logit) - target * logit
             probability = logistic(logit)
             y[i, j] = probability
             dx[i, j] = (probability - target) * factor
         values[i] = total * share
-        _clear_padding(dx[i], outputs)
 
 
 @jit_row_sum
@@ -79,7 +69,6 @@ def mean_squared_error(values, dx, y, targets, scale, outputs):
             total += difference * difference
             dx[i, j] = difference * factor
         values[i] = total * share
-        _clear_padding(dx[i], outputs)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -108,7 +97,6 @@ def cross_entropy(values, dy, y, targets, scale, classes):
             inside = smallest <= p <= largest
             own = targets[i, j] / p if inside else real(0)
             dy[i, j] = (share - own) * (scale[i] * (one / total))
-        _clear_padding(dy[i], classes)
 
 
 @jit_row_sum
@@ -127,7 +115,6 @@ def sparse_cross_entropy(values, dy, y, labels, scale, classes):
         for j in range(classes):
             dy[i, j] = factor
         dy[i, labels[i]] -= factor / clipped
-        _clear_padding(dy[i], classes)
 
 
 @jit_row_sum
@@ -145,4 +132,3 @@ def binary_cross_entropy(values, dy, y, targets, scale, outputs):
             gradient = (clipped - target) / (clipped * (one - clipped)) * (scale[i] * share)
             dy[i, j] = gradient if clipped == p else real(0)
         values[i] = loss * share
-        _clear_padding(dy[i], outputs)

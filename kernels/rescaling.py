@@ -1,20 +1,20 @@
-"""Rescaling: y = scale x + offset, and its gradient. x, y, dx and dy are flat; y may be x and dx may be dy."""
+"""Rescaling and its gradient, in place: y holds x before and y after, dx holds dy before and dx after; both are flat."""
 
 from .jit import jit
 
 
 @jit
-def rescaling_forward(y, x, scale, offset):
+def rescaling_forward(y, scale, offset):
     """y = scale x + offset."""
-    real = x.dtype.type
+    real = y.dtype.type
     factor, shift = real(scale), real(offset)
-    for i in range(x.size):
-        y[i] = x[i] * factor + shift
+    for i in range(y.size):
+        y[i] = y[i] * factor + shift
 
 
 @jit
-def rescaling_backward(dx, dy, scale):
+def rescaling_backward(dx, scale):
     """dx = scale dy."""
-    factor = dy.dtype.type(scale)
-    for i in range(dy.size):
-        dx[i] = dy[i] * factor
+    factor = dx.dtype.type(scale)
+    for i in range(dx.size):
+        dx[i] = dx[i] * factor

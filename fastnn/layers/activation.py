@@ -64,29 +64,32 @@ class Activation(Layer):
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """y = f(x)."""
         self.x = self.as_input(x)
-        self.y = self.x if self._function is None else self._apply(self._function.forward, self.x)
+        self.y = self.x
+        if self._function is not None:
+            self.y = self.x.copy()
+            self._apply(self._function.forward, self.y)
         return self.y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx = dy f'(x), with f'(x) computed from y."""
         if self._function is None:
             return dy
-        return self._apply(self._function.backward, self.as_input(dy), self.y)
+        dx = np.array(dy, self.dtype, order="C")
+        self._apply(self._function.backward, dx, self.y)
+        return dx
 
-    def _apply(self, kernel: Callable[..., None], *inputs: np.ndarray) -> np.ndarray:
-        result = np.empty_like(inputs[0])
+    def _apply(self, kernel: Callable[..., None], *arrays: np.ndarray) -> None:
         if self._function is not None and self._function.rows:
-            columns = result.shape[-1]
-            kernel(*(a.reshape(-1, columns) for a in (result, *inputs)), columns)
+            columns = self.y.shape[-1]
+            kernel(*(a.reshape(-1, columns) for a in arrays), columns)
         else:
-            kernel(*(a.reshape(-1) for a in (result, *inputs)), *self._numbers)
-        return result
+            kernel(*(a.reshape(-1) for a in arrays), *self._numbers)
 
     def lower(self, lowering: "Lowering") -> None:
-        """One instruction, in place where the input is not needed any more."""
+        """One instruction."""
         if self._function is not None:
             alpha = self._numbers[0] if self._numbers else 0.0
-            lowering.emit(self._function.op, in_place=True, needs_output=True, alpha=alpha)
+            lowering.emit(self._function.op, needs_output=True, alpha=alpha)
 
 
 class ReLU(Activation):

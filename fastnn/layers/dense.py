@@ -96,7 +96,8 @@ class Dense(Layer):
             self.kernel.padded_gradient(), self.x, dz, zeros, 0, inputs, self.batch, self.units
         )  # fmt: skip
         if self.bias is not None:
-            kernels.dense_backward_bias(self.bias.padded_gradient(), dz, 0, dz.shape[1], self.batch)
+            db, one = self.bias.padded_gradient()[np.newaxis], np.ones(1, self.dtype)
+            kernels.dense_backward_bias(db, dz, one, zeros, self.batch, self.units)
         w_transposed = np.zeros((self.units, dx.shape[1]), self.dtype)
         kernels.transpose(w_transposed, self.kernel.padded_value(), 0, inputs, self.units)
         kernels.dense_backward_input(dx, dz, w_transposed, zeros, self.batch, inputs, self.units)

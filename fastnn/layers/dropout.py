@@ -35,17 +35,16 @@ class _Noise(Layer):
         return self._apply(x)
 
     def _apply(self, x: np.ndarray) -> np.ndarray:
-        x = self.as_input(x)
-        rows = x.reshape(len(x), -1)
-        y = np.empty_like(rows)
+        y = np.array(x, self.dtype, order="C")
+        rows = y.reshape(len(y), -1)
         kernel = kernels.dropout if self._opcode == op.DROPOUT else kernels.gaussian_noise
-        kernel(y, rows, self._amount, self.seed, self.step, 0, rows.shape[1])
-        return y.reshape(x.shape)
+        kernel(rows, self._amount, self.seed, self.step, 0, rows.shape[1])
+        return y
 
     def lower(self, lowering: "Lowering") -> None:
         """One instruction while training, none otherwise."""
         if lowering.training and self._amount > 0:
-            lowering.emit(self._opcode, in_place=True, alpha=self._amount, seed=self.seed)
+            lowering.emit(self._opcode, alpha=self._amount, seed=self.seed)
 
 
 class Dropout(_Noise):

@@ -27,9 +27,7 @@ def leaky_relu_forward(x: np.ndarray, negative_slope: float = 0.2) -> np.ndarray
     return np.maximum(x, 0) + negative_slope * np.minimum(x, 0)
 
 
-def leaky_relu_backward(
-    dy: np.ndarray, y: np.ndarray, negative_slope: float = 0.2
-) -> np.ndarray:
+def leaky_relu_backward(dy: np.ndarray, y: np.ndarray, negative_slope: float = 0.2) -> np.ndarray:
     """dx = dy where y > 0, else negative_slope dy.
 
     negative_slope must not be negative: then y > 0 exactly where x > 0.

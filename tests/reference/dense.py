@@ -16,8 +16,6 @@ def dense_forward(x: np.ndarray, w: np.ndarray, b: np.ndarray) -> np.ndarray:
     return y
 
 
-def dense_backward(
-    dy: np.ndarray, x: np.ndarray, w: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def dense_backward(dy: np.ndarray, x: np.ndarray, w: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """dx = dy w^T, dw = x^T dy, db = the sum of dy over the batch."""
     return dy @ w.T, x.T @ dy, dy.sum(axis=0)

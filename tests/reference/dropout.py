@@ -21,8 +21,6 @@ def dropout_backward(dy: np.ndarray, keep_mask: np.ndarray, rate: float) -> np.n
     return dy * keep_mask / (1 - rate)
 
 
-def gaussian_noise_forward(
-    x: np.ndarray, noise: np.ndarray, stddev: float
-) -> np.ndarray:
+def gaussian_noise_forward(x: np.ndarray, noise: np.ndarray, stddev: float) -> np.ndarray:
     """y = x + stddev noise, noise standard normal of x's shape. The gradient passes unchanged."""
     return x + stddev * noise

@@ -37,6 +37,11 @@ def log1p(x: np.ndarray) -> np.ndarray:
     return _in_float64(np.log1p, x)
 
 
+def softplus(x: np.ndarray) -> np.ndarray:
+    """log(1 + e^x), which for large x is x."""
+    return _in_float64(lambda x: np.logaddexp(0, x), x)
+
+
 def tanh(x: np.ndarray) -> np.ndarray:
     """(e^x - e^-x) / (e^x + e^-x)."""
     return _in_float64(np.tanh, x)

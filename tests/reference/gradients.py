@@ -5,9 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 
-def central_difference(
-    f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, dy: np.ndarray, h: float
-) -> np.ndarray:
+def central_difference(f: Callable[[np.ndarray], np.ndarray], x: np.ndarray, dy: np.ndarray, h: float) -> np.ndarray:
     """The gradient of sum(dy f(x)) with respect to x, in float64.
 
     dx_i = sum(dy (f(x + h e_i) - f(x - h e_i))) / 2h, with an error of order h^2 from the

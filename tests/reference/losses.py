@@ -21,9 +21,7 @@ EPSILON = 1e-7
 """Keras's backend.epsilon(): probabilities are clipped to [EPSILON, 1 - EPSILON]."""
 
 
-def sparse_softmax_cross_entropy(
-    x: np.ndarray, labels: np.ndarray, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def sparse_softmax_cross_entropy(x: np.ndarray, labels: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """loss = log(sum_j e^x_j) - x_label; dx = scale (softmax(x) - onehot(label)).
 
     Source: Bishop: Pattern Recognition and Machine Learning (2006), eq. 4.108, 4.109.
@@ -39,9 +37,7 @@ def sparse_softmax_cross_entropy(
     return losses, dx
 
 
-def softmax_cross_entropy(
-    x: np.ndarray, targets: np.ndarray, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def softmax_cross_entropy(x: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """loss = -sum_j t_j log softmax(x)_j; dx = scale (softmax(x) sum_j t_j - t).
 
     For targets that sum to 1, one-hot or soft, dx is the familiar scale (y - t).
@@ -72,9 +68,7 @@ def sigmoid_binary_cross_entropy(
     return elements.mean(axis=1), dx
 
 
-def mean_squared_error(
-    y: np.ndarray, targets: np.ndarray, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def mean_squared_error(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """loss = mean_j (y - t)^2; dy = 2 scale (y - t) / O."""
     dy = y - targets
     losses = np.square(dy).mean(axis=1)
@@ -82,18 +76,14 @@ def mean_squared_error(
     return losses, dy
 
 
-def sparse_cross_entropy(
-    p: np.ndarray, labels: np.ndarray, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def sparse_cross_entropy(p: np.ndarray, labels: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """cross_entropy with the one-hot rows of labels."""
     targets = np.zeros_like(p)
     targets[np.arange(len(p)), labels] = 1
     return cross_entropy(p, targets, scale)
 
 
-def cross_entropy(
-    p: np.ndarray, targets: np.ndarray, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def cross_entropy(p: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """loss = -sum_j t_j log c_j, c = clip(q), q = p / sum_j p_j.
 
     dq = -t / q where q was not clipped, else 0;
@@ -109,9 +99,7 @@ def cross_entropy(
     return losses, dp
 
 
-def binary_cross_entropy(
-    p: np.ndarray, targets: np.ndarray, scale: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def binary_cross_entropy(p: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """loss = -mean_j(t log c + (1 - t) log(1 - c)), c = clip(p).
 
     dp = scale ((1 - t) / (1 - p) - t / p) / O where p was not clipped, else 0.

@@ -17,9 +17,7 @@ def categorical_accuracy(y: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return (y.argmax(axis=1) == targets.argmax(axis=1)).astype(y.dtype)
 
 
-def binary_accuracy(
-    y: np.ndarray, targets: np.ndarray, threshold: float = 0.5
-) -> np.ndarray:
+def binary_accuracy(y: np.ndarray, targets: np.ndarray, threshold: float = 0.5) -> np.ndarray:
     """The share of outputs for which (y > threshold) = t."""
     return ((y > threshold) == targets).mean(axis=1, dtype=y.dtype)
 

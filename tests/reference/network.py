@@ -106,9 +106,7 @@ class Network:
     def forward(self, x: np.ndarray) -> list[np.ndarray]:
         """The input and the output of every layer, the last one as the loss takes it."""
         outputs = [x]
-        for w, b, (activation, _) in zip(
-            self.weights, self.biases, self.activations, strict=True
-        ):
+        for w, b, (activation, _) in zip(self.weights, self.biases, self.activations, strict=True):
             outputs.append(activation(dense_forward(outputs[-1], w, b)))
         return outputs
 
@@ -143,9 +141,7 @@ class Network:
         self.step()
         return float(batch_losses.sum())
 
-    def train_epoch(
-        self, x: np.ndarray, y: np.ndarray, batch_size: int, order: np.ndarray
-    ) -> float:
+    def train_epoch(self, x: np.ndarray, y: np.ndarray, batch_size: int, order: np.ndarray) -> float:
         """One pass over the rows of x in the given order; the last batch may be smaller.
 
         x (N, I) in the network's dtype; y labels (N,) or targets (N, O); order integers (N,).
@@ -165,9 +161,7 @@ class Network:
         return self.output_activation(self.forward(x)[-1])
 
 
-def _layer_views(
-    vector: np.ndarray, shapes: Sequence[tuple[int, int]]
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def _layer_views(vector: np.ndarray, shapes: Sequence[tuple[int, int]]) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """The weights (I, O) and biases (O,) of each layer as views into one vector."""
     weights, biases = [], []
     start = 0

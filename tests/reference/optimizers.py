@@ -2,7 +2,8 @@
 
 p, the gradient g and the states are 1-D arrays of one length and dtype. The states start
 at zero; only Adagrad's accumulator starts at 0.1, Keras's initial_accumulator_value.
-step counts from 1.
+step counts from 1. The scalars stay Python floats, of double precision, until they meet an
+array: Keras rounds beta^step to float32, which puts its first Adam steps off by up to 1e-5.
 
 The equations are Keras 3's, including where epsilon stands and what momentum multiplies:
 https://github.com/keras-team/keras/tree/master/keras/src/optimizers, version 3.15.
@@ -18,9 +19,7 @@ def sgd(p: np.ndarray, g: np.ndarray, learning_rate: float) -> None:
     p -= learning_rate * g
 
 
-def momentum(
-    p: np.ndarray, g: np.ndarray, m: np.ndarray, learning_rate: float, momentum: float
-) -> None:
+def momentum(p: np.ndarray, g: np.ndarray, m: np.ndarray, learning_rate: float, momentum: float) -> None:
     """m = momentum m - learning_rate g; p += m.
 
     Source: Polyak: Some methods of speeding up the convergence of iteration methods (1964).
@@ -30,9 +29,7 @@ def momentum(
     p += m
 
 
-def nesterov(
-    p: np.ndarray, g: np.ndarray, m: np.ndarray, learning_rate: float, momentum: float
-) -> None:
+def nesterov(p: np.ndarray, g: np.ndarray, m: np.ndarray, learning_rate: float, momentum: float) -> None:
     """m = momentum m - learning_rate g; p += momentum m - learning_rate g.
 
     Source: Sutskever, Martens, Dahl, Hinton: On the importance of initialization and
@@ -41,13 +38,10 @@ def nesterov(
     descent = learning_rate * g
     m *= momentum
     m -= descent
-    p += momentum * m
-    p -= descent
+    p += momentum * m - descent
 
 
-def adagrad(
-    p: np.ndarray, g: np.ndarray, a: np.ndarray, learning_rate: float, epsilon: float
-) -> None:
+def adagrad(p: np.ndarray, g: np.ndarray, a: np.ndarray, learning_rate: float, epsilon: float) -> None:
     """a += g^2; p -= learning_rate g / sqrt(a + epsilon).
 
     Source: Duchi, Hazan, Singer: Adaptive Subgradient Methods for Online Learning and
@@ -190,7 +184,7 @@ def adamw(
     https://arxiv.org/abs/1711.05101; that the decay comes first and is multiplied with the
     learning rate is Keras's choice.
     """
-    p -= p * (weight_decay * learning_rate)
+    p -= p * weight_decay * learning_rate
     adam(p, g, m, v, step, learning_rate, beta_1, beta_2, epsilon)
 
 

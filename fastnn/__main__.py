@@ -1,0 +1,5 @@
+"""`python -m fastnn` is the command `fastnn`."""
+
+from .cli import main
+
+main()

@@ -1,0 +1,219 @@
+"""The command `fastnn`. What a user gets wrong ends in one line on stderr and exit status 2."""
+
+import os
+import platform
+import sys
+import tempfile
+import time
+import warnings
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import fastnn
+
+from . import checks, datasets, layers, optimizers
+
+# ClickException, which Typer hands out under different names in different versions.
+_OPTION_ERROR = typer.BadParameter.__mro__[2]
+_INTERRUPTED = 130  # the exit status of a command ended by Ctrl-C: 128 + SIGINT
+
+
+class _OneLineErrors(TyperGroup):
+    """Reports mistakes of the user in one line, for the command and for the tests that call it in-process."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run the command and exit with its status."""
+        settings["standalone_mode"] = False  # raises its errors instead of drawing them
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *rest: print(f"warning: {message}", file=sys.stderr)
+            try:
+                status = super().main(*args, **settings)
+            except (_OPTION_ERROR, ValueError, OSError, MemoryError) as error:
+                text = error.format_message() if isinstance(error, _OPTION_ERROR) else str(error)
+                print(f"error: {' '.join(text.split()) or type(error).__name__}", file=sys.stderr)
+                status = 2
+            except (typer.Abort, KeyboardInterrupt):
+                status = _INTERRUPTED
+        sys.exit(status)
+
+
+app = typer.Typer(
+    cls=_OneLineErrors,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train dense networks on a CPU, fast. Start with: fastnn train",
+)
+
+
+def main() -> None:
+    """The entry point of the command."""
+    app(prog_name="fastnn")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"fastnn {fastnn.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _fastnn(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# fastnn train
+
+# name: (the default learning rate, the optimizer for a rate)
+_OPTIMIZERS: dict[str, tuple[float, Any]] = {
+    "sgd": (0.5, optimizers.SGD),
+    "momentum": (0.1, lambda rate: optimizers.SGD(rate, momentum=0.9)),
+    "nesterov": (0.1, lambda rate: optimizers.SGD(rate, momentum=0.9, nesterov=True)),
+    "adagrad": (0.05, optimizers.Adagrad),
+    "rmsprop": (0.001, optimizers.RMSprop),
+    "adam": (0.001, optimizers.Adam),
+    "adamw": (0.001, optimizers.AdamW),
+}
+_ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "linear")
+
+
+@app.command()
+def train(
+    data: Annotated[Path | None, typer.Option(help="Folder with the four MNIST files.  [default: shipped]")] = None,
+    hidden: Annotated[str, typer.Option(help='Units of the hidden layers, such as 204,202; or "none".')] = "256",
+    activation: Annotated[str, typer.Option(help=f"Of the hidden layers: {', '.join(_ACTIVATIONS)}.")] = "relu",
+    optimizer: Annotated[str, typer.Option(help=f"{', '.join(_OPTIMIZERS)}.")] = "momentum",
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Size of a step.  [default: by optimizer; momentum 0.1]")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
+    epochs: Annotated[int, typer.Option(help="Passes through the training images.")] = 15,
+    validation: Annotated[float, typer.Option(help="Share of the images set aside for validation.")] = 0.1,
+    seed: Annotated[int, typer.Option(help="The same seed, the same result.")] = 1,
+    threads: Annotated[int | None, typer.Option(help="Does not change the result.  [default: all cores]")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for curves.png.")] = Path("runs/train"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")] = False,
+) -> None:
+    """Train a network on MNIST and draw its learning curves."""
+    began = time.perf_counter()
+    units = _units(hidden)
+    checks.nearest(activation, _ACTIVATIONS, "--activation")
+    usual_rate, make_optimizer = _OPTIMIZERS[checks.nearest(optimizer, _OPTIMIZERS, "--optimizer")]
+    rate = checks.number(usual_rate if learning_rate is None else learning_rate, "--learning-rate", 0)
+    checks.positive_integer(batch_size, "--batch-size")
+    checks.positive_integer(epochs, "--epochs")
+    checks.number(validation, "--validation", 0, 1, open_high=True)
+    if threads is not None:
+        fastnn.set_num_threads(checks.positive_integer(threads, "--threads"))
+    fastnn.utils.set_random_seed(seed)
+    _prepare(out, overwrite)
+    (x, y), (x_test, y_test) = datasets.mnist.load_data(data)
+
+    classes = int(max(y.max(), y_test.max())) + 1
+    model = fastnn.Sequential([fastnn.Input(x.shape[1:]), layers.Flatten(), layers.Rescaling(1 / 255)])
+    for n in units:
+        model.add(layers.Dense(n, activation=activation))
+    model.add(layers.Dense(classes, activation="softmax"))
+    model.compile(make_optimizer(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+
+    sizes = "-".join(map(str, (x[0].size, *units, classes)))
+    functions = f"{activation}, softmax" if units else "softmax"
+    print(f"{sizes} ({functions}), {model.count_params():,} parameters; {optimizer}, learning rate {rate:g}", flush=True)
+    interrupted = False
+    stop_at_nan = fastnn.callbacks.TerminateOnNaN()
+    try:
+        model.fit(x, y, batch_size=batch_size, epochs=epochs, validation_split=validation, callbacks=[stop_at_nan])
+    except KeyboardInterrupt:
+        interrupted = True
+    history = model.history
+    finished = len(history.epoch) if history is not None else 0
+    if interrupted:
+        print(f"interrupted: {finished} of {epochs} epochs are finished", flush=True)
+    test_loss, _ = model.evaluate(x_test, y_test)
+    if finished:
+        curves = out / "curves.png"
+        _save(fastnn.plots.learning_curves(history), curves)
+        print(f"learning curves: {curves}")
+    print(f"{time.perf_counter() - began:.1f} s")
+    if interrupted:
+        raise typer.Exit(_INTERRUPTED)
+    if not test_loss < float("inf"):
+        raise typer.Exit(1)
+
+
+def _units(hidden: str) -> list[int]:
+    """The hidden layers' units from "256", "204,202" or "none"."""
+    if hidden.strip().lower() in ("none", ""):
+        return []
+    try:
+        return [checks.positive_integer(int(part), "units") for part in hidden.split(",")]
+    except ValueError:
+        raise ValueError(f'--hidden must be units such as 256 or 204,202, or "none", received {hidden!r}') from None
+
+
+def _prepare(folder: Path, overwrite: bool) -> None:
+    """Make the folder and see that it can be written, before anybody waits for a result that has no place."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()) and not overwrite:
+            raise ValueError(f"{folder} is not empty; choose another folder with --out, or pass --overwrite")
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise ValueError(f"cannot write into {folder} ({error.strerror}); choose another folder with --out") from error
+
+
+def _save(figure: Any, path: Path) -> None:
+    """Write the picture under another name first: nobody ever sees half of it, nor loses the old one to a full disk."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        figure.savefig(unfinished, format="png", dpi=150)
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# fastnn info
+
+
+@app.command()
+def info() -> None:
+    """Show versions, settings, and what this machine can compute."""
+    import llvmlite
+    import numba
+    import numpy as np
+
+    from . import measure, threads
+    from .kernels import jit
+    from .progress import kernels_are_cached
+
+    lanes = jit.SIMD_BYTES // 4
+    width = f"{lanes} float32 lanes, {jit.SIMD_BYTES} bytes, {'with' if jit.HAS_FMA else 'without'} FMA"
+    cache = "none: every process compiles anew"
+    if jit.CACHE_FOLDER is not None:
+        cache = f"{jit.CACHE_FOLDER} ({'warm' if kernels_are_cached() else 'cold: the first use compiles'})"
+    _show("fastnn", fastnn.__version__)
+    _show("Python", platform.python_version())
+    _show("NumPy", np.__version__)
+    _show("Numba", numba.__version__)
+    _show("llvmlite", llvmlite.__version__)
+    _show("threads", str(fastnn.get_num_threads()))
+    _show("threading layer", threads.threading_layer())
+    _show("SIMD width", width)
+    _show("kernel cache", cache)
+    _show("measured", f"float32, {measure.ROWS}x{measure.INPUTS}x{measure.OUTPUTS}")
+    for n in sorted({1, fastnn.get_num_threads()}):
+        peak, tile = measure.peak(n), measure.tile(n)
+        text = f"peak {peak:.0f} GFLOP/s, tile {tile:.0f} GFLOP/s ({100 * tile / peak:.0f} %)"
+        _show(f"  {n} thread{'s' if n > 1 else ''}", text)
+
+
+def _show(name: str, value: str) -> None:
+    print(f"{name:<17}{value}", flush=True)

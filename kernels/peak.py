@@ -1,0 +1,84 @@
+"""What the processor can do at most: the tile's arithmetic with nothing to load and nothing to store.
+
+Measured, because no data sheet knows at which clock rate this machine runs its widest vectors just now.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES, jit
+from .tile import ROWS, VECTORS, lanes_of
+
+# As many independent sums as the tile has: the latency of one is hidden behind the work of the others.
+SUMS = ROWS * VECTORS
+
+
+def sums_size(dtype):
+    """Elements of the array that `multiply_adds` works on."""
+    return SUMS * lanes_of(dtype)
+
+
+@intrinsic
+def _repeat(typing_context, sums, factor, term, times):
+    signature = types.void(sums, sums.dtype, sums.dtype, types.intp)
+
+    def code(context, builder, signature, args):
+        element, size = context.get_value_type(sums.dtype), sums.dtype.bitwidth // 8
+        width = SIMD_BYTES // size
+        vector_type, index = ir.VectorType(element, width), ir.IntType(64)
+        data = context.make_array(sums)(context, builder, args[0]).data
+        places = [builder.gep(data, [index(width * i)]) for i in range(SUMS)]
+        places = [builder.bitcast(place, vector_type.as_pointer()) for place in places]
+
+        def broadcast(scalar):
+            undefined = ir.Constant(vector_type, ir.Undefined)
+            first = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
+            zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
+            return builder.shuffle_vector(first, undefined, zeros)
+
+        def multiply_add(x, y, z):
+            if not HAS_FMA:
+                return builder.fadd(builder.fmul(x, y), z)
+            kind = ir.FunctionType(vector_type, [vector_type] * 3)
+            function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{width}f{8 * size}")
+            return builder.call(function, [x, y, z])
+
+        factors, terms = broadcast(args[1]), broadcast(args[2])
+        first = [builder.load(place, align=size) for place in places]
+        entry = builder.block
+        loop, done = builder.append_basic_block("peak"), builder.append_basic_block("peak.done")
+        builder.branch(loop)
+        builder.position_at_end(loop)
+        k, now = builder.phi(index), [builder.phi(vector_type) for _ in range(SUMS)]
+        # Each step needs the one before, so that the compiler can neither leave one out nor join two.
+        after = [multiply_add(s, factors, terms) for s in now]
+        k_next = builder.add(k, index(1))
+        for phi, at_entry, in_loop in zip([k, *now], [index(0), *first], [k_next, *after]):
+            phi.add_incoming(at_entry, entry)
+            phi.add_incoming(in_loop, loop)
+        builder.cbranch(builder.icmp_signed("<", k_next, args[3]), loop, done)
+        builder.position_at_end(done)
+        for place, s in zip(places, after):
+            builder.store(s, place, align=size)
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+def repeat(sums, factor, term, times):
+    """The same in plain Python."""
+    for _ in range(times):
+        sums[:] = sums * factor + term
+
+
+if JIT_ENABLED:
+    repeat = _repeat
+
+
+@jit
+def multiply_adds(sums, factor, term, times):
+    """sums = factor sums + term, `times` >= 1 times over, for `sums_size` sums that stay in registers meanwhile."""
+    real = sums.dtype.type
+    repeat(sums, real(factor), real(term), times)
