@@ -54,13 +54,14 @@ def numeric_array(value: Any, argument: str) -> np.ndarray:
 
 def finite(array: np.ndarray, argument: str) -> np.ndarray:
     """`array`, unless it holds NaN or infinity."""
-    if array.dtype.kind != "f":
-        return array
-    if array.flags.c_contiguous and array.dtype.char in "fd":
-        if all_finite(read_only(array).reshape(-1)):
-            return array
-    elif np.isfinite(array).all():
-        return array
+    if array.dtype.kind == "f":
+        known = array.flags.c_contiguous and array.dtype.char in "fd"
+        if not (all_finite(read_only(array.reshape(-1))) if known else np.isfinite(array).all()):
+            _raise_not_finite(array, argument)
+    return array
+
+
+def _raise_not_finite(array: np.ndarray, argument: str) -> None:
     where = tuple(int(i) for i in np.argwhere(~np.isfinite(array))[0])
     raise ValueError(f"{argument} must be finite, received {array[where]} at index {where}")
 
@@ -74,13 +75,17 @@ def rows_of(x: Any, argument: str, shape: tuple[int, ...], dtype: np.dtype) -> n
     if array.shape[1:] != shape or array.ndim == 0:
         expected = ", ".join(["n", *map(str, shape)])
         raise ValueError(f"{argument} must have shape ({expected}), received {array.shape}")
-    if len(array) == 0:
+    samples = len(array)
+    if samples == 0:
         raise ValueError(f"{argument} must hold at least one sample, received shape {array.shape}")
-    if array.dtype not in (np.uint8, dtype):
+    if array.dtype != dtype and array.dtype != np.uint8:
         finite(array, argument)
         with np.errstate(over="ignore"):  # float64 values can be too large for float32
             array = array.astype(dtype)
-    return read_only(finite(np.ascontiguousarray(array).reshape(len(array), -1), argument))
+    rows = read_only(np.ascontiguousarray(array).reshape(samples, -1))
+    if rows.dtype == dtype and not all_finite(rows.reshape(-1)):
+        _raise_not_finite(array, argument)
+    return rows
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

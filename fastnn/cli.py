@@ -1,5 +1,6 @@
 """The command `fastnn`. What a user gets wrong ends in one line on stderr and exit status 2."""
 
+import math
 import os
 import platform
 import sys
@@ -16,8 +17,8 @@ import fastnn
 
 from . import checks, datasets, layers, optimizers
 
-# ClickException, which Typer hands out under different names in different versions.
-_OPTION_ERROR = typer.BadParameter.__mro__[2]
+# ClickException, which is Typer's own class in some versions and Click's in others.
+_OPTION_ERROR: Any = typer.BadParameter.__mro__[2]
 _INTERRUPTED = 130  # the exit status of a command ended by Ctrl-C: 128 + SIGINT
 
 
@@ -62,7 +63,9 @@ def _version(wanted: bool) -> None:
 @app.callback(invoke_without_command=True)
 def _fastnn(
     context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     if context.invoked_subcommand is None:
         print(context.get_help())
@@ -86,18 +89,20 @@ _ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "linear")
 
 @app.command()
 def train(
-    data: Annotated[Path | None, typer.Option(help="Folder with the four MNIST files.  [default: shipped]")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with the four idx files of MNIST.", show_default="the shipped ones")
+    ] = None,
     hidden: Annotated[str, typer.Option(help='Units of the hidden layers, such as 204,202; or "none".')] = "256",
     activation: Annotated[str, typer.Option(help=f"Of the hidden layers: {', '.join(_ACTIVATIONS)}.")] = "relu",
     optimizer: Annotated[str, typer.Option(help=f"{', '.join(_OPTIMIZERS)}.")] = "momentum",
     learning_rate: Annotated[
-        float | None, typer.Option(help="Size of a step.  [default: by optimizer; momentum 0.1]")
+        float | None, typer.Option(help="Size of a step.", show_default="by optimizer; momentum: 0.1")
     ] = None,
     batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
     epochs: Annotated[int, typer.Option(help="Passes through the training images.")] = 15,
     validation: Annotated[float, typer.Option(help="Share of the images set aside for validation.")] = 0.1,
     seed: Annotated[int, typer.Option(help="The same seed, the same result.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="Does not change the result.  [default: all cores]")] = None,
+    threads: Annotated[int | None, typer.Option(help="Does not change the result.", show_default="all cores")] = None,
     out: Annotated[Path, typer.Option(help="Folder for curves.png.")] = Path("runs/train"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")] = False,
 ) -> None:
@@ -125,26 +130,28 @@ def train(
 
     sizes = "-".join(map(str, (x[0].size, *units, classes)))
     functions = f"{activation}, softmax" if units else "softmax"
-    print(f"{sizes} ({functions}), {model.count_params():,} parameters; {optimizer}, learning rate {rate:g}", flush=True)
+    print(f"{sizes} ({functions}), {model.count_params():,} parameters")
+    print(f"{optimizer}, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
     interrupted = False
     stop_at_nan = fastnn.callbacks.TerminateOnNaN()
     try:
         model.fit(x, y, batch_size=batch_size, epochs=epochs, validation_split=validation, callbacks=[stop_at_nan])
     except KeyboardInterrupt:
         interrupted = True
-    history = model.history
-    finished = len(history.epoch) if history is not None else 0
+    finished = 0 if model.history is None else len(model.history.epoch)
     if interrupted:
         print(f"interrupted: {finished} of {epochs} epochs are finished", flush=True)
+        if finished == 0:
+            raise typer.Exit(_INTERRUPTED)
+
     test_loss, _ = model.evaluate(x_test, y_test)
-    if finished:
-        curves = out / "curves.png"
-        _save(fastnn.plots.learning_curves(history), curves)
-        print(f"learning curves: {curves}")
+    assert model.history is not None
+    _save(fastnn.plots.learning_curves(model.history), out / "curves.png")
+    print(f"learning curves: {out / 'curves.png'}")
     print(f"{time.perf_counter() - began:.1f} s")
     if interrupted:
         raise typer.Exit(_INTERRUPTED)
-    if not test_loss < float("inf"):
+    if not math.isfinite(test_loss):
         raise typer.Exit(1)
 
 
@@ -190,7 +197,7 @@ def info() -> None:
     import numba
     import numpy as np
 
-    from . import measure, threads
+    from . import measure
     from .kernels import jit
     from .progress import kernels_are_cached
 
@@ -205,14 +212,25 @@ def info() -> None:
     _show("Numba", numba.__version__)
     _show("llvmlite", llvmlite.__version__)
     _show("threads", str(fastnn.get_num_threads()))
-    _show("threading layer", threads.threading_layer())
+    _show("threading layer", _threading_layer())
     _show("SIMD width", width)
     _show("kernel cache", cache)
     _show("measured", f"float32, {measure.ROWS}x{measure.INPUTS}x{measure.OUTPUTS}")
     for n in sorted({1, fastnn.get_num_threads()}):
-        peak, tile = measure.peak(n), measure.tile(n)
+        peak, tile = measure.peak_and_tile(n)
         text = f"peak {peak:.0f} GFLOP/s, tile {tile:.0f} GFLOP/s ({100 * tile / peak:.0f} %)"
         _show(f"  {n} thread{'s' if n > 1 else ''}", text)
+
+
+def _threading_layer() -> str:
+    """Numba chooses it when the first shared kernel is loaded, which is quick if it is compiled already."""
+    from . import threads
+    from .progress import kernels_are_cached
+
+    if not kernels_are_cached():
+        return "chosen at the first use"
+    fastnn.Sequential([fastnn.Input((1,)), layers.Dense(1)]).predict([[0.0]])
+    return threads.threading_layer()
 
 
 def _show(name: str, value: str) -> None:

@@ -15,6 +15,7 @@ from .layers.dropout import GaussianNoise, Dropout
 from .losses import Loss, _KernelLoss, mean_loss
 from .metrics import Metric
 from .program import Samples
+from .storage import Storage
 
 if TYPE_CHECKING:
     from .model import Sequential
@@ -27,13 +28,13 @@ class EagerProgram:
     def __init__(
         self,
         model: "Sequential",
+        storage: Storage,
         training: bool = False,
         loss: Loss | None = None,
         metrics: Sequence[Metric] = (),
     ):
-        self.model, self.training, self.loss, self.metrics = model, training, loss, metrics
-        assert model.output_shape is not None
-        self.outputs = model.output_shape[-1]
+        self.model, self.storage, self.training, self.loss, self.metrics = model, storage, training, loss, metrics
+        self.output_shape = model.layers[-1].sample_output_shape
         self.values = 0 if loss is None else 1 + len(metrics)
 
     def data(self, samples: Samples, predictions: np.ndarray | None = None) -> tuple[Samples, np.ndarray | None]:
@@ -64,7 +65,7 @@ class EagerProgram:
             loss = 0.0
             if self.loss is None:
                 assert predictions is not None
-                predictions[rows] = self.model.forward(x)
+                predictions[rows] = self.model.forward(x).reshape(len(rows), -1)
             else:
                 weights = None if samples.sample_weight is None else samples.sample_weight[rows]
                 assert samples.y is not None

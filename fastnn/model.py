@@ -1,6 +1,5 @@
 """Sequential: layers in a row, with Keras 3's names, arguments and results."""
 
-import math
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -366,27 +365,23 @@ class Sequential:
 
     def prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
         """Checked samples as rows; builds the model for them where it is not built yet."""
-        array = checks.numeric_array(x, argument)
         if not self.built:
-            checks.finite(array, argument)
-            self._build_for(array)
-        return checks.rows_of(array, argument, self.sample_shape, self.dtype)
+            self._build_for(checks.finite(checks.numeric_array(x, argument), argument))
+        return checks.rows_of(x, argument, self.sample_shape, self.layers[0].dtype)
 
     def _predict(self, x: Any) -> np.ndarray:
         samples = Samples(self.prepare_x(x))
-        rows = _ROWS_A_THREAD * get_num_threads()
         with self._lock:
+            rows = _ROWS_A_THREAD * get_num_threads()
             runner = self._runner("predict", rows, samples.pixels)
-            assert self.output_shape is not None
-            shape = tuple(n for n in self.output_shape[1:] if n is not None)
-            if len(samples) <= FEW and not samples.pixels and isinstance(runner, Program):
-                return runner.predict_few(samples.x).reshape(-1, *shape)
-            predictions = np.empty((len(samples), math.prod(shape)), self.dtype)
+            if len(samples) <= FEW and isinstance(runner, Program):
+                return runner.predict_few(samples)
+            predictions = np.empty((len(samples), *runner.output_shape), self.dtype)
             cursor, log, order = new_cursor(), np.zeros((1, 0)), np.arange(len(samples))
-            data = runner.data(samples, predictions)
+            data = runner.data(samples, predictions.reshape(len(samples), -1))
             while cursor[op.EPOCH] == 0:
                 runner.run(data, order, cursor, log, rows)
-        return predictions.reshape(-1, *shape)
+        return predictions
 
     def _trainer(self, rows: int, samples: Samples) -> Any:
         self.optimizer.build(self._storage())
@@ -394,18 +389,18 @@ class Sequential:
 
     def _runner(self, kind: str, rows: int, pixels: bool) -> Any:
         """The program of this kind, made anew if the last one does not fit any more."""
-        storage = self._storage()
-        trainable = [layer.trainable for layer in self.layers]
-        key = (rows, pixels, storage, trainable)
-        if kind in self._programs and self._programs[kind][0] == key:
-            return self._programs[kind][1]
+        trained = [layer.trainable for layer in self.layers] if kind == "train" else None
+        key = (rows, pixels, trained)
+        if kind in self._programs:
+            made_for, program = self._programs[kind]
+            if made_for == key and program.storage.current:
+                return program
         loss, chosen = (None, []) if kind == "predict" else (self.require_compiled(), self.metrics)
-        training = kind == "train"
+        training, storage = kind == "train", self._storage()
         if all(layer.compiled for layer in self.layers) and (loss is None or loss.opcode):
-            columns = math.prod(self.sample_shape)
-            program: Any = Program(self.layers, storage, rows, columns, pixels, training, loss, chosen)
+            program = Program(self.layers, storage, rows, self.sample_shape, pixels, training, loss, chosen)
         else:
-            program = EagerProgram(self, training, loss, chosen)
+            program = EagerProgram(self, storage, training, loss, chosen)
         self._programs[kind] = (key, program)
         return program
 

@@ -1,5 +1,6 @@
 """A lowered network with its buffers, ready to run: the compiled path of fit, evaluate and predict."""
 
+import math
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -58,11 +59,11 @@ FEW = 8  # up to so many samples, a prediction takes less time than Python needs
 class _Few:
     """A prediction of `n` rows whose arguments have all been made beforehand; a call fills in the data."""
 
-    def __init__(self, program: "Program", n: int):
-        dtype, columns = program.storage.values.dtype, int(program.code["outputs"][0])
-        self.x, self.y = np.zeros((n, columns), dtype), np.zeros((n, program.outputs), dtype)
+    def __init__(self, program: "Program", like: np.ndarray):
+        n = len(like)
+        self.x, self.y = np.zeros_like(like), np.zeros((n, *program.output_shape), program.storage.values.dtype)
         self.cursor = np.zeros(4, np.int64)
-        data = program.data(Samples(read_only(self.x)), self.y)
+        data = program.data(Samples(read_only(self.x)), self.y.reshape(n, -1))
         log = np.zeros((1, 0))
         order = np.arange(n)
         program.run(data, order, self.cursor.copy(), log, n)  # compiled or loaded from here on
@@ -70,7 +71,7 @@ class _Few:
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         self.x[...] = x
-        self.cursor[...] = 0
+        self.cursor.fill(0)
         run(*self.arguments)
         return self.y.copy()
 
@@ -82,7 +83,7 @@ class Program:
         layers: built layers, all of which have kernels, with their weights in one storage.
         storage: that storage.
         rows: the largest batch.
-        columns: elements of one sample.
+        sample_shape: the shape of one sample.
         pixels: whether samples come as uint8.
         training: whether to run backward and update the weights.
         loss, metrics: what to compute of the output; without a loss, the output is handed out.
@@ -93,22 +94,23 @@ class Program:
         layers: Sequence["Layer"],
         storage: Storage,
         rows: int,
-        columns: int,
+        sample_shape: tuple[int, ...],
         pixels: bool,
         training: bool = False,
         loss: Loss | None = None,
         metrics: Sequence[Metric] = (),
     ):
         dtype = storage.values.dtype
+        columns = math.prod(sample_shape)
         lowered = lower(layers, Lowering(dtype, rows, columns, pixels, training), loss, metrics, predict=loss is None)
         # Outside the JIT a record's fields are attributes only in a recarray, which Numba is slower to recognise.
         self.code = lowered.table() if JIT_ENABLED else lowered.table().view(np.recarray)
         self.rows, self.training, self.storage = rows, training, storage
-        self.outputs = lowered.columns
+        self.output_shape = layers[-1].sample_output_shape
         self.operations = lowered.operations
         self.values = 0 if loss is None else 1 + len(metrics)
         width = max(int(self.code["x_stride"].max()), int(self.code["y_stride"].max()))
-        targets = lowered.rows * stride(self.outputs, dtype)
+        targets = lowered.rows * stride(lowered.columns, dtype)
         self.batch = op.Batch(
             activations=aligned_zeros(lowered.elements, dtype),
             gradients=aligned_zeros(lowered.elements if loss is not None else 0, dtype),
@@ -123,7 +125,7 @@ class Program:
         self.transposed = aligned_zeros(lowered.transposed_elements, dtype)
         self._no_slots = np.zeros(0, dtype)
         self._empty = _empty_data(dtype)
-        self._few: list[_Few] = []
+        self._few: dict[int, _Few] = {}
         self._seconds_per_step = 1e-6 + rows * self.operations / 2e10  # a guess until the first measurement
 
     def data(self, samples: Samples, predictions: np.ndarray | None = None) -> op.Data:
@@ -162,11 +164,12 @@ class Program:
         if self.training and (done := int(cursor[op.STEP]) - before) > 0:
             self._seconds_per_step = (time.perf_counter() - began) / done
 
-    def predict_few(self, x: np.ndarray) -> np.ndarray:
-        """The outputs for at most FEW rows of the model's float type, with no more Python than there must be."""
-        if not self._few:
-            self._few = [_Few(self, n) for n in range(1, FEW + 1)]
-        return self._few[len(x) - 1](x)
+    def predict_few(self, samples: Samples) -> np.ndarray:
+        """The outputs for at most FEW samples, with no more Python than there must be."""
+        count = len(samples)
+        if count not in self._few:
+            self._few[count] = _Few(self, samples.x)
+        return self._few[count](samples.x)
 
     def _compile(self, order: np.ndarray) -> None:
         """Compile the interpreter for this float type, or load it from the disk."""

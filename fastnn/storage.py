@@ -67,16 +67,24 @@ class Parameter:
 
 
 class Storage:
-    """The flat arrays that hold some parameters, which are moved here with their values."""
+    """The flat arrays that hold some parameters, which are moved here with their values.
+
+    Attributes:
+        values, gradients: the flat arrays.
+        current: whether the parameters are still here; when they move on, programs for these arrays end.
+    """
 
     def __init__(self, parameters: Sequence[Parameter], dtype: np.dtype):
         self.parameters = list(parameters)
+        self.current = True
         size = sum(p.size for p in parameters)
         self.values = aligned_zeros(size, dtype)
         self.gradients = aligned_zeros(size, dtype)
         offset = 0
         for p in self.parameters:
-            old = p.value if hasattr(p, "storage") else None
+            old = None
+            if hasattr(p, "storage"):
+                old, p.storage.current = p.value, False
             p.storage, p.offset = self, offset
             if old is not None:
                 p.value[...] = old

@@ -1,5 +1,6 @@
 """How many threads the kernels use, and when sharing the work would be slower or unsafe."""
 
+import functools
 import os
 import threading
 
@@ -38,8 +39,11 @@ def set_num_threads(n: int) -> None:
 
 def get_num_threads() -> int:
     """The number of threads that large enough work is shared among: by default, the cores this process may use."""
-    if _asked is not None:
-        return _asked
+    return _default_threads() if _asked is None else _asked
+
+
+@functools.cache
+def _default_threads() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, min(cores, numba.config.NUMBA_NUM_THREADS))
 

@@ -53,6 +53,11 @@ class Layer:
         """Whether the layer knows its input shape and has its weights."""
         return self.input_shape is not None
 
+    @property
+    def sample_output_shape(self) -> tuple[int, ...]:
+        """The shape of one sample's output, once the layer is built."""
+        return tuple(n for n in (self.output_shape or ())[1:] if n is not None)
+
     def build(self, input_shape: Shape) -> None:
         """Make the weights for inputs of `input_shape`, whose first axis is the batch: (None, 784)."""
 

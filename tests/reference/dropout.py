@@ -1,10 +1,12 @@
 """Dropout and Gaussian noise, in training; in inference both pass x on.
 
-x, y, dy, dx and keep_mask (True where a unit is kept) all have one shape. The random
-numbers are the caller's.
+x, y, dy, dx and keep_mask (True where a unit is kept) all have one shape. `keep_mask` and
+`noise` give the numbers that the kernels draw.
 """
 
 import numpy as np
+
+from .random import normal, unit_bits
 
 
 def dropout_forward(x: np.ndarray, keep_mask: np.ndarray, rate: float) -> np.ndarray:
@@ -24,3 +26,15 @@ def dropout_backward(dy: np.ndarray, keep_mask: np.ndarray, rate: float) -> np.n
 def gaussian_noise_forward(x: np.ndarray, noise: np.ndarray, stddev: float) -> np.ndarray:
     """y = x + stddev noise, noise standard normal of x's shape. The gradient passes unchanged."""
     return x + stddev * noise
+
+
+def keep_mask(rate: float, seed: int, step: int, first: int, rows: int, features: int) -> np.ndarray:
+    """Which units are kept, (rows, features), in the samples from `first` on: those whose 24 high bits reach rate 2^24."""
+    bits = unit_bits(seed, step, first + np.arange(rows), np.arange(features)) >> np.uint32(8)
+    return bits >= int(rate * 2**24)
+
+
+def noise(seed: int, step: int, first: int, rows: int, features: int) -> np.ndarray:
+    """Standard normal numbers, (rows, features), from 23 random bits each: 2^23 values of u, symmetric in (-1, 1)."""
+    bits = unit_bits(seed, step, first + np.arange(rows), np.arange(features)) >> np.uint32(9)
+    return normal((2.0 * bits + 1) / 2**23 - 1)
