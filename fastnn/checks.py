@@ -17,7 +17,7 @@ def nearest(name: object, known: Iterable[str], what: str) -> str:
     if isinstance(name, str) and name in known:
         return name
     near = difflib.get_close_matches(str(name), known, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     raise ValueError(f"unknown {what} {name!r}{hint} Known: {', '.join(known)}")
 
 
@@ -43,6 +43,8 @@ def number(value: Any, argument: str, low: float = -math.inf, high: float = math
 
 def numeric_array(value: Any, argument: str) -> np.ndarray:
     """`value` as an array of integers, booleans or floats."""
+    if np.ma.is_masked(value):
+        raise TypeError(f"{argument} must be an array of numbers, received one with masked values")
     try:
         array = np.asarray(value)
     except ValueError as error:
@@ -55,7 +57,7 @@ def numeric_array(value: Any, argument: str) -> np.ndarray:
 def finite(array: np.ndarray, argument: str) -> np.ndarray:
     """`array`, unless it holds NaN or infinity."""
     if array.dtype.kind == "f":
-        known = array.flags.c_contiguous and array.dtype.char in "fd"
+        known = array.flags.c_contiguous and array.dtype.char in "fd" and array.dtype.isnative
         if not (all_finite(read_only(array.reshape(-1))) if known else np.isfinite(array).all()):
             _raise_not_finite(array, argument)
     return array
@@ -79,13 +81,17 @@ def rows_of(x: Any, argument: str, shape: tuple[int, ...], dtype: np.dtype) -> n
     if samples == 0:
         raise ValueError(f"{argument} must hold at least one sample, received shape {array.shape}")
     if array.dtype != dtype and array.dtype != np.uint8:
-        finite(array, argument)
-        with np.errstate(over="ignore"):  # float64 values can be too large for float32
-            array = array.astype(dtype)
+        array = as_type(finite(array, argument), dtype)
     rows = read_only(np.ascontiguousarray(array).reshape(samples, -1))
     if rows.dtype == dtype and not all_finite(rows.reshape(-1)):
         _raise_not_finite(array, argument)
     return rows
+
+
+def as_type(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
+    """`array` in another float type; float64 values that are too large for float32 become infinite, silently."""
+    with np.errstate(over="ignore"):
+        return array.astype(dtype)
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
@@ -143,11 +149,22 @@ def probabilities(targets: np.ndarray, argument: str) -> np.ndarray:
     return targets
 
 
-def sample_weights(value: Any, samples: int, dtype: np.dtype) -> np.ndarray:
+def sample_weights(value: Any, samples: int, dtype: np.dtype, argument: str = "sample_weight") -> np.ndarray:
     """`value`, one weight of at least 0 a sample, as a vector of `dtype`."""
-    weights = finite(numeric_array(value, "sample_weight"), "sample_weight")
-    if weights.shape != (samples,):
-        raise ValueError(f"sample_weight must have shape ({samples},), received {weights.shape}")
+    array = numeric_array(value, argument)
+    if array.shape != (samples,):
+        raise ValueError(f"{argument} must have shape ({samples},), received {array.shape}")
+    weights = finite(as_type(finite(array, argument), dtype), argument)
     if weights.min() < 0:
-        raise ValueError(f"sample_weight must not be negative, received {weights.min():g}")
-    return read_only(np.ascontiguousarray(weights, dtype))
+        raise ValueError(f"{argument} must not be negative, received {weights.min():g}")
+    return read_only(np.ascontiguousarray(weights))
+
+
+def gradient_of(dy: Any, y: Any, owner: str) -> np.ndarray:
+    """`dy` as an array, which must have the shape of y, what the last `forward` gave; None: there was none."""
+    if y is None:
+        raise RuntimeError(f"{owner}: call forward before backward")
+    array = numeric_array(dy, "dy")
+    if array.shape != y.shape:
+        raise ValueError(f"{owner}: dy must have the shape of the last forward's output, {y.shape}, received {array.shape}")
+    return array

@@ -33,12 +33,19 @@ class _OneLineErrors(TyperGroup):
             try:
                 status = super().main(*args, **settings)
             except (_OPTION_ERROR, ValueError, OSError, MemoryError) as error:
-                text = error.format_message() if isinstance(error, _OPTION_ERROR) else str(error)
-                print(f"error: {' '.join(text.split()) or type(error).__name__}", file=sys.stderr)
+                print(f"error: {_one_line(error)}", file=sys.stderr)
                 status = 2
             except (typer.Abort, KeyboardInterrupt):
                 status = _INTERRUPTED
         sys.exit(status)
+
+
+def _one_line(error: Exception) -> str:
+    if not isinstance(error, _OPTION_ERROR):
+        return " ".join(str(error).split()) or type(error).__name__
+    context = getattr(error, "ctx", None)
+    command = "fastnn" if context is None else context.command_path
+    return f"{' '.join(error.format_message().split())} (see {command} --help)"
 
 
 app = typer.Typer(
@@ -118,8 +125,8 @@ def train(
     if threads is not None:
         fastnn.set_num_threads(checks.positive_integer(threads, "--threads"))
     fastnn.utils.set_random_seed(seed)
-    _prepare(out, overwrite)
     (x, y), (x_test, y_test) = datasets.mnist.load_data(data)
+    _prepare(out, overwrite)
 
     classes = int(max(y.max(), y_test.max())) + 1
     model = fastnn.Sequential([fastnn.Input(x.shape[1:]), layers.Flatten(), layers.Rescaling(1 / 255)])

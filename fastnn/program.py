@@ -11,7 +11,7 @@ from . import threads
 from .checks import read_only
 from .kernels import instructions as op
 from .kernels.interpreter import run, share
-from .kernels.jit import JIT_ENABLED, entry_point
+from .kernels.jit import JIT_ENABLED, bound, entry_point
 from .kernels.tile import stride
 from .losses import Loss
 from .lowering import Lowering, lower
@@ -68,11 +68,12 @@ class _Few:
         order = np.arange(n)
         program.run(data, order, self.cursor.copy(), log, n)  # compiled or loaded from here on
         self.arguments = program.arguments(data, order, self.cursor, log, n, 1, None, 0, False, 1)
+        self.run = bound(run, *self.arguments)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         self.x[...] = x
         self.cursor.fill(0)
-        run(*self.arguments)
+        self.run(*self.arguments)
         return self.y.copy()
 
 

@@ -239,6 +239,18 @@ def by_precision(single, double):
 # that they call in each of them: three times the interpreter. Called through its address, it is compiled once.
 
 
+def bound(function, *examples):
+    """`function`, compiled for exactly the examples' types and free of finding that out anew at each call.
+
+    Arguments of other types are not noticed: it is for calls that repeat with the same arrays.
+    """
+    if not JIT_ENABLED:
+        return function
+    signature = tuple(numba.typeof(example) for example in examples)
+    function.compile(signature)
+    return function.overloads[signature].entry_point
+
+
 def entry_point(function, *examples):
     """What `call_entry` takes to call `function` with arguments of exactly the examples' types."""
     if not JIT_ENABLED:

@@ -14,12 +14,12 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-
-from fastnn import layers, losses, metrics, optimizers
 from fastnn.kernels import activations, dropout, rescaling
 from fastnn.kernels import losses as loss_kernels
 from fastnn.kernels import metrics as metric_kernels
 from fastnn.kernels import optimizers as optimizer_kernels
+
+from fastnn import layers, losses, metrics, optimizers
 
 from .reference import activations as activations_reference
 from .reference import dense as dense_reference
@@ -81,6 +81,7 @@ class LayerCase:
         forward_kernel: (y), in place: y holds x before and y after.
         backward_kernel: (dx, y), in place: dx holds dy before and dx after.
         elementwise: whether every number is computed alone, so that its place in the array does not matter.
+        tolerance: of the relative error, where it is not that of `comparing.TOLERANCE`.
         shape: the shape of a sample for `columns` columns.
     """
 
@@ -91,6 +92,7 @@ class LayerCase:
     forward_kernel: Callable[[Array], None] | None = None
     backward_kernel: Callable[[Array, Array], None] | None = None
     elementwise: bool = False
+    tolerance: float | None = None
     shape: Callable[[int], tuple[int, ...]] = field(default=lambda columns: (columns,))
 
 
@@ -128,9 +130,7 @@ def _dense(name: str, activation: str | None = None, use_bias: bool = True) -> L
         dx, dw, db = dense_reference.dense_backward(act_backward(dy, y), x, w)
         return (dx, dw, db) if use_bias else (dx, dw)
 
-    make = partial(
-        layers.Dense, 5, activation=activation, use_bias=use_bias, bias_initializer=np.arange(-2.0, 3.0) / 4
-    )
+    make = partial(layers.Dense, 5, activation=activation, use_bias=use_bias, bias_initializer=np.arange(-2.0, 3.0) / 4)
     return LayerCase(name, make, forward, backward)
 
 
@@ -187,6 +187,7 @@ LAYERS = (
         ),
         backward=lambda dy, x, y: (dy,),
         forward_kernel=lambda y: dropout.gaussian_noise(y, _STDDEV, _SEED, _FIRST_STEP, 0, y.shape[1]),
+        tolerance=1e-5,  # the normal numbers' own, in either float type
     ),
 )
 

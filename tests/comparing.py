@@ -13,7 +13,8 @@ def assert_close(got, expected, magnitude=None, tolerance=None):
     """|got - expected| <= tolerance magnitude for each element; NaN and infinities where they are expected, only there.
 
     `magnitude` is what rounding errors are in proportion to: |expected| unless given. For a sum that is the sum of its
-    terms' absolute values: where terms cancel, no order of adding them can do better.
+    terms' absolute values: where terms cancel, no order of adding them can do better. Below the smallest normal number
+    results may be rounded to 0.
     """
     got, expected = np.asarray(got), np.asarray(expected, np.float64)
     assert got.shape == expected.shape
@@ -23,13 +24,13 @@ def assert_close(got, expected, magnitude=None, tolerance=None):
         special = ~np.isfinite(expected.astype(got.dtype)) | ~np.isfinite(got)
     np.testing.assert_array_equal(got[special], expected.astype(np.float64)[special].astype(got.dtype))
     error = np.abs(got[~special].astype(np.float64) - expected[~special])
-    allowed = tolerance * magnitude[~special] + 2 * float(np.finfo(got.dtype).smallest_subnormal)
+    allowed = tolerance * magnitude[~special] + float(np.finfo(got.dtype).tiny)
     if not (error <= allowed).all():
         worst = np.argmax(error / allowed)
         where = tuple(int(i[worst]) for i in np.nonzero(~special))
         raise AssertionError(
             f"at {where}: got {got[where]!r}, expected {expected[where]!r}, an error of {error[worst]:.3g} "
-            f"where {allowed[worst]:.3g} is allowed; {np.count_nonzero(error > allowed)} of {error.size} are too far off"
+            f"where {allowed[worst]:.3g} is allowed; {np.count_nonzero(error > allowed)} of {error.size} are too far"
         )
 
 
@@ -67,6 +68,6 @@ def canaries():
 
 
 def exact(*arrays):
-    """The same numbers in float64, for a reference that is exact compared with a float32 kernel; integers as they are."""
+    """Float arrays as float64, so that a reference's own rounding errors do not count; integers as they are."""
     results = [a.astype(np.float64) if a.dtype.kind == "f" else a for a in arrays]
     return results[0] if len(results) == 1 else results

@@ -29,7 +29,7 @@ def gaussian_noise_forward(x: np.ndarray, noise: np.ndarray, stddev: float) -> n
 
 
 def keep_mask(rate: float, seed: int, step: int, first: int, rows: int, features: int) -> np.ndarray:
-    """Which units are kept, (rows, features), in the samples from `first` on: those whose 24 high bits reach rate 2^24."""
+    """Which units are kept, (rows, features), in the samples from `first` on: where 24 bits reach rate 2^24."""
     bits = unit_bits(seed, step, first + np.arange(rows), np.arange(features)) >> np.uint32(8)
     return bits >= int(rate * 2**24)
 
