@@ -127,7 +127,8 @@ class Program:
         self._no_slots = np.zeros(0, dtype)
         self._empty = _empty_data(dtype)
         self._few: dict[int, _Few] = {}
-        self._seconds_per_step = 1e-6 + rows * self.operations / 2e10  # a guess until the first measurement
+        self._seconds_per_step = 1e-5 + rows * self.operations / 1e10  # until the first measurement
+        self._sharing = threads.Sharing(self._seconds_per_step)
 
     def data(self, samples: Samples, predictions: np.ndarray | None = None) -> op.Data:
         """The arrays that `run` takes."""
@@ -153,17 +154,20 @@ class Program:
         shuffled: bool = False,
     ) -> None:
         """Run until `log` is full, `steps` are done, or it is time to return to Python; `cursor` tells which."""
-        if steps is None:
-            steps = max(1, int(_SECONDS_BETWEEN_RETURNS / self._seconds_per_step))
         if self.storage.values.dtype not in _entries:
             self._compile(order)
             # No steps: this compiles or loads the driver, after which Numba knows its threading layer.
             run(*self.arguments(data, order, cursor, log, batch_size, 0, optimizer, seed, shuffled, 1))
-        shared = threads.threads_for(self.operations * min(batch_size, len(order)))
-        before, began = int(cursor[op.STEP]), time.perf_counter()
+        shared = self._sharing.threads(self.operations * min(batch_size, len(order)))
+        if steps is None:
+            seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.probing else 1)
+            steps = max(1, int(seconds / self._seconds_per_step))
+        before, began = _rows_done(cursor, len(order)), time.perf_counter()
         run(*self.arguments(data, order, cursor, log, batch_size, steps, optimizer, seed, shuffled, shared))
-        if self.training and (done := int(cursor[op.STEP]) - before) > 0:
+        done = (_rows_done(cursor, len(order)) - before) / batch_size
+        if done > 0:
             self._seconds_per_step = (time.perf_counter() - began) / done
+            self._sharing.measured(shared, self._seconds_per_step)
 
     def predict_few(self, samples: Samples) -> np.ndarray:
         """The outputs for at most FEW samples, with no more Python than there must be."""
@@ -203,6 +207,10 @@ class Program:
             _entries[self.storage.values.dtype], self.code, weights, self.batch, data, order, cursor, log, code,
             hyper, batch_size, steps, thread_count, seed, shuffled, self.training,
         )  # fmt: skip
+
+
+def _rows_done(cursor: np.ndarray, samples: int) -> int:
+    return int(cursor[op.EPOCH]) * samples + int(cursor[op.ROW])
 
 
 _entries: dict[np.dtype, Any] = {}  # the interpreter's entry point for each float type used so far

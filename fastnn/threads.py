@@ -68,3 +68,42 @@ def threads_for(operations: float) -> int:
     if _asked is None and (operations < _SMALLEST_SHARED_WORK or threading_layer() == "workqueue"):
         return 1
     return get_num_threads()
+
+
+class Sharing:
+    """Goes over to one thread while other programs keep the cores busy.
+
+    Threads wait for each other twice a step. On a busy machine each wait can last until the scheduler gives the other
+    thread a core again, milliseconds instead of a microsecond, and one thread alone is many times faster. The results
+    have the same bits either way, so it may be decided anew at any time.
+
+    Args:
+        expected: seconds that a step should take at the most.
+    """
+
+    def __init__(self, expected: float):
+        self._best = expected
+        self._alone = 0  # the runs that one thread still does alone
+
+    def threads(self, operations: float) -> int:
+        """Threads for the next run of steps of so many operations."""
+        shared = threads_for(operations)
+        return 1 if self._alone and _asked is None else shared
+
+    @property
+    def probing(self) -> bool:
+        """Whether the next run should be short, because it finds out whether the cores are free again."""
+        return self._alone == 1
+
+    def measured(self, threads: int, seconds: float) -> None:
+        """Take note that a step took so many seconds on so many threads."""
+        if threads == 1:
+            self._alone = max(0, self._alone - 1)
+        elif seconds > _BUSY * self._best:
+            self._alone = _RUNS_ALONE
+        else:
+            self._best = min(self._best, seconds)
+
+
+_BUSY = 4.0  # times as long as the fastest: the cores are not ours
+_RUNS_ALONE = 20  # about a second

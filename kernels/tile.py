@@ -21,13 +21,11 @@ from numba.np.arrayobj import populate_array
 
 from .jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES, VECTOR_REGISTERS, jit
 
-# Sixteen accumulators keep two multiply-add units busy over their latency; half the registers cannot hold them all.
-ROWS = 8 if VECTOR_REGISTERS == 32 else 4
-VECTORS = 2
+# Enough accumulators to keep two multiply-add units busy over their latency, few enough to stay in the registers with
+# the vectors of B and one broadcast element of A. Measured against other shapes for both numbers of registers.
+ROWS, VECTORS = (8, 2) if VECTOR_REGISTERS == 32 else (4, 3)
 # A single row has no other row to reuse B for: more columns at once instead.
 VECTORS_OF_ONE_ROW = 8
-# The part of B that a block of rows passes over again and again stays in the L2 cache.
-DEPTH = 1024
 CACHE_LINE = 64
 
 
