@@ -1,10 +1,10 @@
 """fastnn: trains dense and small convolutional networks on a CPU, in kernels compiled by Numba."""
 
-from pathlib import Path
+from pathlib import Path as _Path
 
 # In a source tree kernels/ stands next to this package; only an installed fastnn has it inside.
-if not (Path(__file__).parent / "kernels").is_dir():
-    __path__.append(str(Path(__file__).parents[1]))
+if not (_Path(__file__).parent / "kernels").is_dir():
+    __path__.append(str(_Path(__file__).parents[1]))
 
 from . import callbacks, config, datasets, initializers, layers, losses, metrics, optimizers, plots, utils
 from .layers import Input

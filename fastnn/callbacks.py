@@ -205,7 +205,7 @@ class TerminateOnNaN(Callback):
     def on_loss_not_finite(self, epoch: int, batch: int) -> None:
         """Stop."""
         if self.raise_error:
-            raise RuntimeError(f"NaN or infinite loss in epoch {epoch + 1}, batch {batch}: training ended")
+            raise RuntimeError(f"NaN or infinite loss in epoch {epoch + 1}, batch {batch + 1}: training ended")
         print(f"Batch {batch}: Invalid loss, terminating training")
         self.model.stop_training = True
 
@@ -223,7 +223,7 @@ class CallbackList:
     """
 
     def __init__(self, callbacks: Any, model: "Sequential", params: dict[str, Any]):
-        self.callbacks = _flat(callbacks)
+        self.callbacks = flat(callbacks)
         for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params)
@@ -241,12 +241,13 @@ def _overrides(callback: Callback, hook: str) -> bool:
     return getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
 
 
-def _flat(callbacks: Any) -> list[Callback]:
+def flat(callbacks: Any) -> list[Callback]:
+    """One callback, or a nested list of them, as a list; a TypeError for anything else."""
     if callbacks is None:
         return []
     if isinstance(callbacks, Callback):
         return [callbacks]
     if not isinstance(callbacks, (list, tuple)):
         raise TypeError(f"callbacks must be Callback objects, received {callbacks!r}")
-    return [c for item in callbacks for c in _flat(item)]
+    return [c for item in callbacks for c in flat(item)]
 

@@ -43,7 +43,7 @@ def number(value: Any, argument: str, low: float = -math.inf, high: float = math
 
 def numeric_array(value: Any, argument: str) -> np.ndarray:
     """`value` as an array of integers, booleans or floats."""
-    if np.ma.is_masked(value):
+    if type(value) is not np.ndarray and np.ma.is_masked(value):
         raise TypeError(f"{argument} must be an array of numbers, received one with masked values")
     try:
         array = np.asarray(value)
@@ -166,5 +166,5 @@ def gradient_of(dy: Any, y: Any, owner: str) -> np.ndarray:
         raise RuntimeError(f"{owner}: call forward before backward")
     array = numeric_array(dy, "dy")
     if array.shape != y.shape:
-        raise ValueError(f"{owner}: dy must have the shape of the last forward's output, {y.shape}, received {array.shape}")
+        raise ValueError(f"{owner}: dy must have the shape of forward's output, {y.shape}, received {array.shape}")
     return array

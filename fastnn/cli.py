@@ -222,6 +222,9 @@ def info() -> None:
     _show("threading layer", _threading_layer())
     _show("SIMD width", width)
     _show("kernel cache", cache)
+    if not jit.JIT_ENABLED:
+        _show("measured", "nothing: NUMBA_DISABLE_JIT is set, kernels run as plain Python")
+        return
     _show("measured", f"float32, {measure.ROWS}x{measure.INPUTS}x{measure.OUTPUTS}")
     for n in sorted({1, fastnn.get_num_threads()}):
         peak, tile = measure.peak_and_tile(n)

@@ -18,7 +18,7 @@ def prepare_samples(
     y: Any,
     sample_weight: Any = None,
     class_weight: dict[int, float] | None = None,
-    names: tuple[str, str] = ("x", "y"),
+    names: tuple[str, str, str] = ("x", "y", "sample_weight"),
 ) -> Samples:
     """Checked samples with their targets and weights."""
     loss = model.require_compiled()
@@ -34,7 +34,7 @@ def prepare_samples(
     if class_weight is not None:
         weights = _weights_of_classes(class_weight, targets, model.dtype)
     elif sample_weight is not None:
-        weights = checks.sample_weights(sample_weight, len(rows), model.dtype)
+        weights = checks.sample_weights(sample_weight, len(rows), model.dtype, names[2])
     return Samples(rows, targets, weights)
 
 
@@ -49,7 +49,7 @@ def _weights_of_classes(class_weight: dict[int, float], targets: np.ndarray, dty
     weights = np.ones(len(labels), dtype)
     for label, weight in class_weight.items():
         key = checks.positive_integer(label, "a label of class_weight", 0)
-        weights[labels == key] = checks.number(weight, f"class_weight[{label}]", 0)
+        weights[labels == key] = checks.number(weight, f"class_weight[{label}]", 0, float(np.finfo(dtype).max))
     return checks.read_only(weights)
 
 
@@ -72,7 +72,7 @@ def prepare_fit(
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
             raise ValueError("validation_data must be (x, y) or (x, y, sample_weight)")
         x_val, y_val, *rest = validation_data
-        names = ("validation_data x", "validation_data y")
+        names = ("validation_data x", "validation_data y", "validation_data sample_weight")
         validation = prepare_samples(model, x_val, y_val, rest[0] if rest else None, names=names)
     elif share > 0:
         split = math.floor(len(samples) * (1 - share))

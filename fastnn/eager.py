@@ -12,7 +12,7 @@ from .kernels import instructions as op
 from .kernels.batches import shuffle
 from .layers.base import Layer
 from .layers.dropout import GaussianNoise, Dropout
-from .losses import Loss, _KernelLoss, mean_loss
+from .losses import KernelLoss, Loss, total_loss
 from .metrics import Metric
 from .program import Samples
 from .storage import Storage
@@ -92,19 +92,19 @@ class EagerProgram:
     ) -> float:
         """Forward, loss and metrics; while training also backward and update. Adds to `log`, returns the loss."""
         model = self.model
-        for layer in model.layers:
+        for layer in model.layers if self.training else ():
             if isinstance(layer, (Dropout, GaussianNoise)):
                 layer.step = step
         y = model.forward(x, self.training)
         last = model.layers[-1]
         loss = self.loss
         assert loss is not None
-        fused = last.output_activation is not None and bool(loss.fused_opcode)
+        fused = last.compiled and loss.compiled and last.output_activation is not None and bool(loss.fused_opcode)
         fused = fused and last.output_activation.activation == loss.activation
-        if isinstance(loss, _KernelLoss):
+        if isinstance(loss, KernelLoss) and loss.compiled:
             start = last.output_activation.x if fused else y
             values, gradient = loss.evaluate(targets, np.ascontiguousarray(start), weights, fused or loss.from_logits)
-            total = mean_loss(values, weights) * len(x)
+            total = total_loss(values, weights)
         else:
             total = float(loss.forward(targets, y, weights)) * len(x)
             gradient = loss.backward()

@@ -12,6 +12,7 @@ import numpy as np
 from . import checks
 from .kernels import instructions as op
 from .kernels import losses as kernels
+from .layers.base import uses_kernels
 
 
 class Loss:
@@ -24,11 +25,17 @@ class Loss:
     name = "loss"
     sparse = False  # whether targets are integer labels
     activation: str | None = None
-    opcode = 0  # from the output itself; 0: not compiled
+    opcode = 0  # from the output itself; 0: no kernels
     fused_opcode = 0  # from the logits
 
     def __init__(self, from_logits: bool = False):
         self.from_logits = bool(from_logits)
+        self.dy: np.ndarray | None = None
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the interpreter can compute this loss: its class has kernels, and uses them."""
+        return bool(self.opcode) and uses_kernels(type(self), "opcode", ("forward", "backward", "evaluate"))
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
         """A ValueError if an output of so many columns after this activation does not fit the loss."""
@@ -43,6 +50,8 @@ class Loss:
 
     def backward(self) -> np.ndarray:
         """The gradient of the last `forward` with respect to y_pred."""
+        if self.dy is None:
+            raise RuntimeError(f"the loss {self.name}: call forward before backward")
         return self.dy
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
@@ -53,7 +62,7 @@ class Loss:
         return f"{type(self).__name__}({'from_logits=True' if self.from_logits else ''})"
 
 
-class _KernelLoss(Loss):
+class KernelLoss(Loss):
     """A loss with kernels: `_kernel` from the output, `_fused_kernel` from the logits."""
 
     _kernel: Callable[..., None]
@@ -76,7 +85,7 @@ class _KernelLoss(Loss):
         checks.same_length(targets, "y_true", y, "y_pred")
         weights = None if sample_weight is None else checks.sample_weights(sample_weight, len(y), y.dtype)
         values, self.dy = self.evaluate(targets, y, weights, self.from_logits)
-        return mean_loss(values, weights)
+        return total_loss(values, weights) / len(y)
 
     def evaluate(
         self, targets: np.ndarray, y: np.ndarray, weights: np.ndarray | None, fused: bool
@@ -93,13 +102,13 @@ class _KernelLoss(Loss):
         return values, dy
 
 
-def mean_loss(values: np.ndarray, weights: np.ndarray | None) -> float:
-    """sum(weight loss) / B, added up in the samples' order as the interpreter does."""
-    ones = np.ones(len(values), values.dtype) if weights is None else weights
-    return float(np.add.accumulate((values * ones).astype(np.float64))[-1]) / len(values)
+def total_loss(values: np.ndarray, weights: np.ndarray | None) -> float:
+    """sum(weight loss), added up in the samples' order as the interpreter does."""
+    weighted = values if weights is None else values * weights
+    return float(np.add.accumulate(weighted.astype(np.float64))[-1])
 
 
-class MeanSquaredError(_KernelLoss):
+class MeanSquaredError(KernelLoss):
     """The mean over the outputs of (y - t)^2."""
 
     name = "mean_squared_error"
@@ -110,7 +119,7 @@ class MeanSquaredError(_KernelLoss):
         super().__init__()
 
 
-class BinaryCrossentropy(_KernelLoss):
+class BinaryCrossentropy(KernelLoss):
     """The mean over the outputs of -(t log y + (1 - t) log(1 - y)): each output is a yes or no of its own.
 
     Args:
@@ -134,7 +143,7 @@ class BinaryCrossentropy(_KernelLoss):
         return checks.probabilities(super().prepare(y, outputs, dtype, argument), argument)
 
 
-class CategoricalCrossentropy(_KernelLoss):
+class CategoricalCrossentropy(KernelLoss):
     """-sum t log y over the classes, for targets that are one-hot rows or probabilities.
 
     Args:

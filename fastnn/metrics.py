@@ -12,10 +12,11 @@ import numpy as np
 from . import checks
 from .kernels import instructions as op
 from .kernels import metrics as kernels
+from .layers.base import uses_kernels
 
 
 class Metric:
-    """Base class of the metrics.
+    """Base class of the metrics. One of your own overrides `evaluate`; `fit` then runs one layer at a time.
 
     Args:
         name: the key in logs and history; None: the metric's own name.
@@ -30,6 +31,11 @@ class Metric:
     def __init__(self, name: str | None = None):
         self.name = self.default_name if name is None else name
         self.numbers: tuple[float, ...] = ()
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the interpreter can compute this metric: its class has kernels, and uses them."""
+        return bool(self.opcode) and uses_kernels(type(self), "opcode", ("evaluate",))
 
     def result(self, mean: float) -> float:
         """What is logged, from the mean over the samples."""

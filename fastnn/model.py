@@ -1,13 +1,14 @@
 """Sequential: layers in a row, with Keras 3's names, arguments and results."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 
 from . import checks, losses, metrics, optimizers
-from .callbacks import Callback, History, Logs
+from .callbacks import Callback, History, Logs, flat
 from .config import standard_dtype
 from .data import prepare_fit, prepare_samples
 from .eager import EagerProgram, backward
@@ -20,6 +21,8 @@ from .training import Training, evaluate, new_cursor
 
 # Rows that one thread takes through the whole network at once when nothing is trained: their activations stay in cache.
 _ROWS_A_THREAD = 128
+# The same for an evaluation, whatever the threads: its sums are added up batch by batch, and must have the same bits.
+_ROWS_EVALUATED = 256
 
 
 class Sequential:
@@ -68,6 +71,7 @@ class Sequential:
         if self.sample_shape:
             layer.build_once(self.output_shape or (None, *self.sample_shape))
         self.layers.append(layer)
+        self._storage()
         self._reset_programs()
 
     def pop(self) -> Layer:
@@ -85,14 +89,29 @@ class Sequential:
         if not shape:
             raise ValueError(f"input_shape must be (None, features, ...), received {input_shape}")
         now: Shape = (None, *shape)
-        for layer in self.layers:
-            now = layer.build_once(now)
+        with self.unchanged_on_error():
+            for layer in self.layers:
+                now = layer.build_once(now)
+        self._storage()
         self.sample_shape = shape
+
+    @contextmanager
+    def unchanged_on_error(self) -> Iterator[None]:
+        """Take back that layers were built, if the data they were built for turn out not to fit."""
+        before = self.sample_shape
+        layers = [] if self.built else [(x, list(x.parameters), x.input_shape, x.output_shape) for x in self.layers]
+        try:
+            yield
+        except Exception:
+            self.sample_shape = before
+            for layer, parameters, input_shape, output_shape in layers:
+                layer.parameters, layer.input_shape, layer.output_shape = parameters, input_shape, output_shape
+            raise
 
     @property
     def built(self) -> bool:
         """Whether all shapes are known and all weights made."""
-        return bool(self.layers) and self.layers[-1].built
+        return bool(self.layers and self.sample_shape)
 
     @property
     def input_shape(self) -> Shape | None:
@@ -147,20 +166,25 @@ class Sequential:
         """The output for x, one layer at a time; each layer keeps what its `backward` needs."""
         y = checks.numeric_array(x, "x")
         self._build_for(y)
-        y = np.ascontiguousarray(y, self.dtype)
+        if y.shape[1:] != self.sample_shape or y.ndim == 0:
+            raise ValueError(f"x must have shape (n, {', '.join(map(str, self.sample_shape))}), received {y.shape}")
+        samples, y = len(y), np.ascontiguousarray(y, self.dtype)
         for layer in self.layers:
-            y = layer.forward(y, training)
+            y = np.ascontiguousarray(layer.forward(y, training), self.dtype)
+            if y.shape != (samples, *layer.sample_output_shape):
+                expected = ", ".join(["n", *map(str, layer.sample_output_shape)])
+                raise ValueError(f"layer {layer.name} must give shape ({expected}), its forward gave {y.shape}")
         return y
 
     def backward(self, dy: Any) -> np.ndarray:
         """dx, and all `gradients`, from the gradient with respect to the last `forward`'s output."""
         return backward(self.layers, np.ascontiguousarray(checks.numeric_array(dy, "dy"), self.dtype))
 
-    def flat_weights(self) -> op.Weights:
+    def flat_weights(self, optimizer: optimizers.Optimizer) -> op.Weights:
         """All weights, gradients and optimizer slots as the flat arrays that `kernels/optimizers.py` works on."""
         storage = self._storage()
-        self.optimizer.build(storage)
-        return op.Weights(storage.values, storage.gradients, self.optimizer.slots, np.zeros(0, storage.values.dtype))
+        optimizer.build(storage)
+        return op.Weights(storage.values, storage.gradients, optimizer.slots, np.zeros(0, storage.values.dtype))
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
         """The outputs (n, outputs) for samples x (n, ...): the quick way for a few samples."""
@@ -252,19 +276,21 @@ class Sequential:
         Raises:
             TypeError, ValueError: for arguments and data that do not fit; the model is as it was before.
         """
-        samples, validation, rows = prepare_fit(
-            self, x, y, batch_size, validation_split, validation_data, class_weight, sample_weight
-        )
         epochs = checks.positive_integer(epochs, "epochs")
         initial_epoch = checks.positive_integer(initial_epoch, "initial_epoch", 0)
         frequency = checks.positive_integer(validation_freq, "validation_freq")
         if not isinstance(shuffle, (bool, np.bool_)):
             raise TypeError(f"shuffle must be True or False, received {shuffle!r}")
+        callbacks, progress = flat(callbacks), _progress(verbose)
         with self._lock:
+            with self.unchanged_on_error():
+                samples, validation, rows = prepare_fit(
+                    self, x, y, batch_size, validation_split, validation_data, class_weight, sample_weight
+                )
             runner = self._trainer(rows, samples)
             training = Training(
                 self, runner, samples, validation, rows, epochs, initial_epoch, bool(shuffle), frequency, callbacks,
-                _progress(verbose), verbose,
+                progress, verbose,
             )  # fmt: skip
             return training.run()
 
@@ -285,7 +311,9 @@ class Sequential:
         if batch_size is not None:
             checks.positive_integer(batch_size, "batch_size")
         with self._lock:
-            logs = self.evaluate_samples(prepare_samples(self, x, y, sample_weight))
+            with self.unchanged_on_error():
+                samples = prepare_samples(self, x, y, sample_weight)
+            logs = self.evaluate_samples(samples)
         if verbose:
             from .progress import line
 
@@ -307,8 +335,9 @@ class Sequential:
         return_dict: bool = False,
     ) -> Any:
         """One step on x and y as a single batch; returns its loss and metrics from before the step."""
-        samples = prepare_samples(self, x, y, sample_weight, class_weight)
         with self._lock:
+            with self.unchanged_on_error():
+                samples = prepare_samples(self, x, y, sample_weight, class_weight)
             runner = self._trainer(len(samples), samples)
             cursor, log = new_cursor(self.optimizer.iterations), np.zeros((1, runner.values))
             runner.run(
@@ -340,9 +369,8 @@ class Sequential:
 
     def evaluate_samples(self, samples: Samples) -> Logs:
         """Loss and metrics of checked samples."""
-        rows = _ROWS_A_THREAD * get_num_threads()
-        runner = self._runner("evaluate", rows, samples.pixels)
-        return evaluate(self, runner, samples, rows)
+        runner = self._runner("evaluate", _ROWS_EVALUATED, samples.pixels)
+        return evaluate(self, runner, samples, _ROWS_EVALUATED)
 
     def require_compiled(self) -> losses.Loss:
         """The loss; a RuntimeError if `compile` was not called."""
@@ -359,14 +387,15 @@ class Sequential:
         if not self.layers:
             raise ValueError(f"model {self.name} has no layers; add some first")
         if not self.built:
-            if x.ndim < 2:
-                raise ValueError(f"x must have shape (n, features, ...), received {x.shape}")
+            if x.ndim < 2 or x.size == 0:
+                raise ValueError(f"x must have shape (n, features, ...) and hold samples, received shape {x.shape}")
             self.build((None, *x.shape[1:]))
 
     def prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
         """Checked samples as rows; builds the model for them where it is not built yet."""
         if not self.built:
-            self._build_for(checks.finite(checks.numeric_array(x, argument), argument))
+            with self._lock:
+                self._build_for(checks.finite(checks.numeric_array(x, argument), argument))
         return checks.rows_of(x, argument, self.sample_shape, self.layers[0].dtype)
 
     def _predict(self, x: Any) -> np.ndarray:
@@ -397,7 +426,9 @@ class Sequential:
                 return program
         loss, chosen = (None, []) if kind == "predict" else (self.require_compiled(), self.metrics)
         training, storage = kind == "train", self._storage()
-        if all(layer.compiled for layer in self.layers) and (loss is None or loss.opcode):
+        if all(layer.compiled for layer in self.layers) and (
+            loss is None or (loss.compiled and all(metric.compiled for metric in chosen))
+        ):
             program = Program(self.layers, storage, rows, self.sample_shape, pixels, training, loss, chosen)
         else:
             program = EagerProgram(self, storage, training, loss, chosen)
@@ -405,6 +436,7 @@ class Sequential:
         return program
 
     def _storage(self) -> Storage:
+        """All weights side by side, brought together if they are not: views of the weights are live from then on."""
         return shared_storage(self._parameters, self.dtype)
 
     def _reset_programs(self) -> None:

@@ -72,7 +72,7 @@ class Optimizer:
 
     def step(self, model: "Sequential") -> None:
         """One step on all trainable weights of the model, from the gradients that `backward` left."""
-        weights = model.flat_weights()
+        weights = model.flat_weights(self)
         self.iterations += 1
         hyper = self.hyper()
         if self.opcode in (op.ADAM, op.AMSGRAD):

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .optimizers import Optimizer
 
 # Between two returns to Python, where Ctrl-C is noticed and the progress is shown.
-_SECONDS_BETWEEN_RETURNS = 0.05
+_SECONDS_BETWEEN_RETURNS = 0.03
 
 
 class Samples:

@@ -34,7 +34,7 @@ class Progress(Callback):
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Show the bar, and say so where kernels are to be compiled first."""
         if JIT_ENABLED and not kernels_are_cached():
-            print("fastnn compiles its kernels: some 20 seconds, once on this machine", file=sys.stderr, flush=True)
+            print("fastnn compiles its kernels, once on this machine: 10 to 20 seconds", file=sys.stderr, flush=True)
         if self._bar:
             from rich import progress
 

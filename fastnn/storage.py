@@ -30,7 +30,7 @@ class Parameter:
         self.name = name
         self.shape = initial.shape
         self.trainable = trainable
-        self.stride = stride(self.shape[-1], initial.dtype)
+        self.stride = stride(self.shape[-1] if self.shape else 1, initial.dtype)
         self.rows = int(np.prod(self.shape[:-1]))  # 1 for a vector
         self.size = (padded(self.rows) if self.rows > 1 else 1) * self.stride
         self.offset = 0
@@ -40,6 +40,8 @@ class Parameter:
 
     def _view(self, flat: np.ndarray) -> np.ndarray:
         part = flat[self.offset : self.offset + self.rows * self.stride]
+        if not self.shape:
+            return part[:1].reshape(())
         return part.reshape(*self.shape[:-1], self.stride)[..., : self.shape[-1]]
 
     @property
@@ -67,7 +69,7 @@ class Parameter:
 
 
 class Storage:
-    """The flat arrays that hold some parameters, which are moved here with their values.
+    """The flat arrays that hold some parameters, which are moved here with their values and gradients.
 
     Attributes:
         values, gradients: the flat arrays.
@@ -82,12 +84,12 @@ class Storage:
         self.gradients = aligned_zeros(size, dtype)
         offset = 0
         for p in self.parameters:
-            old = None
-            if hasattr(p, "storage"):
-                old, p.storage.current = p.value, False
+            moved = hasattr(p, "storage")
+            if moved:
+                value, gradient, p.storage.current = p.value, p.gradient, False
             p.storage, p.offset = self, offset
-            if old is not None:
-                p.value[...] = old
+            if moved:
+                p.value[...], p.gradient[...] = value, gradient
             offset += p.size
 
 

@@ -22,7 +22,8 @@ class Runner(Protocol):
 
     values: int
 
-    def data(self, samples: Samples, predictions: np.ndarray | None = None) -> Any: ...
+    def data(self, samples: Samples, predictions: np.ndarray | None = None) -> Any:
+        """What `run` takes."""
 
     def run(
         self,
@@ -35,7 +36,8 @@ class Runner(Protocol):
         optimizer: "Optimizer | None" = None,
         seed: int = 0,
         shuffled: bool = False,
-    ) -> None: ...
+    ) -> None:
+        """Run until `log` is full, `steps` are done, or it is time to return to Python; `cursor` tells which."""
 
 
 def new_cursor(step: int = 0) -> np.ndarray:
@@ -135,10 +137,10 @@ class Training:
                 optimizer.iterations = int(cursor[op.STEP])
                 done = int(cursor[op.EPOCH])
                 columns = (log[:done] / len(self.samples)).T
-                if not each_epoch:
+                if done and not each_epoch:
                     self.history.extend(range(epoch, epoch + done), model.named_columns(columns))
-            if int(cursor[op.EPOCH]) < span:  # stopped in the middle of an epoch, which is logged as far as it came
-                logs = model.named_logs(log[done] / max(1, cursor[op.ROW]))
+            if cursor[op.ROW]:  # stopped in the middle of an epoch, which is logged as far as it came
+                logs = model.named_logs(log[done] / cursor[op.ROW])
                 cursor[op.ROW] = 0
                 if not each_epoch:
                     self.history.on_epoch_end(epoch + done, logs)
@@ -182,11 +184,11 @@ class Training:
     def _report_not_finite(self, epoch: int, batch: int) -> None:
         optimizer = self.model.optimizer
         warnings.warn(
-            f"the loss is no longer a finite number since epoch {epoch + 1}, batch {batch}. The likely cause is a "
+            f"the loss is no longer a finite number since epoch {epoch + 1}, batch {batch + 1}. The likely cause is a "
             f"learning rate that is too large for this network and data ({optimizer!r}); inputs far from [-1, 1] do the "
             "same. Training goes on with what is left; fastnn.callbacks.TerminateOnNaN ends it here.",
             RuntimeWarning,
-            stacklevel=5,
+            stacklevel=6,  # whoever called fit
         )
         self.all.call("on_loss_not_finite", epoch, batch)
 

@@ -3,6 +3,8 @@
 N samples, B batch, F features.
 """
 
+import numpy as np
+
 from .jit import jit, jit_row_sum
 from .random import below, splitmix64
 
@@ -10,7 +12,7 @@ from .random import below, splitmix64
 @jit
 def shuffle(order, seed, epoch):
     """order[N] = a permutation of 0 ... N - 1 that is a function of (seed, epoch): Fisher & Yates, inside out."""
-    key = splitmix64(splitmix64(seed) ^ splitmix64(epoch + 1))
+    key = splitmix64(splitmix64(seed) ^ np.uint64(epoch))  # one after the other: (1, 2) and (2, 1) must differ
     for i in range(order.size):
         j = below(splitmix64(key + splitmix64(i + 1)), i + 1)
         order[i] = order[j]

@@ -13,11 +13,10 @@ import numpy as np
 from .jit import by_precision, fma, jit_inline
 
 
-def _exponential_functions(real, integer, mantissa_bits, exponent_bias, ln2_high, lowest, highest, terms):
+def _exponential_functions(real, integer, mantissa_bits, exponent_bias, ln2_high, ln2_low, lowest, highest, terms):
     """exp and expm1 for one precision: x = n ln 2 + r, so exp(x) = 2^n exp(r) with |r| <= ln(2) / 2."""
     log2_e = real(1 / math.log(2))
-    ln2_low = real(math.log(2) - ln2_high)
-    ln2_high, lowest, highest = real(ln2_high), real(lowest), real(highest)
+    ln2_high, ln2_low, lowest, highest = real(ln2_high), real(ln2_low), real(lowest), real(highest)
     # Adding 1.5 * 2^mantissa_bits rounds to an integer and leaves that integer in the lowest bits.
     rounder = real(1.5 * 2**mantissa_bits)
     rounder_bits = integer(rounder.view(integer))
@@ -59,9 +58,12 @@ def _exponential_functions(real, integer, mantissa_bits, exponent_bias, ln2_high
     return exp, expm1_negative
 
 
-_exp32, _expm1_negative32 = _exponential_functions(np.float32, np.int32, 23, 127, 0.693359375, -104, 89, 7)
+# ln 2 in two parts, the first of few enough bits that its product with n is exact.
+_exp32, _expm1_negative32 = _exponential_functions(
+    np.float32, np.int32, 23, 127, 0.693359375, -2.12194440054690583e-04, -104, 89, 7
+)
 _exp64, _expm1_negative64 = _exponential_functions(
-    np.float64, np.int64, 52, 1023, 6.93147180369123816490e-01, -746, 710, 13
+    np.float64, np.int64, 52, 1023, 6.93147180369123816490e-01, 1.90821492927058770002e-10, -746, 710, 13
 )
 exp = by_precision(_exp32, _exp64)
 

@@ -7,6 +7,7 @@ Environment variables, read once at import:
 - `NUMBA_DISABLE_JIT=1`: the same kernels run as plain Python.
 """
 
+import contextlib
 import hashlib
 import os
 import platform
@@ -24,9 +25,9 @@ from numba import types
 from numba.core import caching, cgutils
 from numba.extending import intrinsic, overload
 
-# No flag that leaves rounding to the compiler: with "contract", "afn" or "arcp" an element's value depends on whether it
-# falls into the vectorised part of its loop, and so on the number of threads. Where a fused multiply-add is wanted, it
-# is written (`fma`). Never "nnan" or "ninf" either: NaN and infinity must stay visible.
+# No flag that leaves rounding to the compiler: with "contract", "afn" or "arcp" an element's value depends on whether
+# it falls into the vectorised part of its loop, and so on the number of threads. Where a fused multiply-add is wanted,
+# it is written (`fma`). Never "nnan" or "ninf" either: NaN and infinity must stay visible.
 FASTMATH = {"nsz"}
 # For sums along one row, which one thread always takes whole: any order will do as long as it is always the same.
 FASTMATH_ROW_SUM = {"nsz", "reassoc"}
@@ -81,18 +82,23 @@ def cache_key():
     return digest.hexdigest()[:16]
 
 
+def _user_cache():
+    """fastnn's folder among the user's caches."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "fastnn" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "fastnn"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnn"
+
+
 def _cache_roots():
     """The folders that may hold the cache, best first."""
     if asked := os.environ.get("FASTNN_CACHE_DIR"):
         yield Path(asked)
     if asked := os.environ.get("NUMBA_CACHE_DIR"):
         yield Path(asked) / "fastnn"
-    if sys.platform == "win32":
-        yield Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "fastnn" / "cache"
-    elif sys.platform == "darwin":
-        yield Path.home() / "Library" / "Caches" / "fastnn"
-    else:
-        yield Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnn"
+    with contextlib.suppress(RuntimeError):  # no home folder can be found
+        yield _user_cache()
     # A name of the user's own: cached kernels are executed, so nobody else may have put them there.
     yield Path(tempfile.gettempdir()) / f"fastnn-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
 
@@ -110,16 +116,13 @@ def _find_cache_folder():
     """The folder of this version's kernels, or None (with a warning) where nothing can be written."""
     key = cache_key()
     tried = []
-    try:
-        for root in _cache_roots():
-            folder = root / key
-            try:
-                if _own_and_writable(folder):
-                    return folder
-            except OSError as error:
-                tried.append(f"{folder} ({error.strerror})")
-    except RuntimeError:  # no home folder can be found
-        pass
+    for root in _cache_roots():
+        folder = root / key
+        try:
+            if _own_and_writable(folder):
+                return folder
+        except OSError as error:
+            tried.append(f"{folder} ({error.strerror})")
     warnings.warn(
         "fastnn cannot keep its compiled kernels: no folder can be written, so every process compiles anew. "
         f"Set FASTNN_CACHE_DIR to a folder of your own. Tried: {', '.join(tried) or 'none'}",
@@ -137,6 +140,7 @@ class _Locator(caching._CacheLocator):
 
     def __init__(self, function):
         self._line = function.__code__.co_firstlineno
+        self._py_file = function.__code__.co_filename  # Numba names it where a kernel cannot be kept
 
     def get_cache_path(self):
         return str(CACHE_FOLDER)
@@ -166,8 +170,12 @@ class _KernelCache(caching.FunctionCache):
             return super().load_overload(sig, target_context)
         except Exception as error:  # a damaged file can raise anything while it is unpickled: compile instead
             warnings.warn(
-                f"fastnn compiles {self._name} anew: its cache file is damaged ({error})", RuntimeWarning, stacklevel=2
+                f"fastnn compiles {self._py_func.__name__} anew: its cache file is damaged ({error})",
+                RuntimeWarning,
+                stacklevel=2,
             )
+            with contextlib.suppress(OSError):
+                self.flush()  # or saving would stumble over the damaged index
             return None
 
     def save_overload(self, sig, data):

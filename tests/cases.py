@@ -5,7 +5,7 @@ agree with, and what numbers to try them on. Tests that hold for every row then 
 with the reference, central differences, odd inputs, NaN, nothing written outside the arrays.
 
 B batch (rows), C columns. Kernels are called here with C-contiguous matrices [B, C] without padding; a dense layer's
-matrices are padded and it has no kernels in its rows: `tests/test_kernels_dense.py` has them.
+matrices are padded (`padded_matrix`) and it has no kernels in its rows: `tests/test_kernels_dense.py` calls them.
 """
 
 from collections.abc import Callable
@@ -14,12 +14,13 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+
+from fastnn import layers, losses, metrics, optimizers
 from fastnn.kernels import activations, dropout, rescaling
 from fastnn.kernels import losses as loss_kernels
 from fastnn.kernels import metrics as metric_kernels
 from fastnn.kernels import optimizers as optimizer_kernels
-
-from fastnn import layers, losses, metrics, optimizers
+from fastnn.kernels.tile import padded, stride
 
 from .reference import activations as activations_reference
 from .reference import dense as dense_reference
@@ -63,6 +64,13 @@ def one_hot(rng: np.random.Generator, rows: int, columns: int, dtype: Any) -> Ar
 
 def yes_or_no(rng: np.random.Generator, rows: int, columns: int, dtype: Any) -> Array:
     return rng.integers(2, size=(rows, columns)).astype(dtype)
+
+
+def padded_matrix(array: Array, fill: float = 0.0) -> Array:
+    """The matrix as a dense kernel takes it: whole tiles of rows, and columns up to the stride."""
+    result = np.full((padded(array.shape[0]), stride(array.shape[1], array.dtype)), fill, array.dtype)
+    result[: array.shape[0], : array.shape[1]] = array
+    return result
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -8,13 +8,13 @@ from hypothesis import settings
 
 settings.register_profile("default", deadline=None)  # the first example of a shape may compile a kernel
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True)
-# Kernels in plain Python take a thousand times as long.
-settings.register_profile("plain", parent=settings.get_profile("ci"), max_examples=10)
+# For runs of the same tests under other settings (`test_modes.py`), and for kernels in plain Python.
+settings.register_profile("few", parent=settings.get_profile("ci"), max_examples=10)
 
-
-def pytest_configure():
-    plain = os.environ.get("NUMBA_DISABLE_JIT", "0") != "0"
-    settings.load_profile("plain" if plain else "ci" if os.environ.get("CI") else "default")
+if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
+    settings.load_profile("few")
+else:
+    settings.load_profile("ci" if os.environ.get("CI") else "default")
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ def apply(name, x):
 def domain(name, dtype):
     """Where the function is neither infinite nor 0, by order of magnitude and close to where it is delicate."""
     largest = float(np.finfo(dtype).max)
-    points = [np.geomspace(float(np.finfo(dtype).tiny), largest, 2000)]
+    points = [np.geomspace(float(np.finfo(dtype).tiny), largest / 2, 2000)]
     points += [np.linspace(-12, 12, 2001), np.linspace(0.5, 2, 2001), 1 + np.geomspace(1e-16, 1e-2, 200)]
     x = np.concatenate(points)
     if name in ("exp", "tanh", "logistic", "softplus"):
@@ -60,9 +60,10 @@ def assert_within_ulps(got, expected, ulps):
     got, expected = got[~special], expected[~special]
     limits = np.finfo(got.dtype)
     error = np.abs(got.astype(np.longdouble) - expected.astype(np.longdouble))
-    allowed = ulps * np.spacing(np.abs(expected)).astype(np.longdouble) + (np.abs(expected) < limits.tiny) * limits.tiny
-    worst = np.argmax(error / allowed)
-    assert error[worst] <= allowed[worst], f"got {got[worst]!r}, expected {expected[worst]!r}"
+    units = np.spacing(np.minimum(np.abs(expected), limits.max / 2)).astype(np.longdouble)
+    allowed = ulps * units + (np.abs(expected) < limits.tiny) * limits.tiny
+    wrong = np.flatnonzero(error > allowed)
+    assert wrong.size == 0, f"{wrong.size} wrong: got {got[wrong[:5]]!r}, expected {expected[wrong[:5]]!r}"
 
 
 @pytest.mark.parametrize("name", NAMES)

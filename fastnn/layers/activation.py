@@ -47,6 +47,7 @@ class Activation(Layer):
         self.activation = checks.nearest("linear" if activation is None else activation, FUNCTIONS, "activation")
         slope = None if self._function is None else self._function.slope
         self._numbers: tuple[float, ...] = () if slope is None else (slope,)
+        self.y: np.ndarray | None = None
 
     @property
     def _function(self) -> _Function | None:
@@ -72,15 +73,17 @@ class Activation(Layer):
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx = dy f'(x), with f'(x) computed from y."""
+        dy = checks.gradient_of(dy, self.y, f"layer {self.name}")
         if self._function is None:
             return dy
+        assert self.y is not None
         dx = np.array(dy, self.dtype, order="C")
         self._apply(self._function.backward, dx, self.y)
         return dx
 
     def _apply(self, kernel: Callable[..., None], *arrays: np.ndarray) -> None:
         if self._function is not None and self._function.rows:
-            columns = self.y.shape[-1]
+            columns = arrays[0].shape[-1]
             kernel(*(a.reshape(-1, columns) for a in arrays), columns)
         else:
             kernel(*(a.reshape(-1) for a in arrays), *self._numbers)

@@ -73,8 +73,12 @@ class Layer:
                 raise ValueError(f"layer {self.name} was built for input shape {self.input_shape}, received {shape}")
             return self.output_shape
         output_shape = self.compute_output_shape(shape)
-        self.parameters = []
-        self.build(shape)
+        if not self.parameters:  # else somebody called `build` and may have set the weights since
+            try:
+                self.build(shape)
+            except Exception:
+                self.parameters = []
+                raise
         self.input_shape, self.output_shape = shape, output_shape
         return output_shape
 
@@ -152,8 +156,8 @@ class Layer:
 
     @property
     def compiled(self) -> bool:
-        """Whether the interpreter can execute this layer, because the class has kernels: see `lower`."""
-        return type(self).lower is not Layer.lower
+        """Whether the interpreter can execute this layer: its class has kernels (see `lower`), and uses them."""
+        return type(self).lower is not Layer.lower and uses_kernels(type(self), "lower", ("forward", "backward"))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
@@ -161,16 +165,30 @@ class Layer:
 
 def assign(parameters: list[Parameter], weights: list[Any], owner: str) -> None:
     """Set the parameters' values to `weights`, all or none of them."""
+    if not isinstance(weights, (list, tuple)):
+        raise TypeError(f"weights must be a list of arrays, received {type(weights).__name__}")
     if len(weights) != len(parameters):
-        raise ValueError(f"{owner} has {len(parameters)} weights, received {len(weights)}")
+        raise ValueError(f"weights must be a list of {len(parameters)} arrays for {owner}, received {len(weights)}")
     arrays = []
-    for p, weight in zip(parameters, weights, strict=True):
-        array = checks.finite(checks.numeric_array(weight, p.name), p.name)
+    for i, (p, weight) in enumerate(zip(parameters, weights, strict=True)):
+        argument = f"weights[{i}] ({p.name}) of {owner}"
+        array = checks.numeric_array(weight, argument)
         if array.shape != p.shape:
-            raise ValueError(f"{owner}: {p.name} must have shape {p.shape}, received {array.shape}")
-        arrays.append(array)
+            raise ValueError(f"{argument} must have shape {p.shape}, received {array.shape}")
+        dtype = p.storage.values.dtype
+        arrays.append(checks.finite(checks.as_type(checks.finite(array, argument), dtype), argument))
     for p, array in zip(parameters, arrays, strict=True):
         p.value[...] = array
+
+
+def uses_kernels(kind: type, kernels: str, methods: tuple[str, ...]) -> bool:
+    """Whether no subclass of the class that names its `kernels` has overridden one of `methods` in Python."""
+    for base in kind.__mro__:
+        if kernels in vars(base):
+            return True
+        if any(name in vars(base) for name in methods):
+            return False
+    return False
 
 
 class InputLayer:

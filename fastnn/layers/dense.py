@@ -1,5 +1,6 @@
 """The dense layer."""
 
+import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,9 +41,11 @@ class Dense(Layer):
     ):
         super().__init__(**kwargs)
         self.units = checks.positive_integer(units, "units")
-        self.activation = (
-            activation if isinstance(activation, Activation) else Activation(activation, name="", dtype=self.dtype)
-        )
+        if isinstance(activation, Activation):  # a copy: two layers may be given the same object
+            self.activation = copy.copy(activation)
+            self.activation.dtype, self.activation.y = self.dtype, None
+        else:
+            self.activation = Activation(activation, name="", dtype=self.dtype)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -67,6 +70,7 @@ class Dense(Layer):
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """y = activation(x kernel + bias)."""
+        self.build_once(x.shape)
         self.batch = len(x)
         self.x = self._padded(x)
         z = np.zeros((padded(self.batch), self.kernel.stride), self.dtype)
@@ -77,8 +81,14 @@ class Dense(Layer):
         )  # fmt: skip
         return self.activation.forward(z[: self.batch, : self.units], training)
 
+    @property
+    def compiled(self) -> bool:
+        """Whether the interpreter can execute this layer with its activation."""
+        return super().compiled and self.activation.compiled
+
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dkernel = x^T dz, dbias = column sums of dz, dx = dz kernel^T, with dz = dy activation'."""
+        dy = checks.gradient_of(dy, self.activation.y, f"layer {self.name}")
         return self.backward_from_logits(self.activation.backward(dy))
 
     @property
@@ -89,7 +99,7 @@ class Dense(Layer):
     def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
         """`backward` from the gradient with respect to z = x kernel + bias, for losses that start from it."""
         inputs = self.kernel.shape[0]
-        dz = self._padded(dz)
+        dz = self._padded(checks.gradient_of(dz, self.activation.y, f"layer {self.name}"))
         dx = np.zeros((padded(self.batch), self.x.shape[1]), self.dtype)
         zeros = np.zeros(max(dz.shape[1], dx.shape[1]), self.dtype)
         kernels.dense_backward_kernel(

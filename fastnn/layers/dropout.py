@@ -41,6 +41,13 @@ class _Noise(Layer):
         kernel(rows, self._amount, self.seed, self.step, 0, rows.shape[1])
         return y
 
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        """dx: the same mask and factor applied to dy for dropout, dy itself for noise that is added."""
+        return self._input_gradient(dy) if self._active else dy
+
+    def _input_gradient(self, dy: np.ndarray) -> np.ndarray:
+        return dy
+
     def lower(self, lowering: "Lowering") -> None:
         """One instruction while training, none otherwise."""
         if lowering.training and self._amount > 0:
@@ -61,9 +68,8 @@ class Dropout(_Noise):
         self.rate = checks.number(rate, "rate", 0, 1, open_high=True)
         super().__init__(self.rate, seed, **kwargs)
 
-    def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dx: the same mask and factor applied to dy."""
-        return self._apply(dy) if self._active else dy
+    def _input_gradient(self, dy: np.ndarray) -> np.ndarray:
+        return self._apply(dy)
 
 
 class GaussianNoise(_Noise):
@@ -79,7 +85,3 @@ class GaussianNoise(_Noise):
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
         self.stddev = checks.number(stddev, "stddev", 0)
         super().__init__(self.stddev, seed, **kwargs)
-
-    def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dx = dy."""
-        return dy

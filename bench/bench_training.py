@@ -1,0 +1,71 @@
+"""Training and prediction next to NumPy, on all cores; and how long a process takes to its first step."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import fastnn
+from bench.peers import with_fastnn, with_numpy
+from bench.workloads import WORKLOADS
+
+EPOCHS = {"MNIST, batch 32": 1, "MNIST, batch 128": 1, "MNIST, batch 1024": 1, "XOR 2-4-4-1": 2000}
+ROUNDS = 5
+
+both = pytest.mark.parametrize("peer", [with_fastnn, with_numpy], ids=["fastnn", "numpy"])
+
+
+@pytest.mark.parametrize("name", EPOCHS)
+@both
+def bench_training(benchmark, name, peer):
+    epochs = EPOCHS[name]
+    benchmark.group = name if epochs == 1 else f"{name}, {epochs} epochs"
+    trainer = peer.make(WORKLOADS[name])
+    benchmark.pedantic(trainer.run, (epochs,), rounds=ROUNDS, warmup_rounds=1)
+
+
+@pytest.mark.parametrize("name", [n for n in WORKLOADS if n.startswith("predict")])
+@both
+def bench_prediction(benchmark, name, peer):
+    benchmark.group = name
+    predictor = peer.make(WORKLOADS[name])
+    benchmark(predictor.run, 1)
+
+
+# In a process of its own, from its start to the end of the first step.
+
+FIRST_STEP = """
+import numpy as np, fastnn
+from fastnn import layers
+hidden, output = layers.Dense(256, activation="relu"), layers.Dense(10, activation="softmax")
+model = fastnn.Sequential([fastnn.Input((784,)), hidden, output])
+model.compile(fastnn.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
+model.fit(np.zeros((128, 784), np.float32), np.zeros(128, int), batch_size=128, verbose=0)
+"""
+
+
+def run_process(code, cache):
+    environment = os.environ | {"FASTNN_CACHE_DIR": str(cache), "PYTHONPATH": str(Path(fastnn.__file__).parents[1])}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+@pytest.fixture(scope="module")
+def warm_cache(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cache")
+    run_process(FIRST_STEP, folder)
+    return folder
+
+
+def bench_first_step_with_an_empty_cache(benchmark, tmp_path):
+    benchmark.group = "a process, to its first step, compiling"
+    benchmark.pedantic(run_process, (FIRST_STEP, tmp_path), rounds=1)
+
+
+@pytest.mark.parametrize(
+    "code", ["pass", "import numba", "import fastnn", FIRST_STEP], ids=["python", "numba", "fastnn", "first_step"]
+)
+def bench_start(benchmark, warm_cache, code):
+    benchmark.group = "a process, kernels cached"
+    benchmark.pedantic(run_process, (code, warm_cache), rounds=ROUNDS, warmup_rounds=1)

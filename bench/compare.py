@@ -1,0 +1,163 @@
+"""Training and inference next to other libraries, measured in turns.
+
+    python -m bench.compare [--peers numpy,jax,torch,sklearn] [--rounds 7] [--threads 2] [workload ...]
+
+Every library works in a process of its own, on the same cores with the same number of threads. In each round each of
+them runs once, fastnn first; so a machine that is busy or slow for some seconds is so for all of them. The table says
+peer's time / fastnn's: the median over the rounds, and from the smallest to the largest of them. More than 1: fastnn
+is faster.
+
+Before anything is timed all compute the same thing from the same weights: the loss after some epochs without shuffling,
+the probabilities, the product. Where a peer's result is not fastnn's, it gets an exclamation mark and no number.
+What the peers do is in `bench/peers/`; compilation, reading data and converting it to a library's own arrays is not
+timed. A call of `fit` is timed with all that it does, checking its arguments included.
+
+A workload is chosen by its name or a part of it: "MNIST", "predict 1", "XOR".
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+import fastnn
+
+from .workloads import WORKLOADS
+
+PEERS = ("numpy", "jax", "torch", "sklearn")
+BLOCK_SECONDS = 0.2  # at least so long is one measurement
+PAUSE_SECONDS = 0.05  # after each, so that a library's threads stop waiting for more work before the next one begins
+
+
+class Worker:
+    """A library's process."""
+
+    def __init__(self, peer: str, threads: int):
+        self.peer = peer
+        names = (
+            "OMP_NUM_THREADS",
+            "OPENBLAS_NUM_THREADS",
+            "MKL_NUM_THREADS",
+            "NUMBA_NUM_THREADS",
+            "VECLIB_MAXIMUM_THREADS",
+        )
+        environment = os.environ | dict.fromkeys(names, str(threads)) | {"JAX_PLATFORMS": "cpu"}
+        paths = [str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "")]
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "bench.worker", peer, str(threads)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+            env=environment | {"PYTHONPATH": os.pathsep.join(p for p in paths if p)},
+        )
+        self.hello = self._answer()
+
+    def ask(self, **request):
+        self.process.stdin.write(json.dumps(request) + "\n")
+        return self._answer()
+
+    def _answer(self):
+        line = self.process.stdout.readline()
+        if not line:
+            raise SystemExit(f"error: the process of {self.peer} ended; what it printed is above")
+        return json.loads(line)
+
+    def prepare(self, workload: str) -> list[float] | None:
+        """What all have to agree on; None where the library cannot do it."""
+        return self.ask(workload=workload)["check"]
+
+    def seconds(self, repetitions: int) -> float:
+        """Of one repetition."""
+        time.sleep(PAUSE_SECONDS)
+        return self.ask(repetitions=repetitions)["seconds"] / repetitions
+
+    def calibrate(self) -> int:
+        """How many repetitions make a measurement."""
+        repetitions = 1
+        self.seconds(1)
+        while (total := repetitions * self.seconds(repetitions)) < BLOCK_SECONDS / 2:
+            repetitions *= max(2, int(BLOCK_SECONDS / 4 / max(total, 1e-6)))
+        return max(1, round(repetitions * BLOCK_SECONDS / total))
+
+
+def measure(workers: list[Worker], workload: str, rounds: int) -> tuple[dict[str, list[float]], list[str]]:
+    """Seconds of each round by library, fastnn first, and the libraries that computed something else."""
+    checks = {worker.peer: worker.prepare(workload) for worker in workers}
+    expected = np.array(checks["fastnn"])
+    allowed = WORKLOADS[workload].tolerance * np.abs(expected).max()
+    wrong = [p for p, check in checks.items() if check and not (np.abs(check - expected) <= allowed).all()]
+    for peer in wrong:
+        print(f"! {workload}: {peer} computes {checks[peer]}, fastnn {checks['fastnn']}", file=sys.stderr)
+    able = [worker for worker in workers if checks[worker.peer] is not None and worker.peer not in wrong]
+    repetitions = {worker.peer: worker.calibrate() for worker in able}
+    times: dict[str, list[float]] = {worker.peer: [] for worker in able}
+    for _ in range(rounds):
+        for worker in able:
+            times[worker.peer].append(worker.seconds(repetitions[worker.peer]))
+    return times, wrong
+
+
+def with_unit(seconds: float) -> str:
+    unit, size = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3)) if seconds >= s), ("us", 1e-6))
+    return f"{seconds / size:.3g} {unit}"
+
+
+def ratio(peer: list[float], own: list[float]) -> str:
+    ratios = [p / f for p, f in zip(peer, own, strict=True)]
+    return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m bench.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--peers", default=",".join(PEERS))
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--threads", type=int, default=fastnn.get_num_threads())
+    parser.add_argument("workload", nargs="*", help=f"names or parts of {list(WORKLOADS)}")
+    arguments = parser.parse_args()
+    asked = [peer for peer in arguments.peers.split(",") if peer]
+    if unknown := set(asked) - set(PEERS):
+        parser.error(f"unknown peers {', '.join(sorted(unknown))}; known: {', '.join(PEERS)}")
+    wanted = arguments.workload
+    names = [n for n in WORKLOADS if not wanted or any(w == n or (w not in WORKLOADS and w in n) for w in wanted)]
+    if not names:
+        parser.error(f"unknown workload {wanted}; known: {list(WORKLOADS)}")
+
+    workers = []
+    for peer in ("fastnn", *asked):
+        worker = Worker(peer, arguments.threads)
+        if "missing" in worker.hello:
+            print(f"left out: {peer}, because it is not installed ({worker.hello['missing']})")
+        else:
+            workers.append(worker)
+    versions = ", ".join(worker.hello["version"] for worker in workers)
+    print(f"{versions}; Python {platform.python_version()}, {arguments.threads} threads, {arguments.rounds} rounds")
+    print("peer's time / fastnn's: median (smallest-largest of the rounds)\n")
+    peers = [worker.peer for worker in workers[1:]]
+    print("| workload | fastnn | " + " | ".join(peers) + " |")
+    print("|---" * (2 + len(peers)) + "|", flush=True)
+    all_agree = True
+    for name in names:
+        times, wrong = measure(workers, name, arguments.rounds)
+        all_agree = all_agree and not wrong
+        own = times["fastnn"]
+        cells = [name, f"{with_unit(statistics.median(own))} / {WORKLOADS[name].unit}"]
+        cells += [ratio(times[p], own) if p in times else "!" if p in wrong else "" for p in peers]
+        print("| " + " | ".join(cells) + " |", flush=True)
+    for worker in workers:
+        worker.process.stdin.close()
+        worker.process.wait()
+    return 0 if all_agree else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,100 @@
+"""fastnn, through its public API; the product through its kernel, which has no public name."""
+
+import numba
+import numpy as np
+
+import fastnn
+from bench.workloads import Prediction, Product, Training, Workload
+from fastnn import layers, optimizers
+from fastnn.kernels.dense import dense_forward
+from fastnn.kernels.tile import ROWS, padded, stride
+
+LOSSES = {
+    "sparse_cross_entropy": "sparse_categorical_crossentropy",
+    "binary_cross_entropy": "binary_crossentropy",
+    "mean_squared_error": "mse",
+}
+OPTIMIZERS = {"sgd": optimizers.SGD, "momentum": optimizers.SGD, "adam": optimizers.Adam}
+
+
+def version() -> str:
+    return f"fastnn {fastnn.__version__}, Numba {numba.__version__}"
+
+
+def make(workload: Workload):
+    return {Training: Trainer, Prediction: Predictor, Product: Multiplier}[type(workload)](workload)
+
+
+def model(sizes, activations, weights, pixels=False) -> fastnn.Sequential:
+    result = fastnn.Sequential([fastnn.Input((sizes[0],))])
+    if pixels:
+        result.add(layers.Rescaling(1 / 255))
+    for units, activation in zip(sizes[1:], activations, strict=True):
+        result.add(layers.Dense(units, activation=activation))
+    result.set_weights([array for pair in weights for array in pair])
+    return result
+
+
+class Trainer:
+    def __init__(self, workload: Training):
+        self.workload = workload
+        self.x, self.y = workload.data()
+        pixels = self.x.dtype == np.uint8
+        self.model = model(workload.sizes, workload.activations, workload.initial_weights(), pixels)
+        name, numbers = workload.optimizer
+        self.model.compile(OPTIMIZERS[name](**numbers), LOSSES[workload.loss])
+        fastnn.utils.set_random_seed(0)
+
+    def check(self) -> list[float]:
+        return [self._fit(self.workload.check_epochs, shuffle=False)]
+
+    def run(self, epochs: int) -> None:
+        self._fit(epochs, self.workload.shuffled)
+
+    def _fit(self, epochs: int, shuffle: bool) -> float:
+        rows = self.workload.batch_size or len(self.x)
+        history = self.model.fit(self.x, self.y, batch_size=rows, epochs=epochs, verbose=0, shuffle=shuffle)
+        return history.history["loss"][-1]
+
+
+class Predictor:
+    def __init__(self, workload: Prediction):
+        self.x = workload.x()
+        self.model = model((784, 256, 10), ("relu", "softmax"), workload.weights())
+        # What the README says: the model itself for a few samples, predict for many.
+        self.predict = self.model if len(self.x) == 1 else self.model.predict
+
+    def check(self) -> list[float]:
+        return self.predict(self.x)[-1].tolist()
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            self.predict(self.x)
+
+
+@numba.njit(parallel=True)
+def shared_dense_forward(y, x, w, b, rows, inputs, outputs, threads):
+    """`dense_forward`, shared by rows as the interpreter does it."""
+    tiles = (rows + ROWS - 1) // ROWS
+    for thread in numba.prange(threads):
+        first, last = np.int64(thread) * tiles // threads * ROWS, (np.int64(thread) + 1) * tiles // threads * ROWS
+        dense_forward(y[first:last], x[first:last], w, b, min(rows, last) - first, inputs, outputs)
+
+
+class Multiplier:
+    def __init__(self, workload: Product):
+        n = self.n = workload.n
+        a, b = workload.matrices()
+        self.a, self.b, self.c = (np.zeros((padded(n), stride(n, a.dtype)), a.dtype) for _ in range(3))
+        self.a[:n, :n], self.b[:n, :n] = a, b
+        self.zeros = np.zeros(self.c.shape[1], a.dtype)
+
+    def check(self) -> list[float]:
+        self.run(1)
+        return self.c[self.n - 1, :10].tolist()
+
+    def run(self, products: int) -> None:
+        for _ in range(products):
+            shared_dense_forward(
+                self.c, self.a, self.b, self.zeros, self.n, self.n, self.n, fastnn.get_num_threads()
+            )  # fmt: skip

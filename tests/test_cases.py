@@ -1,0 +1,110 @@
+"""The table of `cases.py` leaves nothing out, and the reference it names stands on its own."""
+
+import ast
+import sys
+from operator import attrgetter
+from pathlib import Path
+
+import pytest
+
+from fastnn import layers, losses, metrics, optimizers
+from fastnn.kernels import activations as activation_kernels
+from fastnn.kernels import instructions as op
+from fastnn.kernels import losses as loss_kernels
+from fastnn.kernels import metrics as metric_kernels
+from fastnn.kernels import optimizers as optimizer_kernels
+from fastnn.layers.activation import FUNCTIONS
+
+from . import reference
+from .cases import LAYERS, LOSSES, METRICS, OPTIMIZERS
+from .reference import activations as activations_reference
+from .reference import losses as losses_reference
+from .reference import metrics as metrics_reference
+from .reference import optimizers as optimizers_reference
+
+
+def kernels_of(module):
+    """The public kernels that a module defines itself."""
+    return {
+        name
+        for name, value in vars(module).items()
+        if callable(value)
+        and not name.startswith("_")
+        and getattr(value, "py_func", value).__module__ == module.__name__
+    }
+
+
+def classes_of(module, base):
+    return {c for c in vars(module).values() if isinstance(c, type) and issubclass(c, base) and c.__name__[0] != "_"}
+
+
+@pytest.mark.parametrize(
+    "table", [LAYERS, LOSSES, METRICS, OPTIMIZERS], ids=["layers", "losses", "metrics", "optimizers"]
+)
+def test_names_are_unique(table):
+    names = [case.name for case in table]
+    assert len(set(names)) == len(names)
+
+
+def test_every_layer_and_activation_has_a_row():
+    made = [case.make(dtype="float32") for case in LAYERS]
+    assert {type(layer) for layer in made} >= classes_of(layers, layers.Layer) - {layers.Layer}
+    assert {layer.activation for layer in made if isinstance(layer, layers.Activation)} == set(FUNCTIONS)
+
+
+def test_every_loss_has_a_row():
+    made = [case.make() for case in LOSSES]
+    assert {type(loss) for loss in made} == {c for c in classes_of(losses, losses.Loss) if c.opcode}
+    assert {case.name for case in LOSSES} == kernels_of(loss_kernels)
+    assert {loss.fused_opcode if loss.from_logits else loss.opcode for loss in made} == {
+        getattr(op, case.name.upper()) for case in LOSSES
+    }
+
+
+def test_every_metric_has_a_row():
+    # The root of another metric's mean has no kernel of its own.
+    compiled = {c for c in classes_of(metrics, metrics.Metric) if c.opcode}
+    assert {type(case.make()) for case in METRICS} == compiled - {metrics.RootMeanSquaredError}
+    assert {case.name for case in METRICS} == kernels_of(metric_kernels)
+
+
+def test_every_optimizer_has_a_row():
+    made = [case.make() for case in OPTIMIZERS]
+    assert {type(o) for o in made} == classes_of(optimizers, optimizers.Optimizer) - {optimizers.Optimizer}
+    # Parts of the Adam family's rows.
+    kernels = kernels_of(optimizer_kernels) - {"corrected_rate", "decay"}
+    assert kernels <= {case.name for case in OPTIMIZERS}
+    assert {o.opcode for o in made} == {getattr(op, name.upper()) for name in kernels}
+
+
+@pytest.mark.parametrize("case", LAYERS, ids=attrgetter("name"))
+def test_what_a_row_makes_it_makes_anew(case):
+    first, second = case.make(dtype="float64"), case.make(dtype="float64")
+    assert first is not second
+    assert first.dtype == "float64"
+
+
+@pytest.mark.parametrize(
+    ("kernels", "in_numpy"),
+    [
+        (activation_kernels, activations_reference),
+        (loss_kernels, losses_reference),
+        (metric_kernels, metrics_reference),
+        (optimizer_kernels, optimizers_reference),
+    ],
+    ids=["activations", "losses", "metrics", "optimizers"],
+)
+def test_every_kernel_has_a_reference_of_its_name(kernels, in_numpy):
+    parts = {"softmax_row", "corrected_rate", "decay"}  # of softmax_forward, adam and adamw
+    assert {name for name in kernels_of(kernels) - parts if not hasattr(in_numpy, name)} == set()
+
+
+@pytest.mark.parametrize("source", sorted(Path(reference.__file__).parent.glob("*.py")), ids=lambda path: path.stem)
+def test_the_reference_imports_nothing_of_fastnn(source):
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            assert node.level == 1
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            names = [node.module] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names]
+            others = {"keras", "jax"} if source.stem == "record_keras" else set()
+            assert {name.split(".")[0] for name in names} <= {"numpy", *others, *sys.stdlib_module_names}

@@ -1,0 +1,86 @@
+"""The tests of the kernels again, in processes with other settings: plain Python, checked bounds, other vectors."""
+
+import re
+
+import pytest
+
+from fastnn.kernels import jit
+
+from .subprocesses import ROOT, run_python
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not jit.JIT_ENABLED, reason="is such a run itself"),
+]
+
+ALL = sorted(f"tests/{path.name}" for path in (ROOT / "tests").glob("test_kernels_*.py"))
+# What depends on the width of a vector, and a whole training run; the second float type would double the compile time.
+WIDTHS = ["tests/test_kernels_tile.py", "tests/test_kernels_dense.py", "tests/test_kernels_training.py"]
+ONE_TYPE = ["-k", "not test_kernels_training or float32"]
+
+
+def run_tests(*arguments, **settings):
+    options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile=few", "--tb=short"]
+    result = run_python(["-m", "pytest", *options, *arguments], timeout=500, **settings)
+    summary = result.stdout.splitlines()[-1]
+    assert int(re.match(r"(\d+) passed", summary)[1]) > 50
+    assert "skipped" not in summary
+    assert "xfailed" not in summary
+
+
+def test_plain_python():
+    run_tests(*ALL, NUMBA_DISABLE_JIT="1")
+
+
+def test_checked_bounds():
+    """An index outside an array is an IndexError here. The tile reads and writes without any: it has its canaries."""
+    run_tests(*ALL, *ONE_TYPE, NUMBA_BOUNDSCHECK="1")
+
+
+BOUNDS_ARE_CHECKED = """
+    import numpy as np, pytest
+    from fastnn.kernels.batches import gather_labels
+    with pytest.raises(IndexError):
+        gather_labels(np.zeros(3, int), np.zeros(3, int), np.array([0, 1, 3]), 0)
+"""
+
+
+def test_bounds_are_checked_when_that_is_asked_for():
+    run_python(BOUNDS_ARE_CHECKED, NUMBA_BOUNDSCHECK="1")
+
+
+@pytest.mark.parametrize("width", ["4", "8", "16"])
+def test_widths(width):
+    run_tests(*WIDTHS, *ONE_TYPE, FASTNN_SIMD_WIDTH=width)
+
+
+WITHOUT_AVX512 = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
+with_avx2 = pytest.mark.skipif(not {"avx2", "fma"} <= jit._FEATURES, reason="no x86 processor with AVX2")
+
+
+@with_avx2
+def test_half_the_registers():
+    """As on an x86 processor without AVX-512: another shape of the tile."""
+    run_tests(*WIDTHS[:2], **WITHOUT_AVX512)
+
+
+DIGEST = """
+    from fastnn.kernels.jit import SIMD_BYTES
+    from tests.test_kernels_tile import digest
+    print(SIMD_BYTES, digest())
+"""
+
+
+def test_bits_do_not_depend_on_the_width():
+    widths, digests = zip(
+        *(run_python(DIGEST, FASTNN_SIMD_WIDTH=w).stdout.split() for w in ("4", "8", "16")), strict=True
+    )
+    assert widths == ("16", "32", "64")
+    assert len(set(digests)) == 1
+
+
+@with_avx2
+def test_bits_do_not_depend_on_the_shape_of_the_tile():
+    _, other = run_python(DIGEST, **WITHOUT_AVX512).stdout.split()
+    _, own = run_python(DIGEST, FASTNN_SIMD_WIDTH="8").stdout.split()
+    assert own == other

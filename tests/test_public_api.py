@@ -1,0 +1,154 @@
+"""What `import fastnn` offers: names, docstrings, examples, and what it leaves unloaded."""
+
+import doctest
+import importlib
+import inspect
+import pkgutil
+import tomllib
+import types
+from pathlib import Path
+
+import pytest
+
+import fastnn
+from fastnn import callbacks, initializers, layers, losses, metrics, optimizers
+
+from .subprocesses import ROOT, run_python
+
+MODULES = [
+    importlib.import_module(info.name)
+    for info in pkgutil.walk_packages([str(Path(fastnn.__file__).parent)], "fastnn.")
+    if not info.name.startswith(("fastnn.kernels", "fastnn.__main__"))  # the one has no users, the other is the command
+]
+
+
+def defined_in(module):
+    """The public classes and functions that a module defines itself."""
+    for name, value in vars(module).items():
+        if not name.startswith("_") and getattr(value, "__module__", None) == module.__name__:
+            if inspect.isclass(value) or inspect.isfunction(value):
+                yield name, value
+
+
+def subclasses(base):
+    """All public classes that derive from `base` and that fastnn itself defines."""
+    found = {value for module in MODULES for _, value in defined_in(module) if inspect.isclass(value)}
+    return {kind for kind in found if issubclass(kind, base) and kind is not base}
+
+
+def test_all_is_complete():
+    assert fastnn.__all__ == sorted(fastnn.__all__)
+    objects = {n for n, v in vars(fastnn).items() if not n.startswith("_") and not isinstance(v, types.ModuleType)}
+    assert objects <= set(fastnn.__all__)
+    promised = {"callbacks", "config", "datasets", "initializers", "layers", "losses", "metrics", "optimizers", "plots", "utils"}
+    assert promised <= set(fastnn.__all__)
+    assert all(hasattr(fastnn, name) for name in fastnn.__all__)
+
+
+def test_every_layer_is_in_layers():
+    assert layers.__all__ == sorted(layers.__all__)
+    assert {getattr(layers, name) for name in layers.__all__} == subclasses(layers.Layer) | {layers.Layer, layers.Input}
+
+
+@pytest.mark.parametrize(
+    ("module", "base", "private"),
+    [
+        (losses, losses.Loss, {"KernelLoss"}),
+        (metrics, metrics.Metric, set()),
+        (optimizers, optimizers.Optimizer, set()),
+        (initializers, initializers.Initializer, set()),
+        (callbacks, callbacks.Callback, {"Progress"}),
+    ],
+)
+def test_everything_of_a_kind_is_in_its_module(module, base, private):
+    names = {kind.__name__ for kind in subclasses(base)} - private
+    assert len(names) >= 4
+    assert {name for name in names if hasattr(module, name)} == names
+    if hasattr(module, "get"):  # and has a name for `compile` or for a layer
+        known = {kind.__name__ for kind in module._BY_NAME.values()}
+        assert known == names
+
+
+@pytest.mark.parametrize("module", [fastnn, *MODULES], ids=lambda module: module.__name__)
+def test_docstrings(module):
+    missing = [] if module.__doc__ else ["the module"]
+    for name, value in defined_in(module):
+        if not value.__doc__:
+            missing.append(name)
+        members = vars(value).items() if inspect.isclass(value) else ()
+        for member, attribute in members:
+            function = attribute.fget if isinstance(attribute, property) else attribute
+            if inspect.isfunction(function) and not member.startswith("_"):
+                inherited = getattr(value, member)
+                if not (function.__doc__ or inspect.getdoc(inherited)):
+                    missing.append(f"{name}.{member}")
+    assert missing == []
+
+
+KINDS = (layers.Layer, losses.Loss, metrics.Metric, optimizers.Optimizer, initializers.Initializer, callbacks.Callback)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_argument_of_a_constructor_is_described(kind):
+    """In the class's docstring or in that of a base."""
+    missing = []
+    for made in subclasses(kind) | {kind, fastnn.Sequential}:
+        described = " ".join(inspect.getdoc(base) or "" for base in made.__mro__[:-1])
+        for name, parameter in inspect.signature(made).parameters.items():
+            if parameter.kind not in (parameter.VAR_KEYWORD, parameter.VAR_POSITIONAL) and name not in described:
+                missing.append(f"{made.__name__}({name})")
+    assert missing == []
+
+
+def test_examples_in_docstrings():
+    attempted = 0
+    for module in [fastnn, *MODULES]:
+        result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
+        assert result.failed == 0, module.__name__
+        attempted += result.attempted
+    assert attempted > 0
+
+
+def in_new_python(code):
+    """The words that it prints."""
+    return run_python(["-W", "error", "-c", code]).stdout.split()
+
+
+HEAVY = "matplotlib rich typer click PIL scipy pandas sklearn torch jax keras tensorflow onnx onnxruntime".split()
+
+
+def test_importing_brings_in_numpy_and_numba_only():
+    loaded = in_new_python("import sys, fastnn; print(*sys.modules)")
+    assert "numba" in loaded
+    assert [name for name in HEAVY if name in loaded] == []
+
+
+def test_silent_training_loads_nothing_more():
+    code = """
+import sys, numpy as np, fastnn
+model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+model.compile("sgd", "mse")
+model.fit(np.ones((4, 2)), np.ones(4), verbose=0)
+model.predict(np.ones((4, 2)))
+print(*sys.modules)
+"""
+    assert [name for name in HEAVY if name in in_new_python(code)] == []
+
+
+def test_kernels_import_nothing_of_the_python_side():
+    loaded = in_new_python(
+        "import sys, types, pathlib, importlib\n"
+        f"package = types.ModuleType('fastnn'); package.__path__ = [{str(ROOT)!r}, {str(ROOT / 'fastnn')!r}]\n"
+        "sys.modules['fastnn'] = package\n"
+        "import fastnn.kernels.interpreter\n"
+        "print(*sys.modules)"
+    )
+    own = {name for name in loaded if name.startswith("fastnn.")}
+    assert own
+    assert all(name.split(".")[1] == "kernels" for name in own)
+
+
+def test_version_and_types():
+    assert (Path(fastnn.__file__).parent / "py.typed").exists()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert fastnn.__version__ == project["version"]

@@ -1,0 +1,138 @@
+"""The same bits for any number of threads, and from the layer-by-layer path; one compilation for everything."""
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn import layers, losses, optimizers, threads
+from fastnn.eager import EagerProgram
+from fastnn.program import Program
+
+from .cases import OPTIMIZERS
+from .small_models import assert_same_weights, dense
+
+# Not multiples of any tile, vector or share; nor are the last batches.
+ROWS, FEATURES, HIDDEN, CLASSES, BATCH = 403, 37, 41, 5, 49
+
+
+@pytest.fixture(autouse=True)
+def _settings_restored(monkeypatch):
+    monkeypatch.setattr(threads, "_asked", None)
+    yield
+    fastnn.config.set_floatx("float32")
+
+
+class Identity(layers.Layer):
+    """Written in Python: a model that begins with it runs one layer at a time."""
+
+    def forward(self, x, training=False):
+        return x
+
+    def backward(self, dy):
+        return dy
+
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(ROWS, FEATURES))
+PIXELS = RNG.integers(0, 256, (ROWS, FEATURES), np.uint8)
+LABELS = RNG.integers(CLASSES, size=ROWS)
+TARGETS = {
+    "labels": LABELS,
+    "one_hot": np.eye(CLASSES)[LABELS],
+    "soft": RNG.dirichlet(np.ones(CLASSES), ROWS),
+    "binary": RNG.integers(2, size=(ROWS, CLASSES)),
+    "values": RNG.normal(size=(ROWS, CLASSES)),
+}
+WEIGHTS = RNG.uniform(0, 2, ROWS)
+
+
+def network(*inner, output=None, use_bias=True):
+    """[37, 41, inner, 5]."""
+    return [
+        lambda: dense(HIDDEN, None, 1, use_bias=use_bias),
+        *inner,
+        lambda: dense(CLASSES, output, 2, use_bias=use_bias),
+    ]
+
+
+def case(name, makes, loss, targets, **options):
+    return pytest.param({"makes": makes, "loss": loss, "targets": targets, **options}, id=name)
+
+
+SOFTMAX = network(layers.ReLU, output="softmax")
+SPARSE = ("sparse_categorical_crossentropy", "labels")
+CASES = [
+    *(
+        case(f"activation_{name}", network(lambda name=name: layers.Activation(name), output="softmax"), *SPARSE)
+        for name in ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax")
+    ),
+    *(case(f"optimizer_{c.name}", SOFTMAX, *SPARSE, optimizer=c.make) for c in OPTIMIZERS),
+    case("loss_categorical", SOFTMAX, "categorical_crossentropy", "one_hot"),
+    case("loss_categorical_soft", SOFTMAX, "categorical_crossentropy", "soft"),
+    case("loss_binary", network(layers.ReLU, output="sigmoid"), "binary_crossentropy", "binary"),
+    case("loss_mse", network(layers.Tanh), "mse", "values", metrics=["mae"]),
+    case("loss_mse_after_softmax", SOFTMAX, "mse", "one_hot"),
+    case("logits_sparse", network(), losses.SparseCategoricalCrossentropy(from_logits=True), "labels"),
+    case("logits_categorical", network(), losses.CategoricalCrossentropy(from_logits=True), "soft"),
+    case("logits_binary", network(), losses.BinaryCrossentropy(from_logits=True), "binary", metrics=["binary_accuracy"]),
+    case("softmax_layer", network(layers.ReLU, output=None) + [layers.Softmax], *SPARSE),
+    case("dropout", network(layers.ReLU, lambda: layers.Dropout(0.4, seed=3), output="softmax"), *SPARSE),
+    case("noise", network(lambda: layers.GaussianNoise(0.3, seed=4), layers.ReLU, output="softmax"), *SPARSE),
+    case("noise_first", [lambda: layers.GaussianNoise(0.3, seed=4), *SOFTMAX], *SPARSE),
+    case("dropout_last", [*network(), lambda: layers.Dropout(0.4, seed=3)], "mse", "values"),
+    case("sample_weight", SOFTMAX, *SPARSE, fit={"sample_weight": WEIGHTS}),
+    case("class_weight", SOFTMAX, *SPARSE, fit={"class_weight": {0: 3.0, 2: 0.5}}),
+    case("no_bias", network(layers.ReLU, output="softmax", use_bias=False), *SPARSE),
+    case("no_hidden", [lambda: dense(CLASSES, "softmax", 1)], *SPARSE),
+    case("rescaling", [lambda: layers.Rescaling(0.3, -1.0), *SOFTMAX], *SPARSE),
+    case("rescaling_inside", network(lambda: layers.Rescaling(0.3, -1.0), output="softmax"), *SPARSE),
+    case("pixels", [lambda: layers.Rescaling(1 / 255), *SOFTMAX], *SPARSE, x=PIXELS),
+    case("frozen", SOFTMAX, *SPARSE, frozen=0),
+    case("whole_batch", SOFTMAX, *SPARSE, fit={"batch_size": ROWS}),
+    case("one_at_a_time", SOFTMAX, *SPARSE, fit={"batch_size": 1, "epochs": 1}),
+    case("shuffled", SOFTMAX, *SPARSE, fit={"shuffle": True}),
+    case("float64", network(layers.Tanh, output="softmax"), *SPARSE, optimizer=optimizers.Adam, floatx="float64"),
+    case("float64_sigmoid", network(output="sigmoid"), "binary_crossentropy", "binary", floatx="float64"),
+    case("float64_noise", network(lambda: layers.GaussianNoise(0.1, seed=1)), "mse", "values", floatx="float64"),
+]  # fmt: skip
+
+
+def train(case, eager=False):
+    """The trained model, its history, its predictions and its evaluation."""
+    fastnn.utils.set_random_seed(11)
+    fastnn.config.set_floatx(case.get("floatx", "float32"))
+    x, y = case.get("x", X), TARGETS[case["targets"]]
+    model = fastnn.Sequential([fastnn.Input((FEATURES,)), *([Identity()] if eager else [])])
+    for make in case["makes"]:
+        model.add(make())
+    if "frozen" in case:
+        model.layers[case["frozen"] + eager].trainable = False
+    optimizer = case["optimizer"]() if "optimizer" in case else optimizers.SGD(0.1, momentum=0.9)
+    model.compile(optimizer, case["loss"], case.get("metrics", ["accuracy"]))
+    fit = {"batch_size": BATCH, "epochs": 3, "shuffle": False, "validation_split": 0.2, **case.get("fit", {})}
+    history = model.fit(x, y, **fit, verbose=0)
+    assert np.isfinite(history.history["loss"]).all()
+    programs = {type(program) for _, program in model._programs.values()}
+    assert programs == {EagerProgram if eager else Program}
+    return model, history.history, model.predict(x), model.evaluate(x, y, verbose=0)
+
+
+def assert_same(result, expected):
+    assert_same_weights(result[0], expected[0])
+    assert result[1] == expected[1]
+    np.testing.assert_array_equal(result[2], expected[2])
+    assert result[3] == expected[3]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_threads(case):
+    fastnn.set_num_threads(1)
+    expected = train(case)
+    for n in (2, 3, 4):
+        fastnn.set_num_threads(n)
+        assert_same(train(case), expected)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_eager(case):
+    assert_same(train(case, eager=True), train(case))
