@@ -141,6 +141,8 @@ def main() -> int:
             workers.append(worker)
     versions = ", ".join(worker.hello["version"] for worker in workers)
     print(f"{versions}; Python {platform.python_version()}, {arguments.threads} threads, {arguments.rounds} rounds")
+    if hasattr(os, "getloadavg"):  # what others compute at the same time is noise here
+        print(f"load average before: {os.getloadavg()[0]:.1f}")
     print("peer's time / fastnn's: median (smallest-largest of the rounds)\n")
     peers = [worker.peer for worker in workers[1:]]
     print("| workload | fastnn | " + " | ".join(peers) + " |")

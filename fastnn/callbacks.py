@@ -250,4 +250,3 @@ def flat(callbacks: Any) -> list[Callback]:
     if not isinstance(callbacks, (list, tuple)):
         raise TypeError(f"callbacks must be Callback objects, received {callbacks!r}")
     return [c for item in callbacks for c in flat(item)]
-

@@ -34,11 +34,12 @@ def number(value: Any, argument: str, low: float = -math.inf, high: float = math
     """`value` as a finite float in [low, high], or [low, high) with `open_high`."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{argument} must be a number, received {value!r}")
-    inside = low <= value < high if open_high else low <= value <= high
-    if not (math.isfinite(value) and inside):
+    converted = float(value)
+    inside = low <= converted < high if open_high else low <= converted <= high
+    if not (math.isfinite(converted) and inside):
         interval = f" in [{low:g}, {high:g}{')' if open_high else ']'}" if math.isfinite(high) else f" >= {low:g}"
         raise ValueError(f"{argument} must be a finite number{interval if low > -math.inf else ''}, received {value!r}")
-    return float(value)
+    return converted
 
 
 def numeric_array(value: Any, argument: str) -> np.ndarray:
@@ -120,10 +121,10 @@ def class_labels(y: Any, argument: str, classes: int) -> np.ndarray:
     finite(array, argument)
     with np.errstate(invalid="ignore"):
         labels = np.ascontiguousarray(array, np.int64)
-    for wrong, what in ((labels != array, "integers"), ((labels < 0) | (labels >= classes), "in range")):
-        if wrong.any():
-            at = int(np.argmax(wrong))
-            raise ValueError(f"{argument} must be integers in [0, {classes}), received {array[at]} at index {at}")
+    wrong = (labels != array) | (labels < 0) | (labels >= classes)
+    if wrong.any():
+        at = int(np.argmax(wrong))
+        raise ValueError(f"{argument} must be integers in [0, {classes}), received {array[at]} at index {at}")
     return labels
 
 

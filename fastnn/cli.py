@@ -206,7 +206,7 @@ def info() -> None:
 
     from . import measure
     from .kernels import jit
-    from .progress import kernels_are_cached
+    from .program import kernels_are_cached
 
     lanes = jit.SIMD_BYTES // 4
     width = f"{lanes} float32 lanes, {jit.SIMD_BYTES} bytes, {'with' if jit.HAS_FMA else 'without'} FMA"
@@ -235,7 +235,7 @@ def info() -> None:
 def _threading_layer() -> str:
     """Numba chooses it when the first shared kernel is loaded, which is quick if it is compiled already."""
     from . import threads
-    from .progress import kernels_are_cached
+    from .program import kernels_are_cached
 
     if not kernels_are_cached():
         return "chosen at the first use"

@@ -1,5 +1,7 @@
 """Settings for the whole library: the float type."""
 
+from typing import Any
+
 import numpy as np
 
 _floatx = "float32"
@@ -22,10 +24,11 @@ def set_floatx(value: str) -> None:
 
 def standard_dtype(dtype: object) -> np.dtype:
     """`dtype` (None: `floatx()`) as a NumPy type; a ValueError unless it is float32 or float64."""
-    try:
-        found = np.dtype(floatx() if dtype is None else dtype)  # type: ignore[call-overload]
-    except TypeError:
-        found = None
-    if found not in (np.dtype("float32"), np.dtype("float64")):
-        raise ValueError(f'dtype must be "float32" or "float64", received {dtype!r}')
-    return found
+    wanted: Any = floatx() if dtype is None else dtype
+    for known in (np.dtype("float32"), np.dtype("float64")):
+        try:
+            if np.dtype(wanted) == known:
+                return known
+        except TypeError:
+            break
+    raise ValueError(f'dtype must be "float32" or "float64", received {dtype!r}')

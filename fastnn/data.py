@@ -24,7 +24,8 @@ def prepare_samples(
     loss = model.require_compiled()
     rows = model.prepare_x(x, names[0])
     model.finish_compile()
-    assert model.output_shape is not None and model.output_shape[-1] is not None
+    assert model.output_shape is not None
+    assert model.output_shape[-1] is not None
     targets = loss.prepare(y, model.output_shape[-1], model.dtype, names[1])
     checks.same_length(rows, names[0], targets, names[1])
     targets = checks.read_only(targets)

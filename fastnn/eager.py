@@ -11,7 +11,7 @@ import numpy as np
 from .kernels import instructions as op
 from .kernels.batches import shuffle
 from .layers.base import Layer
-from .layers.dropout import GaussianNoise, Dropout
+from .layers.dropout import Dropout, GaussianNoise
 from .losses import KernelLoss, Loss, total_loss
 from .metrics import Metric
 from .program import Samples
@@ -99,10 +99,10 @@ class EagerProgram:
         last = model.layers[-1]
         loss = self.loss
         assert loss is not None
-        fused = last.compiled and loss.compiled and last.output_activation is not None and bool(loss.fused_opcode)
-        fused = fused and last.output_activation.activation == loss.activation
+        activation = last.output_activation if last.compiled and loss.compiled and loss.fused_opcode else None
+        fused = activation is not None and activation.activation == loss.activation
         if isinstance(loss, KernelLoss) and loss.compiled:
-            start = last.output_activation.x if fused else y
+            start = activation.x if activation is not None and fused else y
             values, gradient = loss.evaluate(targets, np.ascontiguousarray(start), weights, fused or loss.from_logits)
             total = total_loss(values, weights)
         else:

@@ -26,7 +26,11 @@ def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
 
 
 class Initializer:
-    """Base class: `initializer(shape, dtype)` returns a new array."""
+    """Base class: `initializer(shape, dtype)` returns a new array. One of your own overrides `draw`.
+
+    Args:
+        seed: makes the values repeat; None: drawn from the generator of `fastnn.utils.set_random_seed`.
+    """
 
     def __init__(self, seed: int | None = None):
         self.seed = seed if seed is None else checks.positive_integer(seed, "seed", 0)
@@ -57,6 +61,7 @@ class GlorotUniform(Initializer):
     """Uniform in [-l, l], l = sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010). Dense's default."""
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Uniform numbers."""
         limit = math.sqrt(6 / sum(_fans(shape)))
         return rng.uniform(-limit, limit, shape)
 
@@ -65,6 +70,7 @@ class GlorotNormal(Initializer):
     """Truncated normal of standard deviation sqrt(2 / (inputs + outputs)) (Glorot & Bengio 2010)."""
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Truncated normal numbers."""
         return _truncated_normal(rng, shape, 0, math.sqrt(2 / sum(_fans(shape))) / _TRUNCATED_STDDEV)
 
 
@@ -72,6 +78,7 @@ class HeUniform(Initializer):
     """Uniform in [-l, l], l = sqrt(6 / inputs) (He et al. 2015)."""
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Uniform numbers."""
         limit = math.sqrt(6 / _fans(shape)[0])
         return rng.uniform(-limit, limit, shape)
 
@@ -80,17 +87,25 @@ class HeNormal(Initializer):
     """Truncated normal of standard deviation sqrt(2 / inputs) (He et al. 2015)."""
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Truncated normal numbers."""
         return _truncated_normal(rng, shape, 0, math.sqrt(2 / _fans(shape)[0]) / _TRUNCATED_STDDEV)
 
 
 class RandomNormal(Initializer):
-    """Normal, N(mean, stddev^2)."""
+    """Normal, N(mean, stddev^2).
+
+    Args:
+        mean: 0 unless given.
+        stddev: the standard deviation, 0.05 unless given.
+        seed: as in `Initializer`.
+    """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None):
         super().__init__(seed)
         self.mean, self.stddev = checks.number(mean, "mean"), checks.number(stddev, "stddev", 0)
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Normal numbers."""
         return rng.normal(self.mean, self.stddev, shape)
 
 
@@ -98,11 +113,17 @@ class TruncatedNormal(RandomNormal):
     """Normal, values more than two standard deviations from the mean drawn again."""
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Truncated normal numbers."""
         return _truncated_normal(rng, shape, self.mean, self.stddev)
 
 
 class RandomUniform(Initializer):
-    """Uniform in [minval, maxval)."""
+    """Uniform in [minval, maxval).
+
+    Args:
+        minval, maxval: -0.05 and 0.05 unless given.
+        seed: as in `Initializer`.
+    """
 
     def __init__(self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None):
         super().__init__(seed)
@@ -110,17 +131,23 @@ class RandomUniform(Initializer):
         self.maxval = checks.number(maxval, "maxval", self.minval)
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Uniform numbers."""
         return rng.uniform(self.minval, self.maxval, shape)
 
 
 class Constant(Initializer):
-    """`value` everywhere; `value` may be an array of the weight's shape."""
+    """The same values every time.
+
+    Args:
+        value: one number for all elements, or an array of the weight's shape.
+    """
 
     def __init__(self, value: float | np.ndarray = 0.0):
         super().__init__()
         self.value = checks.finite(checks.numeric_array(value, "value"), "value") if np.ndim(value) else value
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """The value everywhere."""
         if np.ndim(self.value) and np.shape(self.value) != shape:
             raise ValueError(f"the initial value must have shape {shape}, received {np.shape(self.value)}")
         return np.full(shape, self.value)

@@ -20,6 +20,9 @@ class Loss:
 
     `activation` names the output activation after which the loss starts from the logits instead of the probabilities:
     exact where those round to 0 or 1, with the gradient y - t.
+
+    Args:
+        from_logits: whether the outputs are logits instead of probabilities.
     """
 
     name = "loss"

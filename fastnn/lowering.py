@@ -1,4 +1,4 @@
-"""Lowers layers to the interpreter's instruction table: each layer appends its instructions, buffers are laid out here."""
+"""Lowers layers to the interpreter's instruction table: layers append instructions, buffers are laid out here."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any

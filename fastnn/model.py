@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 
 from . import checks, losses, metrics, optimizers
-from .callbacks import Callback, History, Logs, flat
+from .callbacks import History, Logs, flat
 from .config import standard_dtype
 from .data import prepare_fit, prepare_samples
 from .eager import EagerProgram, backward
 from .kernels import instructions as op
 from .layers.base import InputLayer, Layer, Shape, assign, automatic_name
 from .program import FEW, Program, Samples
+from .progress import Progress, line
 from .storage import Storage, shared_storage
 from .threads import get_num_threads
 from .training import Training, evaluate, new_cursor
@@ -225,7 +226,7 @@ class Sequential:
             return []
         outputs = self.output_shape[-1]
         if len(self.output_shape) != 2 or outputs is None:
-            raise ValueError(f"the last layer must give shape (batch, outputs) for a loss, received {self.output_shape}")
+            raise ValueError(f"for a loss the last layer must give shape (n, outputs), received {self.output_shape}")
         last = self.layers[-1]
         activation = last.output_activation.activation if last.output_activation is not None else None
         loss.check_outputs(outputs, activation)
@@ -315,8 +316,6 @@ class Sequential:
                 samples = prepare_samples(self, x, y, sample_weight)
             logs = self.evaluate_samples(samples)
         if verbose:
-            from .progress import line
-
             print(line("Test", logs))
         return self._results(logs, return_dict)
 
@@ -455,11 +454,9 @@ class Sequential:
         return f"<Sequential name={self.name}, built={self.built}>"
 
 
-def _progress(verbose: int | str) -> Callback | None:
+def _progress(verbose: int | str) -> Progress | None:
     if verbose == 0:
         return None
     if verbose not in (1, 2, "auto"):
         raise ValueError(f'verbose must be 0, 1, 2 or "auto", received {verbose!r}')
-    from .progress import Progress
-
     return Progress(bar=verbose != 2)

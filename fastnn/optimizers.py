@@ -1,5 +1,6 @@
 """Optimizers, with Keras 3's names, defaults and equations; the equations stand in `kernels/optimizers.py`."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -118,9 +119,7 @@ class Adagrad(Optimizer):
     opcode = op.ADAGRAD
     slot_count = 1
 
-    def __init__(
-        self, learning_rate: float = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7
-    ):
+    def __init__(self, learning_rate: float = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7):
         super().__init__(learning_rate)
         self.slot_start = self.initial_accumulator_value = checks.number(
             initial_accumulator_value, "initial_accumulator_value", 0
@@ -217,7 +216,7 @@ class AdamW(Adam):
         return super()._numbers() | {op.WEIGHT_DECAY: self.weight_decay}
 
 
-_BY_NAME: dict[str, type[Optimizer]] = {
+_BY_NAME: dict[str, Callable[[], Optimizer]] = {
     "sgd": SGD,
     "adagrad": Adagrad,
     "rmsprop": RMSprop,

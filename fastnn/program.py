@@ -1,6 +1,7 @@
 """A lowered network with its buffers, ready to run: the compiled path of fit, evaluate and predict."""
 
 import math
+import sys
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from . import threads
 from .checks import read_only
 from .kernels import instructions as op
 from .kernels.interpreter import run, share
-from .kernels.jit import JIT_ENABLED, bound, entry_point
+from .kernels.jit import CACHE_FOLDER, JIT_ENABLED, bound, entry_point
 from .kernels.tile import stride
 from .losses import Loss
 from .lowering import Lowering, lower
@@ -179,6 +180,8 @@ class Program:
     def _compile(self, order: np.ndarray) -> None:
         """Compile the interpreter for this float type, or load it from the disk."""
         dtype = self.storage.values.dtype
+        if JIT_ENABLED and not kernels_are_cached():
+            print("fastnn compiles its kernels: about 10 seconds, once on this machine", file=sys.stderr, flush=True)
         weights = op.Weights(self.storage.values, self.storage.gradients, self._no_slots, self.transposed)
         data = op.Data(*(a.copy() for a in self._empty))  # copies can be written to
         _entries[dtype] = entry_point(
@@ -207,6 +210,11 @@ class Program:
             _entries[self.storage.values.dtype], self.code, weights, self.batch, data, order, cursor, log, code,
             hyper, batch_size, steps, thread_count, seed, shuffled, self.training,
         )  # fmt: skip
+
+
+def kernels_are_cached() -> bool:
+    """Whether the disk holds the interpreter, compiled; if not, the first use compiles it."""
+    return CACHE_FOLDER is not None and any(CACHE_FOLDER.glob("interpreter.run-*.nbc"))
 
 
 def _rows_done(cursor: np.ndarray, samples: int) -> int:

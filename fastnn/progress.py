@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from .callbacks import Callback, Logs
-from .kernels.jit import CACHE_FOLDER, JIT_ENABLED
 
 _SHORT = {"accuracy": "acc"}
 _SECONDS_BETWEEN_REFRESHES = 0.2
@@ -18,11 +17,6 @@ def line(part: str, logs: Logs, epoch: int | None = None, epochs: int | None = N
     return f"[ {part}{place} ] {numbers}"
 
 
-def kernels_are_cached() -> bool:
-    """Whether the disk holds the interpreter, compiled; if not, the first use compiles it."""
-    return CACHE_FOLDER is not None and any(CACHE_FOLDER.glob("interpreter.run-*.nbc"))
-
-
 class Progress(Callback):
     """Prints the lines; with `bar`, and if the output is a terminal, shows a bar below them meanwhile."""
 
@@ -32,9 +26,7 @@ class Progress(Callback):
         self._display: Any = None
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Show the bar, and say so where kernels are to be compiled first."""
-        if JIT_ENABLED and not kernels_are_cached():
-            print("fastnn compiles its kernels, once on this machine: 10 to 20 seconds", file=sys.stderr, flush=True)
+        """Show the bar."""
         if self._bar:
             from rich import progress
 

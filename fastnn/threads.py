@@ -45,13 +45,13 @@ def get_num_threads() -> int:
 @functools.cache
 def _default_threads() -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, numba.config.NUMBA_NUM_THREADS))
+    return max(1, min(cores, int(numba.config.NUMBA_NUM_THREADS)))
 
 
 def threading_layer() -> str:
     """What Numba runs threads with: "omp", "tbb" or "workqueue"; "none" until a kernel has run."""
     try:
-        return numba.threading_layer()
+        return str(numba.threading_layer())
     except ValueError:
         return "none"
 

@@ -185,8 +185,8 @@ class Training:
         optimizer = self.model.optimizer
         warnings.warn(
             f"the loss is no longer a finite number since epoch {epoch + 1}, batch {batch + 1}. The likely cause is a "
-            f"learning rate that is too large for this network and data ({optimizer!r}); inputs far from [-1, 1] do the "
-            "same. Training goes on with what is left; fastnn.callbacks.TerminateOnNaN ends it here.",
+            f"learning rate that is too large for this network and data ({optimizer!r}); inputs far from [-1, 1] do "
+            "the same. Training goes on with what is left; fastnn.callbacks.TerminateOnNaN ends it here.",
             RuntimeWarning,
             stacklevel=6,  # whoever called fit
         )

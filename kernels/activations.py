@@ -1,8 +1,8 @@
-"""Activation functions and their gradients, all in place and computed from the output, so that no input is kept.
+"""Activation functions and their gradients, in place and computed from the output: no input is kept.
 
-Forward: `y` holds x before and y after. Backward: `dx` holds dy before and dx after. Both are flat, of any size; softmax
-takes rows: B batch, C classes. In place is not only half the memory: LLVM vectorises a loop over two arrays only where
-they do not overlap.
+Forward: `y` holds x before and y after. Backward: `dx` holds dy before and dx after. Both are flat, of any size;
+softmax takes rows: B batch, C classes. In place is not only half the memory: LLVM vectorises a loop over two arrays
+only where they do not overlap.
 """
 
 from .elementary import exp, logistic, tanh

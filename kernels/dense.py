@@ -5,7 +5,7 @@ B batch, I inputs, O outputs. Rows are padded to whole vectors (`tile.stride`) a
 """
 
 from .jit import jit
-from .tile import ROWS, lanes, product
+from .tile import product
 
 
 @jit

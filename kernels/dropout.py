@@ -1,6 +1,7 @@
 """Dropout and Gaussian noise. What is dropped or added is a function of (seed, step, sample, unit) and is not stored.
 
-In place: y holds x before and y after. B batch, F features; `first` is the place of row 0 in the batch, so that any part of a batch can be computed alone.
+In place: y holds x before and y after. B batch, F features; `first` is the place of row 0 in the batch, so that any
+part of a batch can be computed alone.
 Srivastava et al. 2014, "Dropout", in its inverted form: scaled while training, the identity otherwise.
 """
 
@@ -10,8 +11,8 @@ from .jit import jit
 from .random import normal, row_key, unit_bits
 
 _UNIT = 2.0**-24  # the step between the 24-bit numbers that are compared with the rate
-# The step between the 23-bit numbers in (-1, 1) that become normal ones. With one bit more, half a step below 1 would be
-# rounded to 1 in float32, whose normal number is infinite.
+# The step between the 23-bit numbers in (-1, 1) that become normal ones. With one bit more, half a step below 1 would
+# be rounded to 1 in float32, whose normal number is infinite.
 _STEP = 2.0**-22
 
 

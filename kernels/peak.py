@@ -5,11 +5,10 @@ Measured, because no data sheet knows at which clock rate this machine runs its 
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES, jit
-from .tile import ROWS, VECTORS, lanes_of
+from .jit import JIT_ENABLED, SIMD_BYTES, jit
+from .tile import ROWS, VECTORS, broadcast, lanes_of, multiply_add
 
 # As many independent sums as the tile has: the latency of one is hidden behind the work of the others.
 SUMS = ROWS * VECTORS
@@ -25,27 +24,14 @@ def _repeat(typing_context, sums, factor, term, times):
     signature = types.void(sums, sums.dtype, sums.dtype, types.intp)
 
     def code(context, builder, signature, args):
-        element, size = context.get_value_type(sums.dtype), sums.dtype.bitwidth // 8
+        size = sums.dtype.bitwidth // 8
         width = SIMD_BYTES // size
-        vector_type, index = ir.VectorType(element, width), ir.IntType(64)
+        vector_type, index = ir.VectorType(context.get_value_type(sums.dtype), width), ir.IntType(64)
         data = context.make_array(sums)(context, builder, args[0]).data
         places = [builder.gep(data, [index(width * i)]) for i in range(SUMS)]
         places = [builder.bitcast(place, vector_type.as_pointer()) for place in places]
 
-        def broadcast(scalar):
-            undefined = ir.Constant(vector_type, ir.Undefined)
-            first = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
-            zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
-            return builder.shuffle_vector(first, undefined, zeros)
-
-        def multiply_add(x, y, z):
-            if not HAS_FMA:
-                return builder.fadd(builder.fmul(x, y), z)
-            kind = ir.FunctionType(vector_type, [vector_type] * 3)
-            function = cgutils.get_or_insert_function(builder.module, kind, f"llvm.fma.v{width}f{8 * size}")
-            return builder.call(function, [x, y, z])
-
-        factors, terms = broadcast(args[1]), broadcast(args[2])
+        factors, terms = broadcast(builder, args[1], width), broadcast(builder, args[2], width)
         first = [builder.load(place, align=size) for place in places]
         entry = builder.block
         loop, done = builder.append_basic_block("peak"), builder.append_basic_block("peak.done")
@@ -53,7 +39,7 @@ def _repeat(typing_context, sums, factor, term, times):
         builder.position_at_end(loop)
         k, now = builder.phi(index), [builder.phi(vector_type) for _ in range(SUMS)]
         # Each step needs the one before, so that the compiler can neither leave one out nor join two.
-        after = [multiply_add(s, factors, terms) for s in now]
+        after = [multiply_add(builder, s, factors, terms) for s in now]
         k_next = builder.add(k, index(1))
         for phi, at_entry, in_loop in zip([k, *now], [index(0), *first], [k_next, *after]):
             phi.add_incoming(at_entry, entry)

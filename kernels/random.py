@@ -15,7 +15,7 @@ _MIX_1, _MIX_2 = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 @jit_inline
 def splitmix64(counter):
-    """Output number `counter` of SplitMix64: 64 random bits (Steele, Lea & Flood 2014, doi.org/10.1145/2660193.2660195)."""
+    """64 random bits, number `counter` of SplitMix64 (Steele, Lea & Flood 2014, doi.org/10.1145/2660193.2660195)."""
     z = np.uint64(counter) * _GOLDEN
     z = (z ^ (z >> np.uint64(30))) * _MIX_1
     z = (z ^ (z >> np.uint64(27))) * _MIX_2
@@ -53,14 +53,14 @@ def below(bits, n):
     return np.int64(((bits >> np.uint64(32)) * np.uint64(n)) >> np.uint64(32))
 
 
-_CENTRE = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087)
+_CENTRE: tuple[float, ...] = (2.81022636e-08, 3.43273939e-07, -3.5233877e-06, -4.39150654e-06, 0.00021858087)
 _CENTRE += (-0.00125372503, -0.00417768164, 0.246640727, 1.50140941)
-_TAIL = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773)
+_TAIL: tuple[float, ...] = (-0.000200214257, 0.000100950558, 0.00134934322, -0.00367342844, 0.00573950773)
 _TAIL += (-0.0076224613, 0.00943887047, 1.00167406, 2.83297682)
 
 
 def _normal(real):
-    """A standard normal number from a uniform one: sqrt(2) erfinv(u), Giles 2010, "Approximating the erfinv function"."""
+    """A standard normal number from a uniform one: sqrt(2) erfinv(u) (Giles 2010, "Approximating the erfinv")."""
     centre, tail = tuple(real(c) for c in _CENTRE), tuple(real(c) for c in _TAIL)
     one, five, three, sqrt2 = real(1), real(5), real(3), real(np.sqrt(2))
     centre_offset = real(2.5)
@@ -72,7 +72,7 @@ def _normal(real):
         central = w < five
         t = w - centre_offset if central else np.sqrt(w) - three
         p = centre[0] if central else tail[0]
-        for c, d in zip(centre[1:], tail[1:]):  # noqa: B905 (Numba has no strict zip)
+        for c, d in zip(centre[1:], tail[1:]):
             p = fma(p, t, c if central else d)
         return sqrt2 * p * u
 

@@ -1,4 +1,4 @@
-"""Rescaling and its gradient, in place: y holds x before and y after, dx holds dy before and dx after; both are flat."""
+"""Rescaling and its gradient, in place: y holds x before and y after, dx dy before and dx after; both are flat."""
 
 from .jit import jit
 

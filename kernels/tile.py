@@ -130,11 +130,30 @@ def lanes(array):
 # The tile.
 
 
+def broadcast(builder, scalar, width):
+    """LLVM: a vector of `width` times the same scalar."""
+    undefined = ir.Constant(ir.VectorType(scalar.type, width), ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
+    zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
+    return builder.shuffle_vector(first, undefined, zeros)
+
+
+def multiply_add(builder, x, y, z):
+    """LLVM: x y + z for vectors, fused where the processor can."""
+    if not HAS_FMA:
+        return builder.fadd(builder.fmul(x, y), z)
+    name = f"llvm.fma.v{x.type.count}f{64 if isinstance(x.type.element, ir.DoubleType) else 32}"
+    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(x.type, [x.type] * 3), name)
+    return builder.call(function, [x, y, z])
+
+
 def make_tile(rows, vectors):
     """The tile for `rows` rows and `vectors` vectors of columns, written in LLVM's vector instructions."""
 
     @intrinsic
-    def tile(typing_context, c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, depth, start, s_offset):
+    def tile(
+        typing_context, c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, depth, start, s_offset
+    ):  # fmt: skip
         signature = types.void(
             c, types.intp, types.intp, a, *[types.intp] * 3, b, *[types.intp] * 3, start, types.intp
         )  # fmt: skip
@@ -160,21 +179,6 @@ def make_tile(rows, vectors):
                 value.align = size
                 return value
 
-            def broadcast(scalar):
-                undefined = ir.Constant(vector_type, ir.Undefined)
-                first = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
-                zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
-                return builder.shuffle_vector(first, undefined, zeros)
-
-            def multiply_add(x, y, z):
-                if not HAS_FMA:
-                    return builder.fadd(builder.fmul(x, y), z)
-                name = f"llvm.fma.v{width}f{8 * size}"
-                function = cgutils.get_or_insert_function(
-                    builder.module, ir.FunctionType(vector_type, [vector_type] * 3), name
-                )
-                return builder.call(function, [x, y, z])
-
             c_base, a_base, b_base, start_base = (pointer(p) for p in (0, 3, 7, 11))
             first = [load(start_base, v) for v in range(vectors)]
             row_offsets = [builder.mul(a_row, index(i)) for i in range(rows)]
@@ -189,8 +193,8 @@ def make_tile(rows, vectors):
             b_vectors = [load(b_now, v) for v in range(vectors)]
             new_sums = []
             for i in range(rows):
-                a_value = broadcast(builder.load(builder.gep(a_now, [row_offsets[i]])))
-                new_sums.append([multiply_add(a_value, b_vectors[v], sums[i][v]) for v in range(vectors)])
+                a_value = broadcast(builder, builder.load(builder.gep(a_now, [row_offsets[i]])), width)
+                new_sums.append([multiply_add(builder, a_value, b_vectors[v], sums[i][v]) for v in range(vectors)])
             k_next = builder.add(k, index(1))
             steps = [
                 (k, index(0), k_next),
@@ -256,11 +260,11 @@ def product(c, a, a_offset, a_row, a_column, b, start, rows, depth, columns):
                 j += width
         return
     while j < columns:
-        if columns - j > (VECTORS - 1) * width:
-            for i in range(0, rows, ROWS):
-                tile_wide(c, i * c_row + j, c_row, a, a_offset + i * a_row, a_row, a_column, b, j, b_row, depth, start, j)
-            j += VECTORS * width
-        else:
-            for i in range(0, rows, ROWS):
-                tile_narrow(c, i * c_row + j, c_row, a, a_offset + i * a_row, a_row, a_column, b, j, b_row, depth, start, j)
-            j += width
+        wide = columns - j > (VECTORS - 1) * width
+        for i in range(0, rows, ROWS):
+            c_at, a_at = i * c_row + j, a_offset + i * a_row
+            if wide:
+                tile_wide(c, c_at, c_row, a, a_at, a_row, a_column, b, j, b_row, depth, start, j)
+            else:
+                tile_narrow(c, c_at, c_row, a, a_at, a_row, a_column, b, j, b_row, depth, start, j)
+        j += VECTORS * width if wide else width

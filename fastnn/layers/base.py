@@ -87,7 +87,11 @@ class Layer:
         return input_shape
 
     def add_weight(
-        self, shape: tuple[int, ...], initializer: object = "glorot_uniform", name: str = "weight", trainable: bool = True
+        self,
+        shape: tuple[int, ...],
+        initializer: object = "glorot_uniform",
+        name: str = "weight",
+        trainable: bool = True,
     ) -> Parameter:
         """A new weight of the layer; call it in `build`. Its `value` and `gradient` are arrays that stay live."""
         parameter = Parameter(name, initializers.get(initializer)(shape, self.dtype), trainable)
@@ -201,7 +205,7 @@ class InputLayer:
         return f"Input({self.shape})"
 
 
-def Input(shape: tuple[int, ...] | list[int] | None = None) -> InputLayer:  # noqa: N802 (Keras's name)
+def Input(shape: tuple[int, ...] | list[int] | None = None) -> InputLayer:
     """The shape of one sample, without the batch: `Input((28, 28))`.
 
     Raises:
