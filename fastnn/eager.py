@@ -10,11 +10,11 @@ import numpy as np
 
 from .kernels import instructions as op
 from .kernels.batches import shuffle
-from .layers.base import Layer
 from .layers.dropout import Dropout, GaussianNoise
 from .losses import KernelLoss, Loss, total_loss
 from .metrics import Metric
 from .program import Samples
+from .stack import backward
 from .storage import Storage
 
 if TYPE_CHECKING:
@@ -117,10 +117,3 @@ class EagerProgram:
             backward(model.layers[:-1] if fused else model.layers, gradient)
             optimizer.step(model)
         return total
-
-
-def backward(layers: Sequence[Layer], dy: np.ndarray) -> np.ndarray:
-    """dy through all layers, last to first."""
-    for layer in reversed(layers):
-        dy = layer.backward(dy)
-    return dy

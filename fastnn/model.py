@@ -1,22 +1,20 @@
 """Sequential: layers in a row, with Keras 3's names, arguments and results."""
 
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from . import checks, losses, metrics, optimizers
 from .callbacks import History, Logs, flat
-from .config import standard_dtype
 from .data import prepare_fit, prepare_samples
-from .eager import EagerProgram, backward
+from .eager import EagerProgram
 from .kernels import instructions as op
-from .layers.base import InputLayer, Layer, Shape, assign, automatic_name
+from .layers.base import InputLayer, Layer
 from .program import FEW, Program, Samples
 from .progress import Progress, line
-from .storage import Storage, shared_storage
+from .stack import Stack
 from .threads import get_num_threads
 from .training import Training, evaluate, new_cursor
 
@@ -26,7 +24,7 @@ _ROWS_A_THREAD = 128
 _ROWS_EVALUATED = 256
 
 
-class Sequential:
+class Sequential(Stack):
     """A network of layers in a row.
 
     Args:
@@ -39,159 +37,14 @@ class Sequential:
     """
 
     def __init__(self, layers: Sequence[Layer | InputLayer] | None = None, name: str | None = None):
-        self.name = automatic_name(type(self)) if name is None else str(name)
-        self.layers: list[Layer] = []
-        self.sample_shape: tuple[int, ...] = ()
         self.stop_training = False
         self.history: History | None = None
         self.optimizer: optimizers.Optimizer
         self.loss: losses.Loss | None = None
         self.metrics: list[metrics.Metric] = []
         self._metric_names: list[object] = []
-        self._reset_programs()
-        for layer in layers or []:
-            self.add(layer)
-
-    # ------------------------------------------------------------------------------------------------ structure
-
-    def add(self, layer: Layer | InputLayer) -> None:
-        """Append a layer; after an `Input` or built layers it is built at once."""
-        if isinstance(layer, InputLayer):
-            if self.layers or self.sample_shape:
-                raise ValueError(f"Input must come first, received {layer!r} after {len(self.layers)} layers")
-            self.sample_shape = layer.shape
-            return
-        if not isinstance(layer, Layer):
-            raise TypeError(f"a Sequential takes fastnn layers, received {layer!r} of type {type(layer).__name__}")
-        if any(layer.name == other.name for other in self.layers):
-            raise ValueError(f"layer names must differ, received {layer.name!r} twice")
-        if self.layers and layer.dtype != self.dtype:
-            raise ValueError(f"layer {layer.name} computes in {layer.dtype}, the layers before it in {self.dtype}")
-        if not self.layers and layer.input_shape is not None and not self.sample_shape:
-            self.sample_shape = tuple(n for n in layer.input_shape[1:] if n is not None)
-        if self.sample_shape:
-            layer.build_once(self.output_shape or (None, *self.sample_shape))
-        self.layers.append(layer)
-        self._storage()
-        self._reset_programs()
-
-    def pop(self) -> Layer:
-        """Take the last layer off and return it."""
-        if not self.layers:
-            raise IndexError("there are no layers to take off")
-        self._reset_programs()
-        return self.layers.pop()
-
-    def build(self, input_shape: Shape) -> None:
-        """Build all layers for inputs of `input_shape`, whose first axis is the batch: `model.build((None, 784))`."""
-        shape = tuple(checks.positive_integer(n, "input_shape") for n in input_shape[1:])
-        if self.sample_shape and shape != self.sample_shape:
-            raise ValueError(f"{self.name} takes samples of shape {self.sample_shape}, received {shape}")
-        if not shape:
-            raise ValueError(f"input_shape must be (None, features, ...), received {input_shape}")
-        now: Shape = (None, *shape)
-        with self.unchanged_on_error():
-            for layer in self.layers:
-                now = layer.build_once(now)
-        self._storage()
-        self.sample_shape = shape
-
-    @contextmanager
-    def unchanged_on_error(self) -> Iterator[None]:
-        """Take back that layers were built, if the data they were built for turn out not to fit."""
-        before = self.sample_shape
-        layers = [] if self.built else [(x, list(x.parameters), x.input_shape, x.output_shape) for x in self.layers]
-        try:
-            yield
-        except Exception:
-            self.sample_shape = before
-            for layer, parameters, input_shape, output_shape in layers:
-                layer.parameters, layer.input_shape, layer.output_shape = parameters, input_shape, output_shape
-            raise
-
-    @property
-    def built(self) -> bool:
-        """Whether all shapes are known and all weights made."""
-        return bool(self.layers and self.sample_shape)
-
-    @property
-    def input_shape(self) -> Shape | None:
-        """(None, ...) as the first layer takes it; None while unknown."""
-        return (None, *self.sample_shape) if self.sample_shape else None
-
-    @property
-    def output_shape(self) -> Shape | None:
-        """(None, ...) as the last layer gives it; None while unknown."""
-        return self.layers[-1].output_shape if self.built else None
-
-    @property
-    def dtype(self) -> np.dtype:
-        """The float type that the layers compute in."""
-        return self.layers[0].dtype if self.layers else standard_dtype(None)
-
-    @property
-    def _parameters(self) -> list[Any]:
-        return [p for layer in self.layers for p in layer.parameters]
-
-    @property
-    def weights(self) -> list[np.ndarray]:
-        """All weights, layer by layer, as live views."""
-        return [w for layer in self.layers for w in layer.weights]
-
-    @property
-    def gradients(self) -> list[np.ndarray]:
-        """The gradients of the last `backward`, in the order of `weights`, as live views."""
-        return [g for layer in self.layers for g in layer.gradients]
-
-    def get_weights(self) -> list[np.ndarray]:
-        """Copies of all weights, in Keras's order: kernel (inputs, outputs), bias, kernel, ..."""
-        return [w.copy() for w in self.weights]
-
-    def set_weights(self, weights: list[Any]) -> None:
-        """Replace all weights, or none if their number, shapes or values do not fit (ValueError)."""
-        assign(self._parameters, weights, f"model {self.name}")
-
-    def count_params(self) -> int:
-        """The number of single weights."""
-        return sum(layer.count_params() for layer in self.layers)
-
-    def summary(self, print_fn: Any = None) -> None:
-        """Print the layers with their output shapes and parameters, and the totals."""
-        from .summary import summary
-
-        (print_fn or print)(summary(self))
-
-    # ------------------------------------------------------------------------------------------------ by hand
-
-    def forward(self, x: Any, training: bool = False) -> np.ndarray:
-        """The output for x, one layer at a time; each layer keeps what its `backward` needs."""
-        y = checks.numeric_array(x, "x")
-        self._build_for(y)
-        if y.shape[1:] != self.sample_shape or y.ndim == 0:
-            raise ValueError(f"x must have shape (n, {', '.join(map(str, self.sample_shape))}), received {y.shape}")
-        samples, y = len(y), np.ascontiguousarray(y, self.dtype)
-        for layer in self.layers:
-            y = np.ascontiguousarray(layer.forward(y, training), self.dtype)
-            if y.shape != (samples, *layer.sample_output_shape):
-                expected = ", ".join(["n", *map(str, layer.sample_output_shape)])
-                raise ValueError(f"layer {layer.name} must give shape ({expected}), its forward gave {y.shape}")
-        return y
-
-    def backward(self, dy: Any) -> np.ndarray:
-        """dx, and all `gradients`, from the gradient with respect to the last `forward`'s output."""
-        return backward(self.layers, np.ascontiguousarray(checks.numeric_array(dy, "dy"), self.dtype))
-
-    def flat_weights(self, optimizer: optimizers.Optimizer) -> op.Weights:
-        """All weights, gradients and optimizer slots as the flat arrays that `kernels/optimizers.py` works on."""
-        storage = self._storage()
-        optimizer.build(storage)
-        return op.Weights(storage.values, storage.gradients, optimizer.slots, np.zeros(0, storage.values.dtype))
-
-    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
-        """The outputs (n, outputs) for samples x (n, ...): the quick way for a few samples."""
-        return self.forward(x, training=True) if training else self._predict(x)
-
-    # ------------------------------------------------------------------------------------------------ Keras's verbs
+        self.structure_changed()
+        super().__init__(layers, name)
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None) -> None:
         """Choose how to train.
@@ -212,7 +65,7 @@ class Sequential:
         new_metrics = self._fitting_metrics(new_loss, list(metrics or []))
         self.optimizer, self.loss, self.metrics = new_optimizer, new_loss, new_metrics
         self._metric_names = list(metrics or [])
-        self._reset_programs()
+        self.structure_changed()
 
     def finish_compile(self) -> None:
         """Resolve the metrics that `compile` could not yet, because the output was not known."""
@@ -353,7 +206,9 @@ class Sequential:
         """`predict`."""
         return self._predict(x)
 
-    # ------------------------------------------------------------------------------------------------ inside
+    def __call__(self, x: Any, training: bool = False) -> np.ndarray:
+        """The outputs (n, outputs) for samples x (n, ...): the quick way for a few samples."""
+        return self.forward(x, training=True) if training else self._predict(x)
 
     def named_logs(self, values: np.ndarray) -> Logs:
         """{"loss": ..., metric: ...} from the means over the samples."""
@@ -371,6 +226,12 @@ class Sequential:
         runner = self._runner("evaluate", _ROWS_EVALUATED, samples.pixels)
         return evaluate(self, runner, samples, _ROWS_EVALUATED)
 
+    def flat_weights(self, optimizer: optimizers.Optimizer) -> op.Weights:
+        """All weights, gradients and optimizer slots as the flat arrays that `kernels/optimizers.py` works on."""
+        storage = self.joined_storage()
+        optimizer.build(storage)
+        return op.Weights(storage.values, storage.gradients, optimizer.slots, np.zeros(0, storage.values.dtype))
+
     def require_compiled(self) -> losses.Loss:
         """The loss; a RuntimeError if `compile` was not called."""
         if self.loss is None:
@@ -382,19 +243,11 @@ class Sequential:
             return dict(sorted(logs.items()))
         return list(logs.values()) if self.metrics else logs["loss"]
 
-    def _build_for(self, x: np.ndarray) -> None:
-        if not self.layers:
-            raise ValueError(f"model {self.name} has no layers; add some first")
-        if not self.built:
-            if x.ndim < 2 or x.size == 0:
-                raise ValueError(f"x must have shape (n, features, ...) and hold samples, received shape {x.shape}")
-            self.build((None, *x.shape[1:]))
-
     def prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
         """Checked samples as rows; builds the model for them where it is not built yet."""
         if not self.built:
             with self._lock:
-                self._build_for(checks.finite(checks.numeric_array(x, argument), argument))
+                self.build_for(checks.finite(checks.numeric_array(x, argument), argument))
         return checks.rows_of(x, argument, self.sample_shape, self.layers[0].dtype)
 
     def _predict(self, x: Any) -> np.ndarray:
@@ -412,7 +265,7 @@ class Sequential:
         return predictions
 
     def _trainer(self, rows: int, samples: Samples) -> Any:
-        self.optimizer.build(self._storage())
+        self.optimizer.build(self.joined_storage())
         return self._runner("train", rows, samples.pixels)
 
     def _runner(self, kind: str, rows: int, pixels: bool) -> Any:
@@ -424,7 +277,7 @@ class Sequential:
             if made_for == key and program.storage.current:
                 return program
         loss, chosen = (None, []) if kind == "predict" else (self.require_compiled(), self.metrics)
-        training, storage = kind == "train", self._storage()
+        training, storage = kind == "train", self.joined_storage()
         if all(layer.compiled for layer in self.layers) and (
             loss is None or (loss.compiled and all(metric.compiled for metric in chosen))
         ):
@@ -434,11 +287,8 @@ class Sequential:
         self._programs[kind] = (key, program)
         return program
 
-    def _storage(self) -> Storage:
-        """All weights side by side, brought together if they are not: views of the weights are live from then on."""
-        return shared_storage(self._parameters, self.dtype)
-
-    def _reset_programs(self) -> None:
+    def structure_changed(self) -> None:
+        """Forget the programs, which were made for what the model was before."""
         self._programs: dict[str, tuple[Any, Any]] = {}
         self._lock = threading.RLock()
 
@@ -448,10 +298,7 @@ class Sequential:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._reset_programs()
-
-    def __repr__(self) -> str:
-        return f"<Sequential name={self.name}, built={self.built}>"
+        self.structure_changed()
 
 
 def _progress(verbose: int | str) -> Progress | None:

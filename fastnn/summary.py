@@ -4,7 +4,7 @@ import io
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .model import Sequential
+    from .stack import Stack
 
 
 def _size(count: float, itemsize: int) -> str:
@@ -14,7 +14,7 @@ def _size(count: float, itemsize: int) -> str:
     return f"{size:.2f} {units[0]}"
 
 
-def summary(model: "Sequential") -> str:
+def summary(model: "Stack") -> str:
     """Layers, output shapes and parameters as a table, then the totals."""
     from rich.console import Console
     from rich.table import Table

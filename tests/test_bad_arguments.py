@@ -1,4 +1,4 @@
-"""Arguments that fit, compile, layers, optimizers and the rest refuse: the error names them, and nothing has changed."""
+"""Arguments that fit, compile, layers, optimizers and the rest refuse: the error names them, nothing has changed."""
 
 import numpy as np
 import pytest
@@ -100,14 +100,23 @@ def test_batch_size_elsewhere(verb, batch_size):
 # compile.
 
 
-def compiled(optimizer="sgd", loss="sparse_categorical_crossentropy", metrics=None, output="softmax", units=3):
-    model = fastnn.Sequential([fastnn.Input((FEATURES,)), layers.Dense(units, output)])
-    model.compile(optimizer, loss, metrics)
-    return model
+DEFAULTS = {
+    "optimizer": "sgd",
+    "loss": "sparse_categorical_crossentropy",
+    "metrics": None,
+    "output": "softmax",
+    "units": 3,
+}
+
+
+def add_and_compile(model, arguments):
+    chosen = DEFAULTS | arguments
+    model.add(layers.Dense(chosen["units"], chosen["output"]))
+    model.compile(chosen["optimizer"], chosen["loss"], chosen["metrics"])
 
 
 BAD_COMPILE = [
-    ({"optimizer": "adamm"}, ValueError, "unknown optimizer 'adamm'; did you mean 'adam'? Known: adagrad, adam, adamw, rms"),
+    ({"optimizer": "adamm"}, ValueError, "unknown optimizer 'adamm'; did you mean 'adam'? Known: adagrad, adam,"),
     ({"optimizer": "Rmsprob"}, ValueError, "unknown optimizer 'rmsprob'; did you mean 'rmsprop'?"),
     ({"optimizer": None}, ValueError, "unknown optimizer None. Known: adagrad"),
     ({"optimizer": optimizers.Adam}, ValueError, "unknown optimizer <class"),
@@ -119,7 +128,7 @@ BAD_COMPILE = [
     ({"metrics": [None]}, ValueError, "unknown metric None. Known:"),
     ({"metrics": "accuracy"}, TypeError, "metrics must be a list such as [\"accuracy\"], received 'accuracy'"),
     ({"metrics": {"a": "accuracy"}}, TypeError, 'metrics must be a list such as ["accuracy"]'),
-    ({"metrics": ["acc", "acc"]}, ValueError, "metric names must differ from each other and from \"loss\", received ['acc', 'acc']"),
+    ({"metrics": ["acc", "acc"]}, ValueError, "must differ from each other and from \"loss\", received ['acc', 'acc']"),
     ({"metrics": [metrics.SparseCategoricalAccuracy("loss")]}, ValueError, 'differ from each other and from "loss"'),
     ({"metrics": ["mse"]}, ValueError, "the metric mse needs rows of targets, but the loss takes integer labels"),
     (
@@ -128,8 +137,8 @@ BAD_COMPILE = [
         "the metric sparse_categorical_accuracy needs integer labels, but the loss takes rows",
     ),
     ({"output": "sigmoid"}, ValueError, "expects probabilities, but the last activation is sigmoid; use softmax there"),
-    ({"output": None}, ValueError, "expects probabilities, but the last activation is linear; use softmax there, or the loss"),
-    ({"units": 1}, ValueError, "needs at least 2 outputs, one a class, received 1; for a single output use binary_cross"),
+    ({"output": None}, ValueError, "expects probabilities, but the last activation is linear; use softmax there, or"),
+    ({"units": 1}, ValueError, "needs at least 2 outputs, one a class, received 1; for a single output use"),
     ({"loss": "categorical_crossentropy", "output": "relu"}, ValueError, "but the last activation is relu"),
     ({"loss": "binary_crossentropy"}, ValueError, "but the last activation is softmax; use sigmoid there"),
     (
@@ -143,7 +152,7 @@ BAD_COMPILE = [
 @pytest.mark.parametrize(("arguments", "error", "message"), BAD_COMPILE, ids=[str(case[0]) for case in BAD_COMPILE])
 def test_compile(arguments, error, message):
     with pytest.raises(error) as caught:
-        compiled(**arguments)
+        add_and_compile(fastnn.Sequential([fastnn.Input((FEATURES,))]), arguments)
     assert message in str(caught.value)
     # The same for a model that was compiled before; and for one whose output is known only with the first data.
     model = fitted()
@@ -152,19 +161,21 @@ def test_compile(arguments, error, message):
         with pytest.raises(error):
             model.compile(**{"loss": "sparse_categorical_crossentropy", **arguments})
         assert state(model) == before
-    later = fastnn.Sequential([layers.Dense(arguments.get("units", 3), arguments.get("output", "softmax"))])
+    later = fastnn.Sequential()
     with pytest.raises(error) as caught:
-        later.compile(**{"loss": "sparse_categorical_crossentropy"} | {k: v for k, v in arguments.items() if k not in ("output", "units")})  # fmt: skip
-        later.fit(X, Y, verbose=0)
+        add_compile_and_fit(later, arguments)
     assert message in str(caught.value)
     assert not later.built
 
 
+def add_compile_and_fit(model, arguments):
+    add_and_compile(model, arguments)
+    model.fit(X, Y, verbose=0)
+
+
 def test_an_output_that_has_no_columns():
     model = fastnn.Sequential([fastnn.Input((2, 3)), layers.ReLU()])
-    with pytest.raises(
-        ValueError, match=r"last layer must give shape \(batch, outputs\) for a loss, received \(None, 2, 3\)"
-    ):
+    with pytest.raises(ValueError, match=r"last layer must give shape \(n, outputs\), received \(None, 2, 3\)"):
         model.compile("sgd", "mse")
 
 
@@ -219,51 +230,51 @@ def test_set_weights(weights, error, message):
 # ---------------------------------------------------------------------------------------------------------------------
 # Constructors and settings.
 
-BAD_CALLS = {
-    "units_0": (lambda: layers.Dense(0), ValueError, "units must be at least 1, received 0"),
-    "units_float": (lambda: layers.Dense(2.0), TypeError, "units must be an integer of at least 1, received 2.0"),
-    "units_bool": (lambda: layers.Dense(True), TypeError, "units must be an integer of at least 1, received True"),
-    "activation": (lambda: layers.Dense(2, "rleu"), ValueError, "unknown activation 'rleu'; did you mean 'relu'?"),
-    "activation_type": (lambda: layers.Dense(2, np.tanh), ValueError, "unknown activation <ufunc 'tanh'>"),
-    "kernel": (lambda: layers.Dense(2, kernel_initializer="he"), ValueError, "unknown initializer 'he'"),
-    "glorot": (lambda: initializers.get("glorot_unifrom"), ValueError, "did you mean 'glorot_uniform'?"),
-    "slope": (lambda: layers.LeakyReLU(-1), ValueError, "negative_slope must be a finite number >= 0, received -1"),
-    "rate_1": (lambda: layers.Dropout(1), ValueError, "rate must be a finite number in [0, 1), received 1"),
-    "rate_nan": (lambda: layers.Dropout(NAN), ValueError, "rate must be a finite number in [0, 1), received nan"),
-    "rate_str": (lambda: layers.Dropout("0.5"), TypeError, "rate must be a number, received '0.5'"),
-    "stddev": (lambda: layers.GaussianNoise(-1), ValueError, "stddev must be a finite number >= 0, received -1"),
-    "scale": (lambda: layers.Rescaling(INF), ValueError, "scale must be a finite number, received inf"),
-    "seed": (lambda: layers.Dropout(0.5, seed=-1), ValueError, "seed must be at least 0, received -1"),
-    "dtype": (lambda: layers.Dense(2, dtype="float16"), ValueError, "dtype must be \"float32\" or \"float64\", received 'float16'"),
-    "input_none": (lambda: fastnn.Input(), ValueError, "shape must be a tuple of positive integers"),
-    "input_int": (lambda: fastnn.Input(5), ValueError, "shape must be a tuple of positive integers such as (28, 28), received 5"),
-    "input_empty": (lambda: fastnn.Input(()), ValueError, "shape must be a tuple of positive integers"),
-    "input_zero": (lambda: fastnn.Input((3, 0)), ValueError, "shape must be at least 1, received 0"),
-    "input_batch": (lambda: fastnn.Input((None, 3)), TypeError, "shape must be an integer of at least 1, received None"),
-    "rate_of_learning": (lambda: optimizers.SGD(-0.1), ValueError, "learning_rate must be a finite number >= 0, received -0.1"),
-    "learning_nan": (lambda: optimizers.Adam(NAN), ValueError, "learning_rate must be a finite number >= 0, received nan"),
-    "learning_str": (lambda: optimizers.Adam("0.1"), TypeError, "learning_rate must be a number, received '0.1'"),
-    "learning_later": (lambda: setattr(optimizers.SGD(), "learning_rate", None), TypeError, "learning_rate must be a number"),
-    "momentum": (lambda: optimizers.SGD(0.1, 1.5), ValueError, "momentum must be a finite number in [0, 1], received 1.5"),
-    "rho": (lambda: optimizers.RMSprop(rho=-1), ValueError, "rho must be a finite number in [0, 1], received -1"),
-    "beta_1": (lambda: optimizers.Adam(beta_1=1.0), ValueError, "beta_1 must be a finite number in [0, 1), received 1.0"),
-    "beta_2": (lambda: optimizers.Adam(beta_2=1), ValueError, "beta_2 must be a finite number in [0, 1), received 1"),
-    "epsilon": (lambda: optimizers.Adam(epsilon=-1e-7), ValueError, "epsilon must be a finite number >= 0"),
-    "decay": (lambda: optimizers.AdamW(weight_decay=None), TypeError, "weight_decay must be a number, received None"),
-    "accumulator": (lambda: optimizers.Adagrad(initial_accumulator_value=-1), ValueError, "initial_accumulator_value must be"),
-    "floatx": (lambda: config.set_floatx("float16"), ValueError, "dtype must be"),
-    "random_seed": (lambda: set_random_seed(1.5), TypeError, "seed must be an integer of at least 0, received 1.5"),
-    "random_seed_range": (lambda: set_random_seed(2**32), ValueError, "seed must be below 2**32, received 4294967296"),
-    "categorical": (lambda: to_categorical([0, -1]), ValueError, "x must be integers in [0, 1), received -1 at index 1"),
-    "categorical_range": (lambda: to_categorical([0, 3], 3), ValueError, "x must be integers in [0, 3), received 3 at index 1"),
-    "categorical_empty": (lambda: to_categorical([]), ValueError, "x must hold at least one label"),
-    "patience": (lambda: callbacks.EarlyStopping(patience=-1), ValueError, "patience must be at least 0, received -1"),
-    "mode": (lambda: callbacks.EarlyStopping(mode="mni"), ValueError, "unknown mode 'mni'; did you mean 'min'?"),
-    "hook": (lambda: callbacks.LambdaCallback(on_epoch_ends=print), ValueError, "did you mean 'on_epoch_end'?"),
-}  # fmt: skip
+BAD_CALLS = [
+    (lambda: layers.Dense(0), ValueError, "units must be at least 1, received 0"),
+    (lambda: layers.Dense(2.0), TypeError, "units must be an integer of at least 1, received 2.0"),
+    (lambda: layers.Dense(True), TypeError, "units must be an integer of at least 1, received True"),
+    (lambda: layers.Dense(2, "rleu"), ValueError, "unknown activation 'rleu'; did you mean 'relu'?"),
+    (lambda: layers.Dense(2, np.tanh), ValueError, "unknown activation <ufunc 'tanh'>"),
+    (lambda: layers.Dense(2, kernel_initializer="he"), ValueError, "unknown initializer 'he'"),
+    (lambda: initializers.get("glorot_unifrom"), ValueError, "did you mean 'glorot_uniform'?"),
+    (lambda: layers.LeakyReLU(-1), ValueError, "negative_slope must be a finite number >= 0, received -1"),
+    (lambda: layers.Dropout(1), ValueError, "rate must be a finite number in [0, 1), received 1"),
+    (lambda: layers.Dropout(NAN), ValueError, "rate must be a finite number in [0, 1), received nan"),
+    (lambda: layers.Dropout("0.5"), TypeError, "rate must be a number, received '0.5'"),
+    (lambda: layers.GaussianNoise(-1), ValueError, "stddev must be a finite number >= 0, received -1"),
+    (lambda: layers.Rescaling(INF), ValueError, "scale must be a finite number, received inf"),
+    (lambda: layers.Dropout(0.5, seed=-1), ValueError, "seed must be at least 0, received -1"),
+    (lambda: layers.Dense(2, dtype="float16"), ValueError, "must be \"float32\" or \"float64\", received 'float16'"),
+    (lambda: fastnn.Input(), ValueError, "shape must be a tuple of positive integers"),
+    (lambda: fastnn.Input(5), ValueError, "positive integers such as (28, 28), received 5"),
+    (lambda: fastnn.Input(()), ValueError, "shape must be a tuple of positive integers"),
+    (lambda: fastnn.Input((3, 0)), ValueError, "shape must be at least 1, received 0"),
+    (lambda: fastnn.Input((None, 3)), TypeError, "shape must be an integer of at least 1, received None"),
+    (lambda: optimizers.SGD(-0.1), ValueError, "learning_rate must be a finite number >= 0, received -0.1"),
+    (lambda: optimizers.Adam(NAN), ValueError, "learning_rate must be a finite number >= 0, received nan"),
+    (lambda: optimizers.Adam("0.1"), TypeError, "learning_rate must be a number, received '0.1'"),
+    (lambda: setattr(optimizers.SGD(), "learning_rate", None), TypeError, "learning_rate must be a number"),
+    (lambda: optimizers.SGD(0.1, 1.5), ValueError, "momentum must be a finite number in [0, 1], received 1.5"),
+    (lambda: optimizers.RMSprop(rho=-1), ValueError, "rho must be a finite number in [0, 1], received -1"),
+    (lambda: optimizers.Adam(beta_1=1.0), ValueError, "beta_1 must be a finite number in [0, 1), received 1.0"),
+    (lambda: optimizers.Adam(beta_2=1), ValueError, "beta_2 must be a finite number in [0, 1), received 1"),
+    (lambda: optimizers.Adam(epsilon=-1e-7), ValueError, "epsilon must be a finite number >= 0"),
+    (lambda: optimizers.AdamW(weight_decay=None), TypeError, "weight_decay must be a number, received None"),
+    (lambda: optimizers.Adagrad(initial_accumulator_value=-1), ValueError, "initial_accumulator_value must be"),
+    (lambda: config.set_floatx("float16"), ValueError, "dtype must be"),
+    (lambda: set_random_seed(1.5), TypeError, "seed must be an integer of at least 0, received 1.5"),
+    (lambda: set_random_seed(2**32), ValueError, "seed must be below 2**32, received 4294967296"),
+    (lambda: to_categorical([0, -1]), ValueError, "x must be integers in [0, 1), received -1 at index 1"),
+    (lambda: to_categorical([0, 3], 3), ValueError, "x must be integers in [0, 3), received 3 at index 1"),
+    (lambda: to_categorical([]), ValueError, "x must hold at least one label"),
+    (lambda: callbacks.EarlyStopping(patience=-1), ValueError, "patience must be at least 0, received -1"),
+    (lambda: callbacks.EarlyStopping(mode="mni"), ValueError, "unknown mode 'mni'; did you mean 'min'?"),
+    (lambda: callbacks.LambdaCallback(on_epoch_ends=print), ValueError, "did you mean 'on_epoch_end'?"),
+]  # fmt: skip
 
 
-@pytest.mark.parametrize(("call", "error", "message"), BAD_CALLS.values(), ids=BAD_CALLS.keys())
+@pytest.mark.parametrize(("call", "error", "message"), BAD_CALLS, ids=[case[2] for case in BAD_CALLS])
 def test_constructors(call, error, message):
     with pytest.raises(error) as caught:
         call()

@@ -23,10 +23,10 @@ BAD_X = {
     "objects": (X.astype(object), TypeError, "x must be an array of numbers, received an array of type object"),
     "strings": (X.astype(str), TypeError, "x must be an array of numbers, received an array of type <U"),
     "dates": (X.astype("M8[s]"), TypeError, "x must be an array of numbers, received an array of type datetime64[s]"),
-    "records": (np.zeros(ROWS, [("a", "f4")]), TypeError, "x must be an array of numbers, received an array of type [("),
+    "records": (np.zeros(ROWS, [("a", "f4")]), TypeError, "x must be an array of numbers, received an array of"),
     "complex": (X + 1j, TypeError, "x must be an array of numbers, received an array of type complex64"),
     "too_large_integers": ([[2**70] * FEATURES] * ROWS, TypeError, "received an array of type object"),
-    "ragged": ([[1.0] * FEATURES] * 3 + [[1.0]], ValueError, "x must be an array of numbers, received rows of different"),
+    "ragged": ([[1.0] * FEATURES] * 3 + [[1.0]], ValueError, "array of numbers, received rows of different lengths"),
     "masked": (np.ma.masked_greater(X, 1), TypeError, "x must be an array of numbers, received one with masked values"),
     "scalar": (3.0, ValueError, "x must have shape (n, "),
     "vector": (X[:, 0], ValueError, "x must have shape (n, "),
@@ -34,10 +34,10 @@ BAD_X = {
     "no_columns": (X[:, :0], ValueError, "x must have shape (n, "),
     "nan": (with_value(X, (30, 2), np.nan), ValueError, "x must be finite, received nan at index (30, 2)"),
     "infinity": (with_value(X, (0, 4), -np.inf), ValueError, "x must be finite, received -inf at index (0, 4)"),
-    "nan_float64": (with_value(X, (36, 4), np.nan, "f8"), ValueError, "x must be finite, received nan at index (36, 4)"),
+    "nan_float64": (with_value(X, (36, 4), np.nan, "f8"), ValueError, "must be finite, received nan at index (36, 4)"),
     "nan_float16": (with_value(X, (7, 0), np.nan, "f2"), ValueError, "x must be finite, received nan at index (7, 0)"),
     "nan_fortran": (np.asfortranarray(with_value(X, (7, 0), np.nan)), ValueError, "received nan at index (7, 0)"),
-    "nan_other_bytes": (with_value(X, (7, 0), np.nan, ">f4"), ValueError, "x must be finite, received nan at index (7, 0)"),
+    "nan_other_bytes": (with_value(X, (7, 0), np.nan, ">f4"), ValueError, "received nan at index (7, 0)"),
 }  # fmt: skip
 
 
@@ -93,7 +93,7 @@ BAD_LABELS = {
     "empty": ([], ValueError, "y must hold at least one label, received none"),
     "too_short": (Y[:-1], ValueError, "x and y must have the same length, received 37 and 36"),
     "too_long": (np.append(Y, 0), ValueError, "x and y must have the same length, received 37 and 38"),
-    "one_hot": (np.eye(3)[Y], ValueError, "received shape (37, 3); for one-hot rows use the loss categorical_crossentropy"),
+    "one_hot": (np.eye(3)[Y], ValueError, "(37, 3); for one-hot rows use the loss categorical_crossentropy"),
     "two_columns": (np.eye(2)[Y % 2], ValueError, "y must be integer labels of shape (n,), received shape (37, 2)"),
     "three_axes": (Y[:, None, None], ValueError, "y must be integer labels of shape (n,), received shape (37, 1, 1)"),
     "negative": (with_value(Y, 9, -1), ValueError, f"{IN_RANGE} -1 at index 9"),
@@ -103,7 +103,7 @@ BAD_LABELS = {
     "infinity": (with_value(Y, 0, np.inf, float), ValueError, "y must be finite, received inf at index (0,)"),
     "huge_float": (with_value(Y, 4, 1e300, float), ValueError, f"{IN_RANGE} 1e+300 at index 4"),
     "int64_wraps_to_0": (with_value(Y, 4, 2.0**64, float), ValueError, f"{IN_RANGE} 1.8446744073709552e+19 at index 4"),
-    "huge_unsigned": (with_value(Y, 4, 2**64 - 1, np.uint64), ValueError, f"{IN_RANGE} 18446744073709551615 at index 4"),
+    "huge_unsigned": (with_value(Y, 4, 2**64 - 1, np.uint64), ValueError, f"{IN_RANGE} 18446744073709551615 at"),
     "more_than_int32": (with_value(Y, 4, 2**32), ValueError, f"{IN_RANGE} 4294967296 at index 4"),
 }  # fmt: skip
 

@@ -1,4 +1,4 @@
-"""The interpreter is compiled once for each float type: not again for another network, shape, optimizer or kind of data."""
+"""The interpreter is compiled once for each float type: not again for another network, optimizer or kind of data."""
 
 import importlib
 import pkgutil

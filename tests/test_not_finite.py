@@ -1,4 +1,4 @@
-"""A loss that is no longer a number is reported with its epoch, its batch and the likely cause; never silent garbage."""
+"""A loss that is no longer a number is reported with epoch, batch and likely cause; it never is silent garbage."""
 
 import warnings
 

@@ -11,7 +11,6 @@ from fastnn import threads
 from .small_models import WIDE_FEATURES, WIDE_ROWS, labels, samples, train_new_wide, train_wide, wide
 from .subprocesses import run_python
 
-
 SECONDS = 120  # for a child: far more than it needs
 
 
