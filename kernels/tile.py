@@ -1,6 +1,6 @@
 """The micro-kernel: a block of a matrix product that stays in registers from the first term to the last.
 
-    C[i, j] = start[j] + sum_k A[i, k] B[k, j]        for ROWS rows i and 1 or 2 vectors of columns j
+    C[i, j] = start[i, j] + sum_k A[i, k] B[k, j]     for ROWS rows i and a few vectors of columns j
 
 Rows of A are broadcast, rows of B are loaded as vectors, and every element of C is one chain of fused multiply-adds
 over k in order. So the result depends neither on the tile's shape nor on how rows are shared among threads.
@@ -26,6 +26,8 @@ from .jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES, VECTOR_REGISTERS, jit
 ROWS, VECTORS = (8, 2) if VECTOR_REGISTERS == 32 else (4, 3)
 # A single row has no other row to reuse B for: more columns at once instead.
 VECTORS_OF_ONE_ROW = 8
+# Terms of a sum that are added before the next block of columns: the part of B that they take fits into the L2 cache.
+DEPTH = 512
 CACHE_LINE = 64
 
 
@@ -97,6 +99,23 @@ def matrix(flat, offset, rows, columns):
 
 
 @intrinsic
+def _flattened(typing_context, array):
+    build = _view(1)
+
+    def code(context, builder, signature, args):
+        source = context.make_array(array)(context, builder, args[0])
+        zero = context.get_constant(types.intp, 0)
+        return build(array, [0])[1](context, builder, None, [args[0], zero, source.nitems])
+
+    return types.Array(array.dtype, 1, "C", readonly=not array.mutable)(array), code
+
+
+def flattened(array):
+    """A contiguous array as a flat one, in the same memory."""
+    return array.reshape(-1)
+
+
+@intrinsic
 def _writable(typing_context, array):
     result = types.Array(array.dtype, array.ndim, array.layout)
 
@@ -152,10 +171,11 @@ def make_tile(rows, vectors):
 
     @intrinsic
     def tile(
-        typing_context, c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, depth, start, s_offset
+        typing_context, c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, depth, start, s_offset,
+        s_row
     ):  # fmt: skip
         signature = types.void(
-            c, types.intp, types.intp, a, *[types.intp] * 3, b, *[types.intp] * 3, start, types.intp
+            c, types.intp, types.intp, a, *[types.intp] * 3, b, *[types.intp] * 3, start, types.intp, types.intp
         )  # fmt: skip
 
         def code(context, builder, signature, args):
@@ -180,7 +200,8 @@ def make_tile(rows, vectors):
                 return value
 
             c_base, a_base, b_base, start_base = (pointer(p) for p in (0, 3, 7, 11))
-            first = [load(start_base, v) for v in range(vectors)]
+            start_rows = [builder.gep(start_base, [builder.mul(args[13], index(i))]) for i in range(rows)]
+            first = [[load(start_row, v) for v in range(vectors)] for start_row in start_rows]
             row_offsets = [builder.mul(a_row, index(i)) for i in range(rows)]
             entry = builder.block
             loop = builder.append_basic_block("tile.k")
@@ -201,7 +222,7 @@ def make_tile(rows, vectors):
                 (a_now, a_base, builder.gep(a_now, [a_column])),
                 (b_now, b_base, builder.gep(b_now, [b_row])),
             ]
-            steps += [(sums[i][v], first[v], new_sums[i][v]) for i in range(rows) for v in range(vectors)]
+            steps += [(sums[i][v], first[i][v], new_sums[i][v]) for i in range(rows) for v in range(vectors)]
             for phi, at_entry, in_loop in steps:
                 phi.add_incoming(at_entry, entry)
                 phi.add_incoming(in_loop, loop)
@@ -216,13 +237,14 @@ def make_tile(rows, vectors):
 
         return signature, code
 
-    def plain(c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, depth, start, s_offset):
+    def plain(c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, depth, start, s_offset, s_row):
         width = vectors * lanes_of(c.dtype)
-        c, a, b, start = c.reshape(-1), a.reshape(-1), b.reshape(-1), start.reshape(-1)
+        a, b = a.reshape(-1), b.reshape(-1)
         for i in range(rows):
             if c_offset + i * c_row + width > c.size:
                 return  # a padding row, which this view of c does not have
-            total = start[s_offset : s_offset + width].copy()
+            s_from = s_offset + i * s_row
+            total = start[s_from : s_from + width].copy()
             for k in range(depth):
                 b_from = b_offset + k * b_row
                 total += a[a_offset + i * a_row + k * a_column] * b[b_from : b_from + width]
@@ -232,7 +254,7 @@ def make_tile(rows, vectors):
 
 
 if JIT_ENABLED:
-    vector, matrix, writable, lanes = _vector, _matrix, _writable, _lanes
+    vector, matrix, flattened, writable, lanes = _vector, _matrix, _flattened, _writable, _lanes
 
 tile_wide = make_tile(ROWS, VECTORS)
 tile_narrow = make_tile(ROWS, 1)
@@ -245,26 +267,31 @@ def product(c, a, a_offset, a_row, a_column, b, start, rows, depth, columns):
     """c[i, j] = start[j] + sum_k a[a_offset + i a_row + k a_column] b[k, j], for whole tiles of rows.
 
     c[>= padded(rows), >= columns], b[depth, >= columns] and start[>= columns] have their columns padded to whole
-    vectors; a is any array, addressed flat. A single row is computed alone, more rows in tiles of ROWS.
+    vectors; a is any array, addressed flat. A single row is computed alone, more rows in tiles of ROWS. Each element's
+    sum goes on from block to block of DEPTH terms, in order.
     """
-    width = lanes(c)
-    c_row, b_row = c.shape[1], b.shape[1]
-    j = 0
-    if rows == 1:
+    flat, c_row, b_row, width = flattened(c), c.shape[1], b.shape[1], lanes(c)
+    sums, sums_row = start, 0
+    for k in range(0, depth, DEPTH):
+        terms, a_from = min(DEPTH, depth - k), a_offset + k * a_column
+        if k > 0:
+            sums, sums_row = flat, c_row
+        j = 0
         while j < columns:
-            if columns - j > (VECTORS_OF_ONE_ROW - 1) * width:
-                tile_row_wide(c, j, c_row, a, a_offset, a_row, a_column, b, j, b_row, depth, start, j)
-                j += VECTORS_OF_ONE_ROW * width
-            else:
-                tile_row_narrow(c, j, c_row, a, a_offset, a_row, a_column, b, j, b_row, depth, start, j)
-                j += width
-        return
-    while j < columns:
-        wide = columns - j > (VECTORS - 1) * width
-        for i in range(0, rows, ROWS):
-            c_at, a_at = i * c_row + j, a_offset + i * a_row
-            if wide:
-                tile_wide(c, c_at, c_row, a, a_at, a_row, a_column, b, j, b_row, depth, start, j)
-            else:
-                tile_narrow(c, c_at, c_row, a, a_at, a_row, a_column, b, j, b_row, depth, start, j)
-        j += VECTORS * width if wide else width
+            b_at, left = k * b_row + j, columns - j
+            if rows == 1:
+                wide = left > (VECTORS_OF_ONE_ROW - 1) * width
+                if wide:
+                    tile_row_wide(flat, j, 0, a, a_from, 0, a_column, b, b_at, b_row, terms, sums, j, 0)
+                else:
+                    tile_row_narrow(flat, j, 0, a, a_from, 0, a_column, b, b_at, b_row, terms, sums, j, 0)
+                j += VECTORS_OF_ONE_ROW * width if wide else width
+                continue
+            wide = left > (VECTORS - 1) * width
+            for i in range(0, rows, ROWS):
+                at, a_at, s_at = i * c_row + j, a_from + i * a_row, i * sums_row + j
+                if wide:
+                    tile_wide(flat, at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, terms, sums, s_at, sums_row)
+                else:
+                    tile_narrow(flat, at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, terms, sums, s_at, sums_row)
+            j += VECTORS * width if wide else width

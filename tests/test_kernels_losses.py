@@ -17,6 +17,7 @@ SEEDS = st.integers(0, 2**32 - 1)
 
 each_loss = pytest.mark.parametrize("case", LOSSES, ids=attrgetter("name"))
 FUSED = [case for case in LOSSES if case.activation is not None]
+DENSE_TARGETS = [case for case in LOSSES if not case.name.startswith("sparse")]
 CLIPPED = [case for case in LOSSES if case.activation is None and case.name != "mean_squared_error"]
 
 
@@ -61,6 +62,12 @@ def assert_agrees(case, y, targets, scale):
 @given(seed=SEEDS, rows=ROWS, columns=COLUMNS)
 def test_agrees_with_the_reference(case, dtype, seed, rows, columns):
     assert_agrees(case, *example(case, np.random.default_rng(seed), rows, columns, dtype))
+
+
+@pytest.mark.parametrize("case", DENSE_TARGETS, ids=attrgetter("name"))
+def test_targets_that_do_not_sum_to_one(case, dtype, rng):
+    y, targets, scale = example(case, rng, 9, 5, dtype)
+    assert_agrees(case, y, targets * rng.uniform(0, 3, (9, 1)).astype(dtype), scale)
 
 
 @pytest.mark.parametrize("case", FUSED, ids=attrgetter("name"))
@@ -108,9 +115,7 @@ def test_nan_and_infinity_in_one_sample_show_in_its_loss_only(case, wrong, dtype
         assert np.isfinite(dx[[0, 2]]).all()
 
 
-@pytest.mark.parametrize(
-    "case", [case for case in LOSSES if not case.name.startswith("sparse")], ids=attrgetter("name")
-)
+@pytest.mark.parametrize("case", DENSE_TARGETS, ids=attrgetter("name"))
 def test_nan_in_the_targets_shows(case, dtype, rng):
     y, targets, scale = example(case, rng, 3, 5, dtype)
     targets[1, 2] = np.nan
