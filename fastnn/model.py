@@ -43,7 +43,8 @@ class Sequential(Stack):
         self.loss: losses.Loss | None = None
         self.metrics: list[metrics.Metric] = []
         self._metric_names: list[object] = []
-        self.structure_changed()
+        self._in_fit = False
+        self.structure_changes()
         super().__init__(layers, name)
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None) -> None:
@@ -61,11 +62,11 @@ class Sequential(Stack):
             raise ValueError('compile needs a loss, for example loss="sparse_categorical_crossentropy"')
         if isinstance(metrics, str) or not isinstance(metrics, (list, tuple, type(None))):
             raise TypeError(f'metrics must be a list such as ["accuracy"], received {metrics!r}')
+        self.structure_changes()
         new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
         new_metrics = self._fitting_metrics(new_loss, list(metrics or []))
         self.optimizer, self.loss, self.metrics = new_optimizer, new_loss, new_metrics
         self._metric_names = list(metrics or [])
-        self.structure_changed()
 
     def finish_compile(self) -> None:
         """Resolve the metrics that `compile` could not yet, because the output was not known."""
@@ -141,12 +142,16 @@ class Sequential(Stack):
                 samples, validation, rows = prepare_fit(
                     self, x, y, batch_size, validation_split, validation_data, class_weight, sample_weight
                 )
-            runner = self._trainer(rows, samples)
+            runner = self.trainer(rows, samples)
             training = Training(
                 self, runner, samples, validation, rows, epochs, initial_epoch, bool(shuffle), frequency, callbacks,
                 progress, verbose,
             )  # fmt: skip
-            return training.run()
+            self._in_fit = True
+            try:
+                return training.run()
+            finally:
+                self._in_fit = False
 
     def evaluate(
         self,
@@ -190,7 +195,7 @@ class Sequential(Stack):
         with self._lock:
             with self.unchanged_on_error():
                 samples = prepare_samples(self, x, y, sample_weight, class_weight)
-            runner = self._trainer(len(samples), samples)
+            runner = self.trainer(len(samples), samples)
             cursor, log = new_cursor(self.optimizer.iterations), np.zeros((1, runner.values))
             runner.run(
                 runner.data(samples), np.arange(len(samples)), cursor, log, len(samples), 1, self.optimizer
@@ -264,7 +269,8 @@ class Sequential(Stack):
                 runner.run(data, order, cursor, log, rows)
         return predictions
 
-    def _trainer(self, rows: int, samples: Samples) -> Any:
+    def trainer(self, rows: int, samples: Samples) -> Any:
+        """The program that trains, with the optimizer's slots."""
         self.optimizer.build(self.joined_storage())
         return self._runner("train", rows, samples.pixels)
 
@@ -287,18 +293,25 @@ class Sequential(Stack):
         self._programs[kind] = (key, program)
         return program
 
-    def structure_changed(self) -> None:
-        """Forget the programs, which were made for what the model was before."""
+    def structure_changes(self) -> None:
+        """Forget the programs, which were made for what the model was before.
+
+        Raises:
+            RuntimeError: in the middle of `fit`, for a callback.
+        """
+        if self._in_fit:
+            raise RuntimeError("compile, add and pop have to wait until fit has ended")
         self._programs: dict[str, tuple[Any, Any]] = {}
         self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: all but the buffers and the lock, which are made anew."""
-        return {k: v for k, v in vars(self).items() if k not in ("_programs", "_lock")}
+        return {k: v for k, v in vars(self).items() if k not in ("_programs", "_lock", "_in_fit")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self.structure_changed()
+        self._in_fit = False
+        self.structure_changes()
 
 
 def _progress(verbose: int | str) -> Progress | None:

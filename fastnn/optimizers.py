@@ -55,9 +55,15 @@ class Optimizer:
         return vector
 
     def build(self, storage: Storage) -> None:
-        """Make the slots for a model's weights. Slots that exist already follow their weights to a new storage."""
+        """Make the slots for a model's weights. Slots that exist already follow their weights to a new storage.
+
+        Raises:
+            ValueError: if the slots belong to the weights of another model.
+        """
         if self._storage is storage:
             return
+        if self.slot_count and self._places and not any(p in self._places for p in storage.parameters):
+            raise ValueError(f"{self!r} goes on for the model that it has trained; another model needs another optimizer")
         old_slots, old_places = self.slots, self._places
         size, old_size = storage.values.size, 0 if self._storage is None else self._storage.values.size
         self.slots = aligned_zeros(self.slot_count * size, storage.values.dtype)

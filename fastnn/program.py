@@ -115,7 +115,7 @@ class Program:
         targets = lowered.rows * stride(lowered.columns, dtype)
         self.batch = op.Batch(
             activations=aligned_zeros(lowered.elements, dtype),
-            gradients=aligned_zeros(lowered.elements if loss is not None else 0, dtype),
+            gradients=aligned_zeros(lowered.elements, dtype),
             labels=np.zeros(lowered.rows, np.int64),
             targets=aligned_zeros(targets, dtype),
             weight=np.ones(lowered.rows, dtype),

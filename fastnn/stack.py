@@ -31,8 +31,8 @@ class Stack:
         for layer in layers or []:
             self.add(layer)
 
-    def structure_changed(self) -> None:
-        """Called after layers came or went."""
+    def structure_changes(self) -> None:
+        """Called before layers come or go."""
 
     def add(self, layer: Layer | InputLayer) -> None:
         """Append a layer; after an `Input` or built layers it is built at once."""
@@ -51,24 +51,24 @@ class Stack:
             self.sample_shape = tuple(n for n in layer.input_shape[1:] if n is not None)
         if self.sample_shape:
             layer.build_once(self.output_shape or (None, *self.sample_shape))
+        self.structure_changes()
         self.layers.append(layer)
         self.joined_storage()
-        self.structure_changed()
 
     def pop(self) -> Layer:
         """Take the last layer off and return it."""
         if not self.layers:
             raise IndexError("there are no layers to take off")
-        self.structure_changed()
+        self.structure_changes()
         return self.layers.pop()
 
     def build(self, input_shape: Shape) -> None:
         """Build all layers for inputs of `input_shape`, whose first axis is the batch: `model.build((None, 784))`."""
+        if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2:
+            raise ValueError(f"input_shape must be (None, features, ...), received {input_shape!r}")
         shape = tuple(checks.positive_integer(n, "input_shape") for n in input_shape[1:])
         if self.sample_shape and shape != self.sample_shape:
             raise ValueError(f"{self.name} takes samples of shape {self.sample_shape}, received {shape}")
-        if not shape:
-            raise ValueError(f"input_shape must be (None, features, ...), received {input_shape}")
         now: Shape = (None, *shape)
         with self.unchanged_on_error():
             for layer in self.layers:

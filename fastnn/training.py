@@ -11,6 +11,7 @@ from .kernels import instructions as op
 from .program import Samples
 from .progress import Progress
 from .randomness import draw_seed
+from .storage import Storage
 
 if TYPE_CHECKING:
     from .model import Sequential
@@ -21,6 +22,7 @@ class Runner(Protocol):
     """What `Program` and `EagerProgram` have in common."""
 
     values: int
+    storage: Storage
 
     def data(self, samples: Samples, predictions: np.ndarray | None = None) -> Any:
         """What `run` takes."""
@@ -91,6 +93,7 @@ class Training:
         verbose: Any,
     ):
         self.model, self.runner, self.samples, self.validation = model, runner, samples, validation
+        self.optimizer = model.optimizer
         self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
         self.shuffle, self.validation_freq = shuffle, validation_freq
         self.history = History()
@@ -104,12 +107,12 @@ class Training:
 
     def run(self) -> History:
         """Train; returns the history, which `model.history` holds also if something interrupts."""
-        model, optimizer = self.model, self.model.optimizer
+        model = self.model
         model.stop_training = False
         model.history = self.history
         data = self.runner.data(self.samples)
         order, seed = np.arange(len(self.samples)), draw_seed() if self.shuffle else 0
-        cursor = new_cursor(optimizer.iterations)
+        cursor = new_cursor(self.optimizer.iterations)
         self.all.call("on_train_begin", {})
         try:
             self._epochs(data, order, cursor, seed)
@@ -119,7 +122,7 @@ class Training:
         return self.history
 
     def _epochs(self, data: Any, order: np.ndarray, cursor: np.ndarray, seed: int) -> None:
-        model, optimizer = self.model, self.model.optimizer
+        model = self.model
         each_epoch = self.all.each_epoch or self.validation is not None
         epoch, logs = self.initial_epoch, {}
         while epoch < self.epochs and not model.stop_training:
@@ -134,7 +137,7 @@ class Training:
                     if model.stop_training:
                         break
             finally:
-                optimizer.iterations = int(cursor[op.STEP])
+                self.optimizer.iterations = int(cursor[op.STEP])
                 done = int(cursor[op.EPOCH])
                 columns = (log[:done] / len(self.samples)).T
                 if done and not each_epoch:
@@ -163,9 +166,11 @@ class Training:
         batch = int(cursor[op.ROW]) // self.batch_size
         if self.user.each_batch:
             self.user.call("on_train_batch_begin", batch, {})
+        if not self.runner.storage.current:  # a callback has put layers of this model into another one
+            self.runner = self.model.trainer(self.batch_size, self.samples)
         fine_so_far = cursor[op.NOT_FINITE] == 0
         self.runner.run(
-            data, order, cursor, log, self.batch_size, 1 if self.user.each_batch else None, self.model.optimizer,
+            data, order, cursor, log, self.batch_size, 1 if self.user.each_batch else None, self.optimizer,
             seed, self.shuffle,
         )  # fmt: skip
         if self.progress is not None:
@@ -182,10 +187,9 @@ class Training:
             self._report_not_finite(where, -(-rows // self.batch_size) - 1)
 
     def _report_not_finite(self, epoch: int, batch: int) -> None:
-        optimizer = self.model.optimizer
         warnings.warn(
             f"the loss is no longer a finite number since epoch {epoch + 1}, batch {batch + 1}. The likely cause is a "
-            f"learning rate that is too large for this network and data ({optimizer!r}); inputs far from [-1, 1] do "
+            f"learning rate that is too large for this network and data ({self.optimizer!r}); inputs far from [-1, 1] do "
             "the same. Training goes on with what is left; fastnn.callbacks.TerminateOnNaN ends it here.",
             RuntimeWarning,
             stacklevel=6,  # whoever called fit

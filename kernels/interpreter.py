@@ -64,16 +64,11 @@ GRADIENT_ROWS = 8 * ROWS
 
 @jit_part
 def forward(ins, weights, batch, data, order, first, start, stop, step):
-    """Execute one instruction for rows [start, stop) of the batch that begins at order[first]."""
+    """Gather data, compute a layer or hand out the output, for rows [start, stop) of the batch from order[first] on."""
     rows = stop - start
     x_at, y_at = ins.x + start * ins.x_stride, ins.y + start * ins.y_stride
     y_flat = vector(batch.activations, y_at, rows * ins.y_stride)
     y = matrix(batch.activations, y_at, rows, ins.y_stride)
-    dy = matrix(batch.gradients, y_at, rows, ins.y_stride)
-    labels = vector(batch.labels, start, rows)
-    targets = matrix(batch.targets, start * ins.y_stride, rows, ins.y_stride)
-    scale = vector(batch.scale, start, rows)
-    values = vector(batch.values, ins.value * batch.scale.size + start, rows)
 
     if ins.op == op.DENSE:
         x = matrix(batch.activations, x_at, rows, ins.x_stride)
@@ -103,12 +98,27 @@ def forward(ins, weights, batch, data, order, first, start, stop, step):
     elif ins.op == op.GATHER_FEATURES:
         gather(y, data.features, order, first + start, ins.alpha, ins.beta)
     elif ins.op == op.GATHER_LABELS:
-        gather_labels(labels, data.labels, order, first + start)
+        gather_labels(vector(batch.labels, start, rows), data.labels, order, first + start)
     elif ins.op == op.GATHER_TARGETS:
+        targets = matrix(batch.targets, start * ins.y_stride, rows, ins.y_stride)
         gather(targets, data.targets, order, first + start, 1.0, 0.0)
     elif ins.op == op.PREDICT:
         scatter(data.predictions, y, order, first + start)
-    elif ins.op == op.SPARSE_SOFTMAX_CROSS_ENTROPY:
+
+
+@jit_part
+def evaluate(ins, batch, start, stop):
+    """Compute a loss with its gradient, or a metric, for rows [start, stop) of the batch."""
+    rows = stop - start
+    y_at = ins.y + start * ins.y_stride
+    y = matrix(batch.activations, y_at, rows, ins.y_stride)
+    dy = matrix(batch.gradients, y_at, rows, ins.y_stride)
+    labels = vector(batch.labels, start, rows)
+    targets = matrix(batch.targets, start * ins.y_stride, rows, ins.y_stride)
+    scale = vector(batch.scale, start, rows)
+    values = vector(batch.values, ins.value * batch.scale.size + start, rows)
+
+    if ins.op == op.SPARSE_SOFTMAX_CROSS_ENTROPY:
         sparse_softmax_cross_entropy(values, dy, y, labels, scale, ins.outputs)
     elif ins.op == op.SOFTMAX_CROSS_ENTROPY:
         softmax_cross_entropy(values, dy, y, targets, scale, ins.outputs)
@@ -175,7 +185,10 @@ def sample_phase(code, weights, batch, data, order, first, rows, start, stop, st
         batch.weight[i] = weight
         batch.scale[i] = weight * share
     for i in range(code.size):
-        forward(code[i], weights, batch, data, order, first, start, stop, step)
+        if op.SPARSE_SOFTMAX_CROSS_ENTROPY <= code[i].op <= op.ABSOLUTE_ERROR:
+            evaluate(code[i], batch, start, stop)
+        else:
+            forward(code[i], weights, batch, data, order, first, start, stop, step)
     if training:
         for i in range(code.size - 1, -1, -1):
             if code[i].gradient:

@@ -136,3 +136,77 @@ def test_one_activation_object_in_two_layers():
     np.testing.assert_array_equal(model.forward(X), other.forward(X))
     dy = np.ones((ROWS, 3), np.float32)
     np.testing.assert_array_equal(model.backward(dy), other.backward(dy))
+
+
+def test_gradients_move_with_their_layers_into_a_model():
+    """Two layers used one by one, then put into a model for the optimizer's step."""
+    first, second = dense(4, "tanh", 1), dense(2, None, 2)
+    first.backward(second.backward(second(first(X)) - TARGETS))
+    gradients = [g.copy() for g in (*first.gradients, *second.gradients)]
+    weights = [*first.get_weights(), *second.get_weights()]
+    model = fastnn.Sequential([first, second])
+    optimizers.SGD(0.5).step(model)
+    for now, weight, gradient in zip(model.get_weights(), weights, gradients, strict=True):
+        assert (gradient != 0).any()
+        np.testing.assert_allclose(now, weight - 0.5 * gradient, rtol=1e-6, atol=1e-7)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Steps that do not fit each other.
+
+WRONG_X = [np.ones((4, 3)), np.ones((4, 50)), np.ones(FEATURES), np.float32(1), np.ones((4, FEATURES, 1))]
+
+
+@pytest.mark.parametrize("x", WRONG_X, ids=lambda x: str(np.shape(x)))
+def test_forward_of_another_shape(x):
+    model = uncompiled()
+    for forward in (model.forward, lambda x: model(x, training=True)):
+        with pytest.raises(ValueError, match=r"x must have shape \(n, 5\), received") as caught:
+            forward(x)
+        assert str(caught.value).endswith(str(np.shape(x)))
+    layer = dense(3, name="d")
+    layer(X)
+    with pytest.raises(ValueError, match=r"layer d was built for input shape \(None, 5\), received"):
+        layer.forward(np.atleast_1d(x))
+
+
+@pytest.mark.parametrize("kind", [dense(3, name="l"), layers.ReLU(name="l"), layers.Softmax(name="l")], ids=repr)
+def test_backward_of_another_shape(kind):
+    with pytest.raises(RuntimeError, match="layer l: call forward before backward"):
+        kind.backward(X)
+    y = kind(X)
+    for dy in (y[:, :-1], y[:-1], np.ones((ROWS, 9)), np.ones((50, y.shape[1])), np.ones(ROWS)):
+        with pytest.raises(ValueError, match=r"layer l: dy must have the shape of forward's output, .* received"):
+            kind.backward(dy)
+    assert kind.backward(np.ones_like(y)).shape == X.shape
+
+
+def test_backward_of_a_model():
+    model = uncompiled()
+    with pytest.raises(RuntimeError, match="call forward before backward"):
+        model.backward(np.ones((ROWS, CLASSES)))
+    model.forward(X)
+    with pytest.raises(ValueError, match=r"dy must have the shape of forward's output, \(37, 3\), received \(37, 4\)"):
+        model.backward(np.ones((ROWS, 4)))
+    with pytest.raises(TypeError, match="dy must be an array of numbers"):
+        model.backward("no")
+
+
+class Narrow(layers.Layer):
+    """Gives three columns and promises as many as it gets."""
+
+    def forward(self, x, training=False):
+        return x[:, :3]
+
+    def backward(self, dy):
+        return dy
+
+
+@pytest.mark.parametrize("after", [(), (4,)], ids=str)
+def test_a_layer_that_does_not_keep_its_promises(after):
+    model = fastnn.Sequential([fastnn.Input((FEATURES,)), Narrow(name="narrow"), *(dense(n) for n in after)])
+    model.compile("sgd", "mse")
+    y = np.zeros((ROWS, *model.output_shape[1:]))
+    for call in (lambda: model.predict(X), lambda: model.forward(X), lambda: model.fit(X, y, verbose=0)):
+        with pytest.raises(ValueError, match=r"layer narrow must give shape \(n, 5\), its forward gave \(\d+, 3\)"):
+            call()

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from fastnn.kernels.jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES
 from fastnn.kernels.tile import (
     CACHE_LINE,
+    DEPTH,
     ROWS,
     lanes,
     lanes_of,
@@ -66,7 +67,7 @@ def test_product(dtype, transposed, seed, rows, depth, columns):
     assert_close(c, exact_a @ exact_b + exact_start, magnitude)
 
 
-@pytest.mark.parametrize("depth", [1023, 1024, 1025, 2051])
+@pytest.mark.parametrize("depth", [DEPTH - 1, DEPTH, DEPTH + 1, 2 * DEPTH + 3])
 @pytest.mark.parametrize("rows", [1, ROWS + 1])
 def test_deep_products(dtype, rng, rows, depth):
     a, b, start = operands(rng, rows, depth, 3 * lanes_of(dtype) + 1, dtype)

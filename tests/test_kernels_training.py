@@ -7,6 +7,7 @@ import pytest
 
 import fastnn
 from fastnn import layers
+from fastnn.kernels.interpreter import GRADIENT_ROWS, SAMPLE_ROWS
 
 from .cases import LOSSES, METRICS, OPTIMIZERS
 from .reference.network import Network
@@ -16,14 +17,15 @@ ROWS, BATCH, EPOCHS = 37, 8, 3  # the last batch has 5 rows
 TOLERANCE = {np.dtype(np.float32): 1e-4, np.dtype(np.float64): 1e-12}
 
 
-def data(rng, targets, outputs, dtype):
-    return rng.normal(size=(ROWS, 5)).astype(dtype), targets(rng, ROWS, outputs, dtype)
+def data(rng, targets, outputs, dtype, rows=ROWS, features=5):
+    return rng.normal(size=(rows, features)).astype(dtype), targets(rng, rows, outputs, dtype)
 
 
-def compare(x, y, optimizer_case, loss, reference_loss, activations, dtype, outputs=3):
+def compare(x, y, optimizer_case, loss, reference_loss, activations, dtype, outputs=3, batch=BATCH):
     """Train both from the same weights and compare losses and weights."""
+    rows, features = x.shape
     numbers = {"step": 0}  # the reference's optimizers are told the step by name
-    network = Network((5, 9, outputs), activations, reference_loss, "adam", numbers, dtype=np.float64)
+    network = Network((features, 9, outputs), activations, reference_loss, "adam", numbers, dtype=np.float64)
     network.states = [np.full(network.parameters.size, optimizer_case.slot_start) for _ in range(optimizer_case.slots)]
     network.takes_step = False
 
@@ -34,7 +36,7 @@ def compare(x, y, optimizer_case, loss, reference_loss, activations, dtype, outp
     hidden, last = activations
     model = fastnn.Sequential(
         [
-            fastnn.Input((5,)),
+            fastnn.Input((features,)),
             layers.Dense(9, hidden, dtype=dtype),
             layers.Dense(outputs, None if last == "linear" else last, dtype=dtype),
         ]
@@ -42,9 +44,9 @@ def compare(x, y, optimizer_case, loss, reference_loss, activations, dtype, outp
     model.compile(optimizer_case.make(), loss)
     pairs = zip(network.weights, network.biases, strict=True)
     model.set_weights([array for pair in pairs for array in pair])
-    history = model.fit(x, y, batch_size=BATCH, epochs=EPOCHS, shuffle=False, verbose=0).history
+    history = model.fit(x, y, batch_size=batch, epochs=EPOCHS, shuffle=False, verbose=0).history
     wide_x, wide_y = x.astype(np.float64), y.astype(np.float64) if y.dtype.kind == "f" else y
-    expected = [network.train_epoch(wide_x, wide_y, BATCH, np.arange(ROWS)) for _ in range(EPOCHS)]
+    expected = [network.train_epoch(wide_x, wide_y, batch, np.arange(rows)) for _ in range(EPOCHS)]
     np.testing.assert_allclose(history["loss"], expected, rtol=10 * TOLERANCE[dtype])
     pairs = zip(network.weights, network.biases, strict=True)
     for got, wanted in zip(model.get_weights(), (array for pair in pairs for array in pair), strict=True):
@@ -81,6 +83,15 @@ def test_hidden_activations(hidden, dtype, rng):
     case = next(case for case in LOSSES if case.name == "mean_squared_error")
     x, y = data(rng, case.targets, 3, dtype)
     compare(x, y, OPTIMIZERS[0], "mse", "mean_squared_error", (hidden, "tanh"), dtype)
+
+
+@pytest.mark.parametrize("batch", [SAMPLE_ROWS - 1, SAMPLE_ROWS, SAMPLE_ROWS + 1, 2 * SAMPLE_ROWS + 3])
+def test_blocks_of_rows(batch, dtype, rng):
+    """More rows than a thread takes through the network at once, and more weights than it updates at once."""
+    loss = LOSSES[0]
+    x, y = data(rng, loss.targets, 3, dtype, rows=batch + 7, features=2 * GRADIENT_ROWS + 3)
+    names = "sparse_categorical_crossentropy", "sparse_cross_entropy"
+    compare(x, y, OPTIMIZERS[1], *names, ("tanh", "softmax"), dtype, batch=batch)
 
 
 @pytest.mark.parametrize("case", METRICS, ids=attrgetter("name"))

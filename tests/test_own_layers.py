@@ -167,8 +167,11 @@ def test_what_a_subclass_overrides_is_used():
     inside = fastnn.Sequential([fastnn.Input((FEATURES,)), dense(3, Zero())])
     np.testing.assert_array_equal(inside.predict(X), np.zeros((ROWS, 3)))
     expected = plain.evaluate(X, TARGETS, verbose=0)
-    plain.compile("sgd", Thousand(), [Seven()])
-    assert plain.evaluate(X, TARGETS, verbose=0) == [pytest.approx(1000 + expected), 7.0]
+    plain.compile("sgd", Thousand())
+    assert plain.evaluate(X, TARGETS, verbose=0) == pytest.approx(1000 + expected)
+    plain.compile("sgd", "mse", [Seven(), LargestError()])
+    largest = np.abs(plain.predict(X) - TARGETS).max(axis=1).mean()
+    assert plain.evaluate(X, TARGETS, verbose=0) == pytest.approx([expected, 7.0, largest], rel=1e-6)
     assert Renamed(2).compiled
     assert not Doubled(2).compiled
     assert all(make(0.5).compiled for make in (layers.Dropout, layers.GaussianNoise, layers.LeakyReLU))

@@ -3,6 +3,7 @@
 import concurrent.futures
 import os
 import threading
+import time
 
 import numpy as np
 import pytest
@@ -43,8 +44,14 @@ def test_one_model_predicts_in_many_threads():
     np.testing.assert_array_equal(single, expected[:1])
 
 
+class SlowToBuild(fastnn.layers.Dense):
+    def build(self, input_shape):
+        time.sleep(0.1)
+        super().build(input_shape)
+
+
 def test_a_new_model_is_built_once_when_many_threads_ask_first():
-    model = fastnn.Sequential([fastnn.layers.Dense(3)])
+    model = fastnn.Sequential([SlowToBuild(3)])
     barrier = threading.Barrier(4)
 
     def predict():

@@ -54,6 +54,12 @@ class Activation(Layer):
         return FUNCTIONS[self.activation]
 
     @property
+    def compiled(self) -> bool:
+        """Whether the interpreter can execute this layer. It takes a softmax along whole samples only."""
+        whole = self._function is None or not self._function.rows or len(self.input_shape or ()) <= 2
+        return super().compiled and whole
+
+    @property
     def output_activation(self) -> "Activation":
         """This layer itself."""
         return self
