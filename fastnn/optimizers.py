@@ -63,7 +63,7 @@ class Optimizer:
         if self._storage is storage:
             return
         if self.slot_count and self._places and not any(p in self._places for p in storage.parameters):
-            raise ValueError(f"{self!r} goes on for the model that it has trained; another model needs another optimizer")
+            raise ValueError(f"{self!r} goes on with the model that it has trained; use a new optimizer for a new one")
         old_slots, old_places = self.slots, self._places
         size, old_size = storage.values.size, 0 if self._storage is None else self._storage.values.size
         self.slots = aligned_zeros(self.slot_count * size, storage.values.dtype)

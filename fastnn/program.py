@@ -129,7 +129,7 @@ class Program:
         self._empty = _empty_data(dtype)
         self._few: dict[int, _Few] = {}
         self._seconds_per_step = 1e-5 + rows * self.operations / 1e10  # until the first measurement
-        self._sharing = threads.Sharing(self._seconds_per_step)
+        self._sharing = threads.Sharing()
 
     def data(self, samples: Samples, predictions: np.ndarray | None = None) -> op.Data:
         """The arrays that `run` takes."""
@@ -161,7 +161,7 @@ class Program:
             run(*self.arguments(data, order, cursor, log, batch_size, 0, optimizer, seed, shuffled, 1))
         shared = self._sharing.threads(self.operations * min(batch_size, len(order)))
         if steps is None:
-            seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.probing else 1)
+            seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.brief else 1)
             steps = max(1, int(seconds / self._seconds_per_step))
         before, began = _rows_done(cursor, len(order)), time.perf_counter()
         run(*self.arguments(data, order, cursor, log, batch_size, steps, optimizer, seed, shuffled, shared))

@@ -1,6 +1,7 @@
 """How many threads the kernels use, and when sharing the work would be slower or unsafe."""
 
 import functools
+import math
 import os
 import threading
 
@@ -74,36 +75,37 @@ class Sharing:
     """Goes over to one thread while other programs keep the cores busy.
 
     Threads wait for each other twice a step. On a busy machine each wait can last until the scheduler gives the other
-    thread a core again, milliseconds instead of a microsecond, and one thread alone is many times faster. The results
-    have the same bits either way, so it may be decided anew at any time.
+    thread a core again, milliseconds instead of a microsecond, and one thread alone is many times faster. So the time
+    of a step is compared: a program's first run is one thread's alone, and whenever a shared one is slower than that,
+    one thread works alone for about a second. The results have the same bits either way.
 
-    Args:
-        expected: seconds that a step should take at the most.
+    Attributes:
+        brief: whether the next run should be short, because it is there to be compared.
     """
 
-    def __init__(self, expected: float):
-        self._best = expected
-        self._alone = 0  # the runs that one thread still does alone
+    def __init__(self) -> None:
+        self.brief = True
+        self._seconds_alone = math.inf
+        self._runs_alone = 1  # that are still to come
 
     def threads(self, operations: float) -> int:
         """Threads for the next run of steps of so many operations."""
         shared = threads_for(operations)
-        return 1 if self._alone and _asked is None else shared
-
-    @property
-    def probing(self) -> bool:
-        """Whether the next run should be short, because it finds out whether the cores are free again."""
-        return self._alone == 1
+        if shared == 1 or _asked is not None:
+            self.brief = False
+            return shared
+        return 1 if self._runs_alone else shared
 
     def measured(self, threads: int, seconds: float) -> None:
         """Take note that a step took so many seconds on so many threads."""
-        if threads == 1:
-            self._alone = max(0, self._alone - 1)
-        elif seconds > _BUSY * self._best:
-            self._alone = _RUNS_ALONE
-        else:
-            self._best = min(self._best, seconds)
+        if threads > 1:
+            self.brief = False
+            if seconds > self._seconds_alone:
+                self._runs_alone = _RUNS_ALONE
+        elif self._runs_alone:
+            self._seconds_alone = seconds
+            self._runs_alone -= 1
+            self.brief = self._runs_alone == 0
 
 
-_BUSY = 4.0  # times as long as the fastest: the cores are not ours
 _RUNS_ALONE = 30  # about a second

@@ -189,8 +189,8 @@ class Training:
     def _report_not_finite(self, epoch: int, batch: int) -> None:
         warnings.warn(
             f"the loss is no longer a finite number since epoch {epoch + 1}, batch {batch + 1}. The likely cause is a "
-            f"learning rate that is too large for this network and data ({self.optimizer!r}); inputs far from [-1, 1] do "
-            "the same. Training goes on with what is left; fastnn.callbacks.TerminateOnNaN ends it here.",
+            f"learning rate that is too large for this network and data ({self.optimizer!r}); inputs far from [-1, 1] "
+            "do the same. Training goes on with what is left; fastnn.callbacks.TerminateOnNaN ends it here.",
             RuntimeWarning,
             stacklevel=6,  # whoever called fit
         )

@@ -163,6 +163,22 @@ def regressor_like(outputs, seed):
     return model
 
 
+@pytest.mark.parametrize("make", [optimizers.Adam, lambda: optimizers.SGD(momentum=0.9)], ids=["adam", "momentum"])
+def test_an_optimizer_with_slots_belongs_to_one_model(make):
+    """Two models would take each other's slots away, silently."""
+    optimizer = make()
+    model, other = classifier(optimizer), classifier(optimizer)
+    fit(model)
+    before = other.get_weights()
+    with pytest.raises(
+        ValueError, match="goes on with the model that it has trained; use a new optimizer for a new one"
+    ):
+        fit(other)
+    np.testing.assert_array_equal(other.get_weights()[0], before[0])
+    fit(model)
+    assert optimizer.iterations == 20
+
+
 def test_slots_follow_their_weights_when_a_layer_is_added():
     """Another output layer: the layers below go on with their momenta, the new one begins with none."""
     model = regressor(optimizers.SGD(0.01, momentum=0.9))

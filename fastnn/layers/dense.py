@@ -63,8 +63,7 @@ class Dense(Layer):
 
     def build(self, input_shape: Shape) -> None:
         """Make the kernel (I, O) and the bias (O,)."""
-        inputs = input_shape[-1]
-        assert inputs is not None
+        inputs = checks.positive_integer(input_shape[-1], "input_shape")
         self.kernel = self.add_weight((inputs, self.units), self.kernel_initializer, "kernel")
         self.bias = self.add_weight((self.units,), self.bias_initializer, "bias") if self.use_bias else None
 
