@@ -137,8 +137,8 @@ class Sequential(Stack):
         if not isinstance(shuffle, (bool, np.bool_)):
             raise TypeError(f"shuffle must be True or False, received {shuffle!r}")
         callbacks, progress = flat(callbacks), _progress(verbose)
-        with self._lock:
-            with self.unchanged_on_error():
+        with self._fitting:
+            with self.lock, self.unchanged_on_error():
                 samples, validation, rows = prepare_fit(
                     self, x, y, batch_size, validation_split, validation_data, class_weight, sample_weight
                 )
@@ -169,7 +169,7 @@ class Sequential(Stack):
         """
         if batch_size is not None:
             checks.positive_integer(batch_size, "batch_size")
-        with self._lock:
+        with self.lock:
             with self.unchanged_on_error():
                 samples = prepare_samples(self, x, y, sample_weight)
             logs = self.evaluate_samples(samples)
@@ -192,7 +192,7 @@ class Sequential(Stack):
         return_dict: bool = False,
     ) -> Any:
         """One step on x and y as a single batch; returns its loss and metrics from before the step."""
-        with self._lock:
+        with self.lock:
             with self.unchanged_on_error():
                 samples = prepare_samples(self, x, y, sample_weight, class_weight)
             runner = self.trainer(len(samples), samples)
@@ -228,8 +228,9 @@ class Sequential(Stack):
 
     def evaluate_samples(self, samples: Samples) -> Logs:
         """Loss and metrics of checked samples."""
-        runner = self._runner("evaluate", _ROWS_EVALUATED, samples.pixels)
-        return evaluate(self, runner, samples, _ROWS_EVALUATED)
+        with self.lock:
+            runner = self._runner("evaluate", _ROWS_EVALUATED, samples.pixels)
+            return evaluate(self, runner, samples, _ROWS_EVALUATED)
 
     def flat_weights(self, optimizer: optimizers.Optimizer) -> op.Weights:
         """All weights, gradients and optimizer slots as the flat arrays that `kernels/optimizers.py` works on."""
@@ -251,13 +252,13 @@ class Sequential(Stack):
     def prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
         """Checked samples as rows; builds the model for them where it is not built yet."""
         if not self.built:
-            with self._lock:
+            with self.lock:
                 self.build_for(checks.finite(checks.numeric_array(x, argument), argument))
         return checks.rows_of(x, argument, self.sample_shape, self.layers[0].dtype)
 
     def _predict(self, x: Any) -> np.ndarray:
         samples = Samples(self.prepare_x(x))
-        with self._lock:
+        with self.lock:
             rows = _ROWS_A_THREAD * get_num_threads()
             runner = self._runner("predict", rows, samples.pixels)
             if len(samples) <= FEW and isinstance(runner, Program):
@@ -271,8 +272,9 @@ class Sequential(Stack):
 
     def trainer(self, rows: int, samples: Samples) -> Any:
         """The program that trains, with the optimizer's slots."""
-        self.optimizer.build(self.joined_storage())
-        return self._runner("train", rows, samples.pixels)
+        with self.lock:
+            self.optimizer.build(self.joined_storage())
+            return self._runner("train", rows, samples.pixels)
 
     def _runner(self, kind: str, rows: int, pixels: bool) -> Any:
         """The program of this kind, made anew if the last one does not fit any more."""
@@ -302,11 +304,13 @@ class Sequential(Stack):
         if self._in_fit:
             raise RuntimeError("compile, add and pop have to wait until fit has ended")
         self._programs: dict[str, tuple[Any, Any]] = {}
-        self._lock = threading.RLock()
+        # Held by whoever runs a program, and so only for moments of a training: others may predict meanwhile.
+        self.lock = threading.RLock()
+        self._fitting = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: all but the buffers and the lock, which are made anew."""
-        return {k: v for k, v in vars(self).items() if k not in ("_programs", "_lock", "_in_fit")}
+        return {k: v for k, v in vars(self).items() if k not in ("_programs", "lock", "_fitting", "_in_fit")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

@@ -166,13 +166,14 @@ class Training:
         batch = int(cursor[op.ROW]) // self.batch_size
         if self.user.each_batch:
             self.user.call("on_train_batch_begin", batch, {})
-        if not self.runner.storage.current:  # a callback has put layers of this model into another one
-            self.runner = self.model.trainer(self.batch_size, self.samples)
         fine_so_far = cursor[op.NOT_FINITE] == 0
-        self.runner.run(
-            data, order, cursor, log, self.batch_size, 1 if self.user.each_batch else None, self.optimizer,
-            seed, self.shuffle,
-        )  # fmt: skip
+        with self.model.lock:
+            if not self.runner.storage.current:  # a callback has put layers of this model into another one
+                self.runner = self.model.trainer(self.batch_size, self.samples)
+            self.runner.run(
+                data, order, cursor, log, self.batch_size, 1 if self.user.each_batch else None, self.optimizer,
+                seed, self.shuffle,
+            )  # fmt: skip
         if self.progress is not None:
             self.progress.on_progress(epoch, int(cursor[op.ROW]) // self.batch_size)
         if self.user.each_batch:

@@ -6,7 +6,7 @@ only where they do not overlap.
 """
 
 from .elementary import exp, logistic, tanh
-from .jit import jit, jit_row_sum
+from .jit import jit
 
 
 @jit
@@ -71,7 +71,7 @@ def tanh_backward(dx, y):
         dx[i] = dx[i] * (one - y[i] * y[i])
 
 
-@jit_row_sum
+@jit
 def softmax_row(y, classes):
     """y[C] = exp(x) / sum exp(x), the maximum subtracted first; returns that maximum and that sum."""
     largest = y[0]
@@ -95,7 +95,7 @@ def softmax_forward(y, classes):
         softmax_row(y[i], classes)
 
 
-@jit_row_sum
+@jit
 def softmax_backward(dx, y, classes):
     """dx[B, C] = y (dy - sum dy y), row by row."""
     for i in range(y.shape[0]):

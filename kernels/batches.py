@@ -5,7 +5,7 @@ N samples, B batch, F features.
 
 import numpy as np
 
-from .jit import jit, jit_row_sum
+from .jit import jit, jit_any_order
 from .random import below, splitmix64
 
 
@@ -54,7 +54,7 @@ def copy(y, x):
         y[i] = x[i]
 
 
-@jit_row_sum
+@jit_any_order
 def all_finite(x):
     """Whether no element of the flat x is NaN or infinite: times 0, those are NaN and everything else is 0."""
     zero = x.dtype.type(0)

@@ -29,8 +29,6 @@ from numba.extending import intrinsic, overload
 # it falls into the vectorised part of its loop, and so on the number of threads. Where a fused multiply-add is wanted,
 # it is written (`fma`). Never "nnan" or "ninf" either: NaN and infinity must stay visible.
 FASTMATH = {"nsz"}
-# For sums along one row, which one thread always takes whole: any order will do as long as it is always the same.
-FASTMATH_ROW_SUM = {"nsz", "reassoc"}
 
 JIT_ENABLED = not numba.config.DISABLE_JIT
 
@@ -205,9 +203,9 @@ def jit(function):
     return _compiled(function)
 
 
-def jit_row_sum(function):
-    """`jit` for a kernel with a sum along a row, which may then be vectorised."""
-    return _compiled(function, fastmath=FASTMATH_ROW_SUM)
+def jit_any_order(function):
+    """`jit` for a sum whose result does not depend on the order of its terms, and which may so be vectorised."""
+    return _compiled(function, fastmath=FASTMATH | {"reassoc"})
 
 
 def jit_inline(function):

@@ -3,7 +3,7 @@
 B batch, C outputs or classes.
 """
 
-from .jit import jit, jit_row_sum
+from .jit import jit
 
 
 @jit
@@ -42,7 +42,7 @@ def binary_accuracy(values, y, targets, threshold, outputs):
         values[i] = real(right) / real(outputs)
 
 
-@jit_row_sum
+@jit
 def mean_squared_error(values, y, targets, outputs):
     """The mean of (y - t)^2 over a row."""
     real = y.dtype.type
@@ -54,7 +54,7 @@ def mean_squared_error(values, y, targets, outputs):
         values[i] = total / real(outputs)
 
 
-@jit_row_sum
+@jit
 def mean_absolute_error(values, y, targets, outputs):
     """The mean of |y - t| over a row."""
     real = y.dtype.type

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
@@ -14,7 +14,8 @@ from .cases import OPTIMIZERS
 from .small_models import assert_same_weights, dense
 from .test_same_bits import Identity
 
-SIZES = st.one_of(st.integers(1, 3), st.integers(1, 40), st.sampled_from([7, 8, 9, 15, 16, 17, 31, 32, 33, 64]))
+SIZES = st.one_of(st.integers(1, 3), st.integers(1, 63), st.sampled_from([7, 8, 9, 15, 16, 17, 31, 32, 33, 64]))
+WIDE = st.integers(64, 300)
 ACTIVATIONS = st.sampled_from(["linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax"])
 LAYERS = st.one_of(
     st.builds(lambda n, a, b: lambda: dense(n, a, 1, use_bias=b), SIZES, ACTIVATIONS, st.booleans()),
@@ -29,11 +30,11 @@ LAYERS = st.one_of(
 
 
 @st.composite
-def trainings(draw):
+def trainings(draw, outputs=SIZES):
     return {
         "layers": draw(st.lists(LAYERS, max_size=5)),
         "features": draw(SIZES),
-        "outputs": draw(SIZES),
+        "outputs": draw(outputs),
         "rows": draw(SIZES),
         "batch_size": draw(SIZES),
         "optimizer": draw(st.sampled_from(OPTIMIZERS)),
@@ -66,16 +67,29 @@ def train(case, eager):
     return model, history.history, model.predict(x)
 
 
-@pytest.mark.filterwarnings("ignore:the loss is no longer:RuntimeWarning")
-@given(trainings(), st.integers(1, 4))
-def test_any_network(case, count):
+def train_on(count, case):
     before = threads._asked
     try:
         fastnn.set_num_threads(count)
-        model, history, predicted = train(case, eager=False)
+        return train(case, eager=False)
     finally:
         threads._asked = before
-    other, expected, expected_predicted = train(case, eager=True)
-    assert_same_weights(model, other)
-    np.testing.assert_equal(history, expected)
-    np.testing.assert_array_equal(predicted, expected_predicted)
+
+
+def assert_same(result, expected):
+    assert_same_weights(result[0], expected[0])
+    np.testing.assert_equal(result[1], expected[1])
+    np.testing.assert_array_equal(result[2], expected[2])
+
+
+@pytest.mark.filterwarnings("ignore:the loss is no longer:RuntimeWarning")
+@given(trainings(), st.integers(1, 4))
+def test_any_network(case, count):
+    assert_same(train_on(count, case), train(case, eager=True))
+
+
+@pytest.mark.filterwarnings("ignore:the loss is no longer:RuntimeWarning")
+@settings(max_examples=20)
+@given(trainings(WIDE), st.integers(2, 4))
+def test_any_wide_network(case, count):
+    assert_same(train_on(count, case), train(case, eager=True))

@@ -9,6 +9,7 @@ from fastnn.kernels.dropout import dropout, gaussian_noise
 
 from .comparing import assert_close, assert_same_bits, canaries, exact
 from .reference import dropout as reference
+from .reference.random import unit_bits
 
 SEEDS = st.integers(0, 2**62)
 STEPS = st.integers(1, 10**6)
@@ -89,6 +90,14 @@ def test_the_share_that_is_dropped_and_the_sum_that_is_kept(dtype, rate):
     assert abs((y == 0).mean() - rate) <= 6 * np.sqrt(rate * (1 - rate) / y.size)
     kept = y[y != 0]
     assert_close(kept, np.full(kept.size, 1 / (1 - rate)))
+
+
+def test_a_rate_of_zero_drops_nothing(dtype):
+    """Nor the unit whose random bits are all zeros."""
+    assert (unit_bits(0, 77, np.array([99]), np.array([222])) >> np.uint32(8)).item() == 0
+    y = np.ones((1, 223), dtype)
+    dropout(y, 0.0, 0, 77, 99, 223)
+    assert (y == 1).all()
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])

@@ -11,7 +11,7 @@ import pytest
 import fastnn
 from fastnn import threads
 
-from .small_models import WIDE_FEATURES, WIDE_ROWS, labels, samples, train_new_wide, wide
+from .small_models import WIDE_FEATURES, WIDE_ROWS, assert_same_weights, labels, samples, train_new_wide, wide
 
 X, Y = samples(WIDE_ROWS, WIDE_FEATURES), labels(WIDE_ROWS)
 SECONDS = 120  # for a thread: far more than it needs
@@ -101,3 +101,35 @@ def test_what_set_num_threads_takes():
 def test_small_work_stays_on_one_thread():
     assert threads.threads_for(1e3) == 1
     assert threads.threads_for(1e12) == fastnn.get_num_threads()
+
+
+def test_predicting_while_the_model_trains():
+    """In a callback's thread, which fit waits for, and in one that runs beside it."""
+    model, seen = wide(), []
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+
+        def look(epoch, logs):
+            seen.append(pool.submit(model.predict, X).result(timeout=SECONDS))
+            seen.append(model.predict(X))
+
+        model.fit(X, Y, epochs=2, callbacks=fastnn.callbacks.LambdaCallback(on_epoch_end=look), verbose=0)
+        np.testing.assert_array_equal(seen[0], seen[1])
+        np.testing.assert_array_equal(seen[2], model.predict(X))
+
+        training = pool.submit(model.fit, X, Y, epochs=10**6, verbose=0)
+        answers = [model.predict(X) for _ in range(5)]
+        assert not training.done()
+        model.stop_training = True
+        history = training.result(timeout=SECONDS)
+    assert all(np.isfinite(answer).all() for answer in answers)
+    assert len(history.epoch) < 10**6
+
+
+def test_two_trainings_of_one_model_take_turns():
+    model, other = wide(), wide()
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for running in [pool.submit(model.fit, X, Y, epochs=3, shuffle=False, verbose=0) for _ in range(2)]:
+            assert len(running.result(timeout=SECONDS).epoch) == 3
+    for _ in range(2):
+        other.fit(X, Y, epochs=3, shuffle=False, verbose=0)
+    assert_same_weights(model, other)
