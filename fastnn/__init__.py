@@ -1,4 +1,4 @@
-"""fastnn: trains dense and small convolutional networks on a CPU, in kernels compiled by Numba."""
+"""fastnn: trains dense networks on a CPU, in kernels compiled by Numba."""
 
 from pathlib import Path as _Path
 

@@ -52,10 +52,10 @@ class Callback:
         """Called after every batch, with the means of the epoch so far."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        """Called before an evaluation, also that of the validation data."""
+        """Called before the validation data are evaluated."""
 
     def on_test_end(self, logs: Logs | None = None) -> None:
-        """Called after an evaluation, with its results."""
+        """Called after the validation data were evaluated, with the results."""
 
     def on_loss_not_finite(self, epoch: int, batch: int) -> None:
         """Called once, after the first batch whose loss is NaN or infinite (fastnn's own hook)."""

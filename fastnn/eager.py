@@ -99,10 +99,10 @@ class EagerProgram:
         last = model.layers[-1]
         loss = self.loss
         assert loss is not None
-        activation = last.output_activation if last.compiled and loss.compiled and loss.fused_opcode else None
-        fused = activation is not None and activation.activation == loss.activation
+        activation = last.output_activation if loss.fuses(model.layers) else None
+        fused = activation is not None
         if isinstance(loss, KernelLoss) and loss.compiled:
-            start = activation.x if activation is not None and fused else y
+            start = y if activation is None else activation.x
             values, gradient = loss.evaluate(targets, np.ascontiguousarray(start), weights, fused or loss.from_logits)
             total = total_loss(values, weights)
         else:

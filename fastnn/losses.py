@@ -4,7 +4,7 @@ A loss is used in `compile` by name or as an object. By hand: `loss.forward(y_tr
 `loss.backward()` its gradient with respect to y_pred.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from . import checks
 from .kernels import instructions as op
 from .kernels import losses as kernels
-from .layers.base import uses_kernels
+from .layers.base import Layer, uses_kernels
 
 
 class Loss:
@@ -39,6 +39,13 @@ class Loss:
     def compiled(self) -> bool:
         """Whether the interpreter can compute this loss: its class has kernels, and uses them."""
         return bool(self.opcode) and uses_kernels(type(self), "opcode", ("forward", "backward", "evaluate"))
+
+    def fuses(self, layers: Sequence[Layer]) -> bool:
+        """Whether the loss starts from the input of these layers' last activation."""
+        last = layers[-1]
+        if self.from_logits or not (self.fused_opcode and self.compiled and last.compiled):
+            return False
+        return last.output_activation is not None and last.output_activation.activation == self.activation
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
         """A ValueError if an output of so many columns after this activation does not fit the loss."""

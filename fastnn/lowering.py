@@ -7,7 +7,6 @@ import numpy as np
 
 from .kernels import instructions as op
 from .kernels.tile import padded, stride
-from .layers.activation import FUNCTIONS
 from .losses import Loss
 from .metrics import Metric
 
@@ -94,20 +93,18 @@ class Lowering:
         gather["alpha"], gather["beta"] = scale, offset
         return True
 
-    def add_loss(self, loss: Loss) -> None:
-        """Append the loss, in the place of the last activation where the two belong together."""
+    def add_loss(self, loss: Loss, fused: bool) -> None:
+        """Append the loss; `fused`: in the place of the last activation, whose input it starts from."""
         self._append(op.GATHER_LABELS if loss.sparse else op.GATHER_TARGETS)
         gather = self.code.pop()
         self.code.insert(0, gather)
-        last = self.code[-1]
-        function = FUNCTIONS.get(loss.activation or "linear")
         if loss.from_logits and loss.fused_opcode:
             # On a copy, which the loss turns into probabilities: the metrics see the logits.
             logits = self._buffer(self.columns)
             self._append(op.COPY, y=logits, gradient=int(self.training and self._trains))
             self._append(loss.fused_opcode, y=logits)
-        elif function is not None and last["op"] == function.op:
-            self.code[-1] = last | {"op": loss.fused_opcode, "gradient": 0}
+        elif fused:
+            self.code[-1] = self.code[-1] | {"op": loss.fused_opcode, "gradient": 0}
         else:
             self._append(loss.opcode)
 
@@ -140,7 +137,7 @@ def lower(
     for layer in layers:
         layer.lower(lowering)
     if loss is not None:
-        lowering.add_loss(loss)
+        lowering.add_loss(loss, loss.fuses(layers))
         lowering.add_metrics(metrics)
     if predict:
         lowering.add_predict()

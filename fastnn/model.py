@@ -20,6 +20,7 @@ from .training import Training, evaluate, new_cursor
 
 # Rows that one thread takes through the whole network at once when nothing is trained: their activations stay in cache.
 _ROWS_A_THREAD = 128
+_MOST_SHARES = 64  # of one batch of predictions, however many threads are asked for
 # The same for an evaluation, whatever the threads: its sums are added up batch by batch, and must have the same bits.
 _ROWS_EVALUATED = 256
 
@@ -82,7 +83,9 @@ class Sequential(Stack):
         if len(self.output_shape) != 2 or outputs is None:
             raise ValueError(f"for a loss the last layer must give shape (n, outputs), received {self.output_shape}")
         last = self.layers[-1]
-        activation = last.output_activation.activation if last.output_activation is not None else None
+        activation = "linear" if last.compiled else None  # a layer written in Python may give anything
+        if last.output_activation is not None:
+            activation = last.output_activation.activation
         loss.check_outputs(outputs, activation)
         found = [metrics.get(name, outputs, loss.sparse) for name in names]
         keys = [m.name for m in found]
@@ -138,6 +141,8 @@ class Sequential(Stack):
             raise TypeError(f"shuffle must be True or False, received {shuffle!r}")
         callbacks, progress = flat(callbacks), _progress(verbose)
         with self._fitting:
+            if self._in_fit:
+                raise RuntimeError("a callback cannot call fit on the model that it is called from")
             with self.lock, self.unchanged_on_error():
                 samples, validation, rows = prepare_fit(
                     self, x, y, batch_size, validation_split, validation_data, class_weight, sample_weight
@@ -259,7 +264,7 @@ class Sequential(Stack):
     def _predict(self, x: Any) -> np.ndarray:
         samples = Samples(self.prepare_x(x))
         with self.lock:
-            rows = _ROWS_A_THREAD * get_num_threads()
+            rows = _ROWS_A_THREAD * min(get_num_threads(), _MOST_SHARES)
             runner = self._runner("predict", rows, samples.pixels)
             if len(samples) <= FEW and isinstance(runner, Program):
                 return runner.predict_few(samples)
@@ -278,7 +283,9 @@ class Sequential(Stack):
 
     def _runner(self, kind: str, rows: int, pixels: bool) -> Any:
         """The program of this kind, made anew if the last one does not fit any more."""
-        trained = [layer.trainable for layer in self.layers] if kind == "train" else None
+        trained = None
+        if kind == "train":
+            trained = [(layer.trainable, *(p.trainable for p in layer.parameters)) for layer in self.layers]
         key = (rows, pixels, trained)
         if kind in self._programs:
             made_for, program = self._programs[kind]

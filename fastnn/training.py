@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from .optimizers import Optimizer
 
 
+_MOST_EPOCHS_AT_ONCE = 10_000  # whose logs are kept in one array
+
+
 class Runner(Protocol):
     """What `Program` and `EagerProgram` have in common."""
 
@@ -126,7 +129,7 @@ class Training:
         each_epoch = self.all.each_epoch or self.validation is not None
         epoch, logs = self.initial_epoch, {}
         while epoch < self.epochs and not model.stop_training:
-            span = 1 if each_epoch else self.epochs - epoch
+            span = 1 if each_epoch else min(_MOST_EPOCHS_AT_ONCE, self.epochs - epoch)
             log = np.zeros((span, self.runner.values))
             cursor[op.EPOCH] = 0
             if each_epoch:
@@ -137,7 +140,6 @@ class Training:
                     if model.stop_training:
                         break
             finally:
-                self.optimizer.iterations = int(cursor[op.STEP])
                 done = int(cursor[op.EPOCH])
                 columns = (log[:done] / len(self.samples)).T
                 if done and not each_epoch:
@@ -157,6 +159,8 @@ class Training:
                 if self.progress is not None:
                     self.progress.on_epoch_end(epoch, logs)
             epoch += span
+        if cursor[op.NOT_FINITE] == 0 and not all(np.isfinite(w).all() for w in model.weights):
+            self._report_not_finite(self.epochs - 1, -(-len(order) // self.batch_size) - 1)  # by the very last step
         self.all.call("on_train_end", logs)
 
     def _advance(
@@ -174,6 +178,7 @@ class Training:
                 data, order, cursor, log, self.batch_size, 1 if self.user.each_batch else None, self.optimizer,
                 seed, self.shuffle,
             )  # fmt: skip
+        self.optimizer.iterations = int(cursor[op.STEP])
         if self.progress is not None:
             self.progress.on_progress(epoch, int(cursor[op.ROW]) // self.batch_size)
         if self.user.each_batch:

@@ -129,9 +129,9 @@ def _logarithm_functions(real, integer, mantissa_bits, terms_log, terms_log1p, e
     def logistic(x):
         return one / (one + exp(-x))
 
-    return log, log1p, softplus, tanh, logistic
+    return log, log1p, log1p_ratio, softplus, tanh, logistic
 
 
 _single = _logarithm_functions(np.float32, np.int32, 23, 5, 7, _exp32, _expm1_negative32)
 _double = _logarithm_functions(np.float64, np.int64, 52, 10, 16, _exp64, _expm1_negative64)
-log, log1p, softplus, tanh, logistic = (by_precision(s, d) for s, d in zip(_single, _double, strict=True))
+log, log1p, log1p_ratio, softplus, tanh, logistic = (by_precision(s, d) for s, d in zip(_single, _double, strict=True))

@@ -5,7 +5,7 @@ written. The fused losses start from logits: y holds x before and softmax(x) or 
 """
 
 from .activations import softmax_row
-from .elementary import log, logistic, softplus
+from .elementary import exp, log, log1p_ratio, logistic
 from .jit import jit
 
 _SMALLEST_PROBABILITY = 1e-7  # keras.config.epsilon()
@@ -29,12 +29,15 @@ def softmax_cross_entropy(values, dx, y, targets, scale, classes):
     """loss = sum t (log sum exp(x) - x); dx = scale (y sum t - t), where sum t is 1 for one-hot targets."""
     real = y.dtype.type
     for i in range(scale.size):
-        weighted, weights = real(0), real(0)
+        largest = y[i, 0]
+        for j in range(1, classes):
+            largest = y[i, j] if y[i, j] > largest else largest
+        distance, weights = real(0), real(0)
         for j in range(classes):
-            weighted += targets[i, j] * y[i, j]
+            distance += targets[i, j] * (largest - y[i, j])
             weights += targets[i, j]
-        largest, total = softmax_row(y[i], classes)
-        values[i] = (log(total) + largest) * weights - weighted
+        total = softmax_row(y[i], classes)[1]
+        values[i] = log(total) * weights + distance
         for j in range(classes):
             dx[i, j] = (y[i, j] * weights - targets[i, j]) * scale[i]
 
@@ -58,12 +61,15 @@ def _sum_up(row, columns):
 def sigmoid_binary_cross_entropy(values, dx, y, targets, scale, outputs):
     """loss = mean of log(1 + exp(x)) - t x over a row; dx = scale (y - t) / C."""
     real = y.dtype.type
+    zero = real(0)
     share = real(1) / real(outputs)
     for i in range(scale.size):
         factor = scale[i] * share
         for j in range(outputs):
             logit = y[i, j]
-            dx[i, j] = softplus(logit) - targets[i, j] * logit
+            # max(x, 0) and t x first: for a confident and right output they are equal, and what is left is tiny.
+            linear = (logit if logit > zero else zero) - targets[i, j] * logit
+            dx[i, j] = linear + log1p_ratio(exp(-abs(logit)))
             y[i, j] = logistic(logit)
         values[i] = _sum_up(dx[i], outputs) * share
         for j in range(outputs):

@@ -340,3 +340,14 @@ def test_load_data_names_a_mislabelled_file(tmp_path):
     write_folder(tmp_path, train_images=idx_bytes(LABELS))
     with pytest.raises(ValueError, match=r"train-images-idx3-ubyte: .* 2051 \(images\), received 2049 \(labels\)"):
         mnist.load_data(tmp_path)
+
+
+def test_training_and_test_images_of_different_size(tmp_path):
+    for part, side in (("train", 8), ("t10k", 7)):
+        header = (2051).to_bytes(4, "big") + b"".join(n.to_bytes(4, "big") for n in (3, side, side))
+        (tmp_path / f"{part}-images-idx3-ubyte").write_bytes(header + bytes(3 * side * side))
+        (tmp_path / f"{part}-labels-idx1-ubyte").write_bytes(
+            (2049).to_bytes(4, "big") + (3).to_bytes(4, "big") + bytes(3)
+        )
+    with pytest.raises(ValueError, match=r"images of one size, received \(8, 8\) in train.* and \(7, 7\) in t10k"):
+        mnist.load_data(tmp_path)

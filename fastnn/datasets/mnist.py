@@ -29,14 +29,20 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Pair, Pair]:
 
     Raises:
         FileNotFoundError: The folder or one of its files is missing.
-        ValueError: A file is damaged, or images and labels differ in number.
+        ValueError: A file is damaged, or images and labels differ in number, or images in size.
     """
     folder = _SHIPPED if path is None else Path(path)
     if not folder.is_dir():
         if folder.exists():
             raise ValueError(f"path must be a folder with the four MNIST files, received the file {folder}")
         raise FileNotFoundError(f"path must be a folder with the four MNIST files, there is no folder {folder}")
-    return _load_part(folder, "train"), _load_part(folder, "t10k")
+    train, test = _load_part(folder, "train"), _load_part(folder, "t10k")
+    if train[0].shape[1:] != test[0].shape[1:]:
+        raise ValueError(
+            f"{folder}: expected training and test images of one size, received {train[0].shape[1:]} in "
+            f"train-images-idx3-ubyte and {test[0].shape[1:]} in t10k-images-idx3-ubyte"
+        )
+    return train, test
 
 
 def _load_part(folder: Path, part: str) -> Pair:

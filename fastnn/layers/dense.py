@@ -82,8 +82,8 @@ class Dense(Layer):
 
     @property
     def compiled(self) -> bool:
-        """Whether the interpreter can execute this layer with its activation."""
-        return super().compiled and self.activation.compiled
+        """Whether the interpreter can execute this layer with its activation; not where a single weight is frozen."""
+        return super().compiled and self.activation.compiled and all(p.trainable for p in self.parameters)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dkernel = x^T dz, dbias = column sums of dz, dx = dz kernel^T, with dz = dy activation'."""
