@@ -175,3 +175,22 @@ def test_what_a_subclass_overrides_is_used():
     assert Renamed(2).compiled
     assert not Doubled(2).compiled
     assert all(make(0.5).compiled for make in (layers.Dropout, layers.GaussianNoise, layers.LeakyReLU))
+
+
+def test_a_loss_after_an_overridden_softmax_takes_what_it_gives():
+    """Not the logits below it, as after a softmax of fastnn's own."""
+
+    class Reversed(layers.Dense):
+        def forward(self, x, training=False):
+            return super().forward(x, training)[:, ::-1]
+
+        def backward(self, dy):
+            return super().backward(dy[:, ::-1])
+
+    model = fastnn.Sequential([fastnn.Input((FEATURES,)), Reversed(3, "softmax")])
+    model.compile(optimizers.Adam(0.1), "sparse_categorical_crossentropy")
+    y = np.argmax(X[:, :3], axis=1)
+    expected = -np.log(model.predict(X)[np.arange(ROWS), y]).mean()
+    assert model.evaluate(X, y, verbose=0) == pytest.approx(expected, rel=1e-6)
+    history = model.fit(X, y, epochs=20, verbose=0).history
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
