@@ -102,9 +102,9 @@ def _cache_roots():
 
 
 def _own_and_writable(folder):
-    """Make `folder` if need be; true where this user owns it and can write there."""
+    """Make `folder` if need be; true where this user can write there, and nobody else put it there or can swap it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if hasattr(os, "getuid") and folder.stat().st_uid != os.getuid():
+    if hasattr(os, "getuid") and not {folder.stat().st_uid, folder.parent.stat().st_uid} <= {os.getuid(), 0}:
         return False
     tempfile.TemporaryFile(dir=folder).close()
     return True
