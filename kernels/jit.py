@@ -104,8 +104,10 @@ def _cache_roots():
 def _own_and_writable(folder):
     """Make `folder` if need be; true where this user can write there, and nobody else put it there or can swap it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if hasattr(os, "getuid") and not {folder.stat().st_uid, folder.parent.stat().st_uid} <= {os.getuid(), 0}:
-        return False
+    if hasattr(os, "getuid"):
+        user = os.getuid()
+        if folder.stat().st_uid != user or folder.parent.stat().st_uid not in (user, 0):
+            return False
     tempfile.TemporaryFile(dir=folder).close()
     return True
 
