@@ -154,6 +154,22 @@ def test_a_folder_of_somebody_elses_is_not_used(homeless, tmp_path, monkeypatch)
         assert jit._find_cache_folder() is None
 
 
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners to tell apart")
+def test_nor_a_folder_that_somebody_else_could_swap(homeless, tmp_path, monkeypatch):
+    """One's own, but in a folder of another user's: cached kernels are executed."""
+    stat = Path.stat
+
+    def owned_by_another(path, **options):
+        found = stat(path, **options)
+        return SimpleNamespace(st_mode=found.st_mode, st_uid=4321) if path == tmp_path / "others" else found
+
+    monkeypatch.setenv("FASTNN_CACHE_DIR", str(tmp_path / "others"))
+    assert jit._find_cache_folder() is not None
+    monkeypatch.setattr(Path, "stat", owned_by_another)
+    with pytest.warns(RuntimeWarning, match="no folder can be written"):
+        assert jit._find_cache_folder() is None
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # What the processor has.
 
@@ -234,6 +250,8 @@ def test_kernels_never_raise_and_are_compiled_by_jit_py(source):
     assert not names & {"njit", "vectorize", "guvectorize", "stencil"}
     decorators = {d.id for f in nodes(source, ast.FunctionDef) for d in f.decorator_list if isinstance(d, ast.Name)}
     assert ("jit_parallel" in decorators) == (source.stem == "interpreter")
+    # Where any order gives the same result.
+    assert ("jit_any_order" in decorators) == (source.stem == "batches")
 
 
 @pytest.mark.slow
