@@ -89,7 +89,7 @@ def _user_cache():
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnn"
 
 
-def _cache_roots():
+def cache_roots():
     """The folders that may hold the cache, best first."""
     if asked := os.environ.get("FASTNN_CACHE_DIR"):
         yield Path(asked)
@@ -101,7 +101,7 @@ def _cache_roots():
     yield Path(tempfile.gettempdir()) / f"fastnn-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
 
 
-def _own_and_writable(folder):
+def own_and_writable(folder):
     """Make `folder` if need be; true where this user can write there, and nobody else put it there or can swap it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if hasattr(os, "getuid"):
@@ -116,10 +116,10 @@ def _find_cache_folder():
     """The folder of this version's kernels, or None (with a warning) where nothing can be written."""
     key = cache_key()
     tried = []
-    for root in _cache_roots():
+    for root in cache_roots():
         folder = root / key
         try:
-            if _own_and_writable(folder):
+            if own_and_writable(folder):
                 return folder
         except OSError as error:
             tried.append(f"{folder} ({error.strerror})")

@@ -1,0 +1,32 @@
+"""Files that are never half there, and a place for data that fastnn made itself."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from .kernels.jit import cache_roots, own_and_writable
+
+
+@contextlib.contextmanager
+def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path to write to, which becomes `path` when the block ends.
+
+    If the block fails, what it wrote is removed and an earlier `path` stays. The name keeps `path`'s ending.
+    """
+    path = Path(path)
+    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def cache_folder(name: str) -> Path | None:
+    """A folder in the user's cache (`FASTNN_CACHE_DIR` moves it), made if need be; None where nothing can be written."""
+    for root in cache_roots():
+        with contextlib.suppress(OSError):
+            if own_and_writable(root / name):
+                return root / name
+    return None
