@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from . import checks
+from .. import checks
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
