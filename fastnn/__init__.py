@@ -6,7 +6,20 @@ from pathlib import Path as _Path
 if not (_Path(__file__).parent / "kernels").is_dir():
     __path__.append(str(_Path(__file__).parents[1]))
 
-from . import callbacks, config, datasets, initializers, layers, losses, metrics, optimizers, plots, utils
+from . import (
+    callbacks,
+    config,
+    datasets,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    model_selection,
+    optimizers,
+    plots,
+    saving,
+    utils,
+)
 from .layers import Input
 from .model import Sequential
 from .threads import get_num_threads, set_num_threads
@@ -24,8 +37,10 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "model_selection",
     "optimizers",
     "plots",
+    "saving",
     "set_num_threads",
     "utils",
 ]

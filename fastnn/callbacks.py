@@ -160,12 +160,7 @@ class EarlyStopping(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compare the monitored number with the best one."""
-        value = (logs or {}).get(self.monitor)
-        if value is None:
-            raise ValueError(
-                f'EarlyStopping monitors "{self.monitor}", but fit logs only {", ".join(logs or {})}; '
-                "pass validation data or another monitor"
-            )
+        value = _monitored(self, logs)
         if epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
@@ -191,6 +186,30 @@ class EarlyStopping(Callback):
             self.model.set_weights(self.best_weights)
 
 
+class LossThreshold(Callback):
+    """Stop after the first epoch whose loss is below a threshold (fastnn's own; Keras has none).
+
+    Args:
+        threshold: what the loss must fall under.
+        monitor: a key of the logs.
+
+    Attributes:
+        reached: the epoch in which that happened, counted from 0; None: not yet.
+    """
+
+    def __init__(self, threshold: float, monitor: str = "loss"):
+        super().__init__()
+        self.threshold = checks.number(threshold, "threshold")
+        self.monitor = monitor
+        self.reached: int | None = None
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Compare the loss with the threshold."""
+        if _monitored(self, logs) < self.threshold:
+            self.reached = epoch
+            self.model.stop_training = True
+
+
 class TerminateOnNaN(Callback):
     """Stop after the first batch whose loss is NaN or infinite.
 
@@ -208,6 +227,17 @@ class TerminateOnNaN(Callback):
             raise RuntimeError(f"NaN or infinite loss in epoch {epoch + 1}, batch {batch + 1}: training ended")
         print(f"Batch {batch}: Invalid loss, terminating training")
         self.model.stop_training = True
+
+
+def _monitored(callback: EarlyStopping | LossThreshold, logs: Logs | None) -> float:
+    """The number that the callback monitors."""
+    value = (logs or {}).get(callback.monitor)
+    if value is None:
+        raise ValueError(
+            f'{type(callback).__name__} monitors "{callback.monitor}", but fit logs only {", ".join(logs or {})}; '
+            "pass validation data or another monitor"
+        )
+    return value
 
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))

@@ -26,7 +26,8 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
 def cache_folder(name: str) -> Path | None:
     """A folder in the user's cache (`FASTNN_CACHE_DIR` moves it), made if need be; None where nothing can be written."""
     for root in cache_roots():
+        folder = Path(root, name)
         with contextlib.suppress(OSError):
-            if own_and_writable(root / name):
-                return root / name
+            if own_and_writable(folder):
+                return folder
     return None

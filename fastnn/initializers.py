@@ -11,6 +11,7 @@ import numpy as np
 from . import checks
 from .config import standard_dtype
 from .randomness import generator
+from .serialization import Configured
 
 # The standard deviation of a standard normal number cut off at +-2.
 _TRUNCATED_STDDEV = 0.87962566103423978
@@ -25,7 +26,7 @@ def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
     return shape[-2] * field, shape[-1] * field
 
 
-class Initializer:
+class Initializer(Configured):
     """Base class: `initializer(shape, dtype)` returns a new array. One of your own overrides `draw`.
 
     Args:

@@ -13,9 +13,10 @@ from . import checks
 from .kernels import instructions as op
 from .kernels import losses as kernels
 from .layers.base import Layer, uses_kernels
+from .serialization import Configured
 
 
-class Loss:
+class Loss(Configured):
     """Base class. A loss of your own overrides `forward` and `backward`; `fit` then runs one layer at a time.
 
     `activation` names the output activation after which the loss starts from the logits instead of the probabilities:
@@ -129,6 +130,14 @@ class MeanSquaredError(KernelLoss):
         super().__init__()
 
 
+class HalfMeanSquaredError(MeanSquaredError):
+    """Half the mean over the outputs of (y - t)^2, whose gradient is (y - t) / outputs (fastnn's own)."""
+
+    name = "half_mean_squared_error"
+    opcode = op.HALF_MEAN_SQUARED_ERROR
+    _kernel = kernels.half_mean_squared_error
+
+
 class BinaryCrossentropy(KernelLoss):
     """The mean over the outputs of -(t log y + (1 - t) log(1 - y)): each output is a yes or no of its own.
 
@@ -224,6 +233,7 @@ _BY_NAME: dict[str, type[Loss]] = {
     "mean_squared_error": MeanSquaredError,
     "mse": MeanSquaredError,
     "MSE": MeanSquaredError,
+    "half_mean_squared_error": HalfMeanSquaredError,
     "binary_crossentropy": BinaryCrossentropy,
     "bce": BinaryCrossentropy,
     "BCE": BinaryCrossentropy,

@@ -13,9 +13,10 @@ from . import checks
 from .kernels import instructions as op
 from .kernels import metrics as kernels
 from .layers.base import uses_kernels
+from .serialization import Configured
 
 
-class Metric:
+class Metric(Configured):
     """Base class of the metrics. One of your own overrides `evaluate`; `fit` then runs one layer at a time.
 
     Args:
@@ -101,7 +102,8 @@ class BinaryAccuracy(Metric):
 
     def __init__(self, name: str | None = None, threshold: float = 0.5):
         super().__init__(name)
-        self.numbers = (checks.number(threshold, "threshold"),)
+        self.threshold = checks.number(threshold, "threshold")
+        self.numbers = (self.threshold,)
 
 
 class MeanSquaredError(Metric):

@@ -43,7 +43,7 @@ class Sequential(Stack):
         self.optimizer: optimizers.Optimizer
         self.loss: losses.Loss | None = None
         self.metrics: list[metrics.Metric] = []
-        self._metric_names: list[object] = []
+        self.metrics_asked: list[object] = []
         self._in_fit = False
         self.structure_changes()
         super().__init__(layers, name)
@@ -67,11 +67,11 @@ class Sequential(Stack):
         new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
         new_metrics = self._fitting_metrics(new_loss, list(metrics or []))
         self.optimizer, self.loss, self.metrics = new_optimizer, new_loss, new_metrics
-        self._metric_names = list(metrics or [])
+        self.metrics_asked = list(metrics or [])
 
     def finish_compile(self) -> None:
         """Resolve the metrics that `compile` could not yet, because the output was not known."""
-        self.metrics = self._fitting_metrics(self.require_compiled(), self._metric_names)
+        self.metrics = self._fitting_metrics(self.require_compiled(), self.metrics_asked)
 
     def _fitting_metrics(self, loss: losses.Loss, names: list[object]) -> list[metrics.Metric]:
         """The metrics by name, once the output is known; checks that the loss fits it."""

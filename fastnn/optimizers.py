@@ -9,13 +9,14 @@ from . import checks
 from .kernels import instructions as op
 from .kernels.interpreter import optimize
 from .kernels.optimizers import corrected_rate
-from .storage import Storage, aligned_zeros
+from .serialization import Configured
+from .storage import Parameter, Storage, aligned_zeros
 
 if TYPE_CHECKING:
     from .model import Sequential
 
 
-class Optimizer:
+class Optimizer(Configured):
     """Base class: a learning rate, the number of steps so far, and slots, which are arrays as large as the weights.
 
     Args:
@@ -76,6 +77,10 @@ class Optimizer:
                     self.slots[s * size + p.offset : s * size + p.offset + length] = old
         self._storage = storage
         self._places = {p: (p.offset, p.size) for p in storage.parameters}
+
+    def slots_of(self, parameter: Parameter) -> list[np.ndarray]:
+        """The slots of one weight of the model that `build` was called for, as live views of the weight's shape."""
+        return [parameter.view_in(slot) for slot in self.slots.reshape(self.slot_count, -1)] if self.slot_count else []
 
     def step(self, model: "Sequential") -> None:
         """One step on all trainable weights of the model, from the gradients that `backward` left."""

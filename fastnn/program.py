@@ -2,6 +2,7 @@
 
 import math
 import sys
+import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -156,7 +157,9 @@ class Program:
     ) -> None:
         """Run until `log` is full, `steps` are done, or it is time to return to Python; `cursor` tells which."""
         if self.storage.values.dtype not in _entries:
-            self._compile(order)
+            with _compiling:  # one thread compiles, others that come meanwhile wait for it
+                if self.storage.values.dtype not in _entries:
+                    self._compile(order)
             # No steps: this compiles or loads the driver, after which Numba knows its threading layer.
             run(*self.arguments(data, order, cursor, log, batch_size, 0, optimizer, seed, shuffled, 1))
         shared = self._sharing.threads(self.operations * min(batch_size, len(order)))
@@ -221,6 +224,7 @@ def _rows_done(cursor: np.ndarray, samples: int) -> int:
     return int(cursor[op.EPOCH]) * samples + int(cursor[op.ROW])
 
 
+_compiling = threading.Lock()
 _entries: dict[np.dtype, Any] = {}  # the interpreter's entry point for each float type used so far
 _NO_NUMBERS = np.zeros(op.WEIGHT_DECAY + 1)
 

@@ -1,14 +1,16 @@
 """Layers in a row: their shapes, their weights, and the way through them one layer at a time."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 
 from . import checks
 from .config import standard_dtype
-from .layers.base import InputLayer, Layer, Shape, assign, automatic_name
+from .layers.base import InputLayer, Layer, Shape, assign, automatic_name, keep_free
+from .serialization import CustomObjects, checked_custom_objects, decode, describe
 from .storage import Parameter, Storage, shared_storage
 
 
@@ -141,6 +143,49 @@ class Stack:
         from .summary import summary
 
         (print_fn or print)(summary(self))
+
+    def get_config(self) -> dict[str, Any]:
+        """The architecture as plain data: name, input shape and the layers' configs, without weights and `compile`."""
+        first = [InputLayer(self.sample_shape)] if self.sample_shape else []
+        return {"name": self.name, "layers": [describe(layer) for layer in [*first, *self.layers]]}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects = None) -> Self:
+        """A new model of the architecture that `get_config` described, with new weights.
+
+        Args:
+            config: as `get_config` gave it.
+            custom_objects: {name: class} of the classes in it that are not fastnn's own.
+
+        Raises:
+            ValueError: for an unknown class, or arguments that its constructor refuses.
+        """
+        custom_objects = checked_custom_objects(custom_objects)
+        described = config.get("layers") if isinstance(config, Mapping) else None
+        if not isinstance(described, list):
+            raise ValueError('a model\'s config must be a dict with a list of "layers"')
+        model = cls([decode(layer, custom_objects) for layer in described], name=config.get("name"))
+        for layer in model.layers:
+            keep_free(type(layer), layer.name)
+        return model
+
+    def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """`fastnn.saving.save_model(self, path, overwrite)`."""
+        from .saving import save_model
+
+        save_model(self, path, overwrite)
+
+    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
+        """`fastnn.saving.save_weights(self, path, overwrite)`."""
+        from .saving import save_weights
+
+        save_weights(self, path, overwrite)
+
+    def load_weights(self, path: str | os.PathLike[str]) -> None:
+        """`fastnn.saving.load_weights(self, path)`."""
+        from .saving import load_weights
+
+        load_weights(self, path)
 
     def build_for(self, x: np.ndarray) -> None:
         """Build the layers for samples like x, if that has not happened yet."""

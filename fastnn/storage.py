@@ -38,7 +38,8 @@ class Parameter:
         Storage([self], initial.dtype)
         self.value[...] = initial
 
-    def _view(self, flat: np.ndarray) -> np.ndarray:
+    def view_in(self, flat: np.ndarray) -> np.ndarray:
+        """This weight's part of an array that is laid out like the storage's, as a view of `shape`."""
         part = flat[self.offset : self.offset + self.rows * self.stride]
         if not self.shape:
             return part[:1].reshape(())
@@ -47,12 +48,12 @@ class Parameter:
     @property
     def value(self) -> np.ndarray:
         """The weight, as a view of `shape`."""
-        return self._view(self.storage.values)
+        return self.view_in(self.storage.values)
 
     @property
     def gradient(self) -> np.ndarray:
         """The loss's gradient with respect to the weight, as a view of `shape`; `backward` fills it."""
-        return self._view(self.storage.gradients)
+        return self.view_in(self.storage.gradients)
 
     def padded_value(self) -> np.ndarray:
         """The weight as the kernels take it: a matrix (or a vector) with its padding."""

@@ -1,9 +1,11 @@
 """How many threads the kernels use, and when sharing the work would be slower or unsafe."""
 
+import contextlib
 import functools
 import math
 import os
 import threading
+from collections.abc import Iterator
 
 import numba
 
@@ -14,6 +16,8 @@ _SMALLEST_SHARED_WORK = 2e6  # floating-point operations
 
 _asked: int | None = None
 _forked = False
+_occupied = 0  # cores on which threads of `occupying` are at work
+_occupied_lock = threading.Lock()
 
 
 def _mark_fork() -> None:
@@ -68,7 +72,20 @@ def threads_for(operations: float) -> int:
         return 1
     if _asked is None and (operations < _SMALLEST_SHARED_WORK or threading_layer() == "workqueue"):
         return 1
-    return get_num_threads()
+    return max(1, get_num_threads() - _occupied)
+
+
+@contextlib.contextmanager
+def occupying_a_core() -> Iterator[None]:
+    """While a thread is in this block, the main thread shares its steps among one thread less."""
+    global _occupied
+    with _occupied_lock:
+        _occupied += 1
+    try:
+        yield
+    finally:
+        with _occupied_lock:
+            _occupied -= 1
 
 
 class Sharing:

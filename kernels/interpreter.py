@@ -32,6 +32,7 @@ from .jit import call_entry, jit, jit_parallel, jit_part
 from .losses import (
     binary_cross_entropy,
     cross_entropy,
+    half_mean_squared_error,
     mean_squared_error,
     sigmoid_binary_cross_entropy,
     softmax_cross_entropy,
@@ -126,6 +127,8 @@ def evaluate(ins, batch, start, stop):
         sigmoid_binary_cross_entropy(values, dy, y, targets, scale, ins.outputs)
     elif ins.op == op.MEAN_SQUARED_ERROR:
         mean_squared_error(values, dy, y, targets, scale, ins.outputs)
+    elif ins.op == op.HALF_MEAN_SQUARED_ERROR:
+        half_mean_squared_error(values, dy, y, targets, scale, ins.outputs)
     elif ins.op == op.SPARSE_CROSS_ENTROPY:
         sparse_cross_entropy(values, dy, y, labels, scale, ins.outputs)
     elif ins.op == op.CROSS_ENTROPY:

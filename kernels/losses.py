@@ -91,6 +91,17 @@ def mean_squared_error(values, dx, y, targets, scale, outputs):
             dx[i, j] = (y[i, j] - targets[i, j]) * factor
 
 
+@jit
+def half_mean_squared_error(values, dx, y, targets, scale, outputs):
+    """loss = half the mean of (y - t)^2 over a row; dx = scale (y - t) / C."""
+    half = y.dtype.type(0.5)
+    mean_squared_error(values, dx, y, targets, scale, outputs)
+    for i in range(scale.size):
+        values[i] *= half
+        for j in range(outputs):
+            dx[i, j] *= half
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # From probabilities y, clipped to [1e-7, 1 - 1e-7] as Keras does: where softmax or sigmoid is not the last thing
 # before the loss, so that the logits are not known.

@@ -254,6 +254,7 @@ LOSSES = (
         *(logits, fractions, _sigmoid),
     ),
     LossCase("mean_squared_error", losses.MeanSquaredError, normal, normal),
+    LossCase("half_mean_squared_error", losses.HalfMeanSquaredError, normal, normal),
     LossCase("sparse_cross_entropy", losses.SparseCategoricalCrossentropy, fractions, labels, fewest_columns=2),
     LossCase("cross_entropy", losses.CategoricalCrossentropy, fractions, probabilities, fewest_columns=2),
     LossCase("binary_cross_entropy", losses.BinaryCrossentropy, fractions, yes_or_no),

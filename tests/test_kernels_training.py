@@ -67,6 +67,7 @@ NATURAL = {
     "softmax_cross_entropy": ("softmax", "categorical_crossentropy", "cross_entropy"),
     "sigmoid_binary_cross_entropy": ("sigmoid", "binary_crossentropy", "binary_cross_entropy"),
     "mean_squared_error": ("linear", "mse", "mean_squared_error"),
+    "half_mean_squared_error": ("linear", "half_mean_squared_error", "half_mean_squared_error"),
 }
 
 

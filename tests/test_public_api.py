@@ -50,6 +50,7 @@ def test_all_is_complete():
         "metrics",
         "optimizers",
         "plots",
+        "saving",
         "utils",
     }
     assert promised <= set(fastnn.__all__)
@@ -125,7 +126,20 @@ def in_new_python(code):
     return run_python(["-W", "error", "-c", code]).stdout.split()
 
 
-HEAVY = {"matplotlib", "rich", "typer", "click", "PIL", "scipy", "pandas", "sklearn", "torch", "jax", "keras", "onnx"}
+HEAVY = {
+    "matplotlib",
+    "rich",
+    "typer",
+    "click",
+    "PIL",
+    "scipy",
+    "pandas",
+    "sklearn",
+    "torch",
+    "jax",
+    "keras",
+    "onnx",
+} | {"safetensors"}
 
 
 def test_importing_brings_in_numpy_and_numba_only():

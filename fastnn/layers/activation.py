@@ -64,6 +64,10 @@ class Activation(Layer):
         """This layer itself."""
         return self
 
+    def as_argument(self) -> Any:
+        """The function's name, unless the layer says more than that."""
+        return self.activation if type(self) is Activation else super().as_argument()
+
     def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
         """dz: for losses that start from the input of the last activation."""
         return dz
@@ -108,8 +112,10 @@ class ReLU(Activation):
         negative_slope: at least 0.
     """
 
+    _fixed = ("activation",)
+
     def __init__(self, negative_slope: float = 0.0, **kwargs: Any):
-        slope = checks.number(negative_slope, "negative_slope", 0)
+        slope = self.negative_slope = checks.number(negative_slope, "negative_slope", 0)
         # From y alone a slope of 0 cannot tell x < 0 from x = 0: that case has a kernel of its own.
         super().__init__("leaky_relu" if slope > 0 else "relu", **kwargs)
         self._numbers = (slope,) if slope > 0 else ()
@@ -129,6 +135,8 @@ class LeakyReLU(ReLU):
 class Sigmoid(Activation):
     """y = 1 / (1 + exp(-x))."""
 
+    _fixed = ("activation",)
+
     def __init__(self, **kwargs: Any):
         super().__init__("sigmoid", **kwargs)
 
@@ -136,12 +144,16 @@ class Sigmoid(Activation):
 class Tanh(Activation):
     """y = tanh(x)."""
 
+    _fixed = ("activation",)
+
     def __init__(self, **kwargs: Any):
         super().__init__("tanh", **kwargs)
 
 
 class Softmax(Activation):
     """y = exp(x) / sum exp(x) along the last axis, the maximum subtracted first."""
+
+    _fixed = ("activation",)
 
     def __init__(self, **kwargs: Any):
         super().__init__("softmax", **kwargs)

@@ -2,12 +2,15 @@
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
 from .. import checks, initializers
 from ..config import standard_dtype
+from ..serialization import Configured, arguments
 from ..storage import Parameter
 
 if TYPE_CHECKING:
@@ -21,24 +24,44 @@ _names: Counter[str] = Counter()
 
 def automatic_name(kind: type) -> str:
     """`dense`, `dense_1`, ...: the class's name in snake case with a count, as in Keras."""
-    base = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower()
+    base = _snake_case(kind)
     count = _names[base]
     _names[base] += 1
     return base if count == 0 else f"{base}_{count}"
 
 
-class Layer:
+def keep_free(kind: type, name: str) -> None:
+    """Let `automatic_name` not give this name again, which came with a layer that was loaded."""
+    base = _snake_case(kind)
+    if match := re.fullmatch(rf"{re.escape(base)}(?:_([0-9]{{1,9}}))?", name):
+        _names[base] = max(_names[base], int(match[1] or 0) + 1)
+
+
+def _snake_case(kind: type) -> str:
+    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower()
+
+
+# While a model is loaded: where `add_weight` gets its values from, of (layer, weight, shape); None: draw them as usual.
+weight_source: ContextVar["Callable[[Layer, str, tuple[int, ...]], np.ndarray | None] | None"] = ContextVar(
+    "weight_source", default=None
+)
+
+
+class Layer(Configured):
     """Base class of all layers, and of those you write yourself.
 
     A layer of your own, in NumPy or Numba, overrides `forward` and `backward`, and `build` where it has weights
     (`add_weight`) or `compute_output_shape` where the shape changes. It then works in `fit` like any other, through the
-    path that runs one layer at a time.
+    path that runs one layer at a time. Where its constructor keeps its arguments as attributes of the same names, it
+    can be saved; `load_model` is then given the class as one of the `custom_objects`.
 
     Args:
-        name: how the layer is called in `summary`; None: its class's name in snake case, with a number.
+        name: how the layer is called in `summary` and in files; None: its class's name in snake case, with a number.
         trainable: whether `fit` changes the layer's weights.
         dtype: "float32" or "float64"; None: `fastnn.config.floatx()`.
     """
+
+    _always = ("name", "trainable", "dtype")
 
     def __init__(self, name: str | None = None, trainable: bool = True, dtype: object = None):
         self.name = automatic_name(type(self)) if name is None else str(name)
@@ -47,6 +70,16 @@ class Layer:
         self.parameters: list[Parameter] = []
         self.input_shape: Shape | None = None
         self.output_shape: Shape | None = None
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A new layer from what `get_config` gave, with weights of its own."""
+        apart = {name for name in cls._always if name in config} - set(arguments(cls))
+        layer = super().from_config({name: value for name, value in config.items() if name not in apart})
+        convert: dict[str, Callable[[Any], Any]] = {"name": str, "trainable": bool, "dtype": standard_dtype}
+        for name in apart:  # which a constructor without **kwargs does not take
+            setattr(layer, name, convert[name](config[name]))
+        return layer
 
     @property
     def built(self) -> bool:
@@ -94,7 +127,11 @@ class Layer:
         trainable: bool = True,
     ) -> Parameter:
         """A new weight of the layer; call it in `build`. Its `value` and `gradient` are arrays that stay live."""
-        parameter = Parameter(name, initializers.get(initializer)(shape, self.dtype), trainable)
+        source = weight_source.get()
+        values = None if source is None else source(self, name, tuple(shape))
+        if values is None:
+            values = initializers.get(initializer)(shape, self.dtype)
+        parameter = Parameter(name, values, trainable)
         self.parameters.append(parameter)
         return parameter
 
@@ -200,6 +237,15 @@ class InputLayer:
 
     def __init__(self, shape: tuple[int, ...]):
         self.shape = shape
+
+    def get_config(self) -> dict[str, Any]:
+        """The shape, with the batch's axis in front as in Keras."""
+        return {"batch_shape": [None, *self.shape]}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "InputLayer":
+        """An `Input` from what `get_config` gave."""
+        return Input(tuple(config["batch_shape"])[1:])
 
     def __repr__(self) -> str:
         return f"Input({self.shape})"

@@ -18,6 +18,7 @@ class _Noise(Layer):
     """A layer whose randomness is a function of (seed, step, sample, unit)."""
 
     _opcode: int
+    _fixed = ("amount",)
 
     def __init__(self, amount: float, seed: int | None, **kwargs: Any):
         super().__init__(**kwargs)

@@ -40,6 +40,7 @@ LOSSES = {
     "cross_entropy": losses.cross_entropy,
     "binary_cross_entropy": losses.binary_cross_entropy,
     "mean_squared_error": losses.mean_squared_error,
+    "half_mean_squared_error": losses.half_mean_squared_error,
 }
 
 # (last activation, loss): the same loss computed from what goes into the activation
