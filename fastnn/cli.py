@@ -1,11 +1,7 @@
 """The command `fastnn`. What a user gets wrong ends in one line on stderr and exit status 2."""
 
-import math
-import os
 import platform
 import sys
-import tempfile
-import time
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,11 +11,11 @@ from typer.core import TyperGroup
 
 import fastnn
 
-from . import checks, datasets, layers, optimizers
+from . import datasets, labs, layers
+from .labs.results import INTERRUPTED
 
 # ClickException, which is Typer's own class in some versions and Click's in others.
 _OPTION_ERROR: Any = typer.BadParameter.__mro__[2]
-_INTERRUPTED = 130  # the exit status of a command ended by Ctrl-C: 128 + SIGINT
 
 
 class _OneLineErrors(TyperGroup):
@@ -36,7 +32,7 @@ class _OneLineErrors(TyperGroup):
                 print(f"error: {_one_line(error)}", file=sys.stderr)
                 status = 2
             except (typer.Abort, KeyboardInterrupt):
-                status = _INTERRUPTED
+                status = INTERRUPTED
         sys.exit(status)
 
 
@@ -78,119 +74,38 @@ def _fastnn(
         print(context.get_help())
 
 
-# ---------------------------------------------------------------------------------------------------------------------
-# fastnn train
+app.command("train")(labs.mnist.run)
 
-# name: (the default learning rate, the optimizer for a rate)
-_OPTIMIZERS: dict[str, tuple[float, Any]] = {
-    "sgd": (0.5, optimizers.SGD),
-    "momentum": (0.1, lambda rate: optimizers.SGD(rate, momentum=0.9)),
-    "nesterov": (0.1, lambda rate: optimizers.SGD(rate, momentum=0.9, nesterov=True)),
-    "adagrad": (0.05, optimizers.Adagrad),
-    "rmsprop": (0.001, optimizers.RMSprop),
-    "adam": (0.001, optimizers.Adam),
-    "adamw": (0.001, optimizers.AdamW),
-}
-_ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "linear")
+lab = typer.Typer(
+    help="Run one of the labs: course assignments on neural networks. Each leaves its pictures, history.csv, "
+    "metrics.json and the model in a folder.",
+)
+app.add_typer(lab, name="lab")
+
+
+@lab.callback(invoke_without_command=True)
+def _lab(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+for _name, _run in labs.COMMANDS.items():
+    lab.command(_name)(_run)
 
 
 @app.command()
-def train(
-    data: Annotated[
-        Path | None, typer.Option(help="Folder with the four idx files of MNIST.", show_default="the shipped ones")
-    ] = None,
-    hidden: Annotated[str, typer.Option(help='Units of the hidden layers, such as 204,202; or "none".')] = "256",
-    activation: Annotated[str, typer.Option(help=f"Of the hidden layers: {', '.join(_ACTIVATIONS)}.")] = "relu",
-    optimizer: Annotated[str, typer.Option(help=f"{', '.join(_OPTIMIZERS)}.")] = "momentum",
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Size of a step.", show_default="by optimizer; momentum: 0.1")
-    ] = None,
-    batch_size: Annotated[int, typer.Option(help="Images a step.")] = 128,
-    epochs: Annotated[int, typer.Option(help="Passes through the training images.")] = 15,
-    validation: Annotated[float, typer.Option(help="Share of the images set aside for validation.")] = 0.1,
-    seed: Annotated[int, typer.Option(help="The same seed, the same result.")] = 1,
-    threads: Annotated[int | None, typer.Option(help="Does not change the result.", show_default="all cores")] = None,
-    out: Annotated[Path, typer.Option(help="Folder for curves.png.")] = Path("runs/train"),
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")] = False,
+def convert(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="IMAGES LABELS FILE.csv, or FILE.csv IMAGES LABELS, or two folders (mnist: the shipped files).",
+            show_default=False,
+        ),
+    ],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace targets that exist.")] = False,
 ) -> None:
-    """Train a network on MNIST and draw its learning curves."""
-    began = time.perf_counter()
-    units = _units(hidden)
-    checks.nearest(activation, _ACTIVATIONS, "--activation")
-    usual_rate, make_optimizer = _OPTIMIZERS[checks.nearest(optimizer, _OPTIMIZERS, "--optimizer")]
-    rate = checks.number(usual_rate if learning_rate is None else learning_rate, "--learning-rate", 0)
-    checks.positive_integer(batch_size, "--batch-size")
-    checks.positive_integer(epochs, "--epochs")
-    checks.number(validation, "--validation", 0, 1, open_high=True)
-    if threads is not None:
-        fastnn.set_num_threads(checks.positive_integer(threads, "--threads"))
-    fastnn.utils.set_random_seed(seed)
-    (x, y), (x_test, y_test) = datasets.mnist.load_data(data)
-    _prepare(out, overwrite)
-
-    classes = int(max(y.max(), y_test.max())) + 1
-    model = fastnn.Sequential([fastnn.Input(x.shape[1:]), layers.Flatten(), layers.Rescaling(1 / 255)])
-    for n in units:
-        model.add(layers.Dense(n, activation=activation))
-    model.add(layers.Dense(classes, activation="softmax"))
-    model.compile(make_optimizer(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-
-    sizes = "-".join(map(str, (x[0].size, *units, classes)))
-    functions = f"{activation}, softmax" if units else "softmax"
-    print(f"{sizes} ({functions}), {model.count_params():,} parameters")
-    print(f"{optimizer}, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
-    interrupted = False
-    stop_at_nan = fastnn.callbacks.TerminateOnNaN()
-    try:
-        model.fit(x, y, batch_size=batch_size, epochs=epochs, validation_split=validation, callbacks=[stop_at_nan])
-    except KeyboardInterrupt:
-        interrupted = True
-    finished = 0 if model.history is None else len(model.history.epoch)
-    if interrupted:
-        print(f"interrupted: {finished} of {epochs} epochs are finished", flush=True)
-        if finished == 0:
-            raise typer.Exit(_INTERRUPTED)
-
-    test_loss, _ = model.evaluate(x_test, y_test)
-    assert model.history is not None
-    _save(fastnn.plots.learning_curves(model.history), out / "curves.png")
-    print(f"learning curves: {out / 'curves.png'}")
-    print(f"{time.perf_counter() - began:.1f} s")
-    if interrupted:
-        raise typer.Exit(_INTERRUPTED)
-    if not math.isfinite(test_loss):
-        raise typer.Exit(1)
-
-
-def _units(hidden: str) -> list[int]:
-    """The hidden layers' units from "256", "204,202" or "none"."""
-    if hidden.strip().lower() in ("none", ""):
-        return []
-    try:
-        return [checks.positive_integer(int(part), "units") for part in hidden.split(",")]
-    except ValueError:
-        raise ValueError(f'--hidden must be units such as 256 or 204,202, or "none", received {hidden!r}') from None
-
-
-def _prepare(folder: Path, overwrite: bool) -> None:
-    """Make the folder and see that it can be written, before anybody waits for a result that has no place."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        if any(folder.iterdir()) and not overwrite:
-            raise ValueError(f"{folder} is not empty; choose another folder with --out, or pass --overwrite")
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise ValueError(f"cannot write into {folder} ({error.strerror}); choose another folder with --out") from error
-
-
-def _save(figure: Any, path: Path) -> None:
-    """Write the picture under another name first: nobody ever sees half of it, nor loses the old one to a full disk."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        figure.savefig(unfinished, format="png", dpi=150)
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    """Turn idx files, plain or gzip, into CSV (a line an image: label, pixels) and back."""
+    datasets.conversion.convert(*files, overwrite=overwrite)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

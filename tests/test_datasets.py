@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastnn.datasets import idx, mnist
+from fastnn.datasets import idx, mnist, packed
 
 IMAGES = np.arange(3 * 4 * 5, dtype=np.uint8).reshape(3, 4, 5)
 LABELS = np.array([7, 2, 1], dtype=np.uint8)
@@ -211,7 +211,7 @@ def test_implausible_sizes_are_refused_before_memory_is_taken(tmp_path, pack):
 def test_the_compression_bound_is_the_most_that_deflate_reaches():
     """A file of zeros, the best case for deflate, must pass the check of sizes against the file's length."""
     raw = np.zeros(10**7, np.uint8).tobytes()
-    assert math.ceil(len(raw) / idx._DEFLATE_RATIO) < len(gzip.compress(raw, 9))
+    assert math.ceil(len(raw) / packed._DEFLATE_RATIO) < len(gzip.compress(raw, 9))
 
 
 def test_sizes_that_do_not_fit_in_memory_are_refused(tmp_path, monkeypatch):
@@ -282,6 +282,124 @@ def test_missing_files_and_folders(tmp_path):
         with pytest.raises(FileNotFoundError, match=re.escape(str(tmp_path / "none"))):
             read(tmp_path / "none")
         assert_refused(read, tmp_path, "not a regular file")
+
+
+# In blocks
+
+
+@both
+@given(shape=st.tuples(*3 * [st.integers(1, 12)]), items=st.integers(1, 15))
+def test_blocks_together_are_the_file(scratch, pack, shape, items):
+    images = np.random.default_rng(math.prod(shape)).integers(0, 256, shape, dtype=np.uint8)
+    with idx.reading_idx(write(scratch, pack(idx_bytes(images))), idx.IMAGES) as file:
+        assert file.shape == shape
+        blocks = list(file.blocks(items))
+    assert [len(block) for block in blocks[:-1]] == [items] * (len(blocks) - 1)
+    assert 1 <= len(blocks[-1]) <= items
+    np.testing.assert_array_equal(np.concatenate(blocks), images, strict=True)
+
+
+@both
+def test_blocks_take_the_memory_of_one(tmp_path, pack):
+    path = write(tmp_path / "images", pack(idx_bytes(np.zeros((5000, 28, 28), np.uint8))))
+    tracemalloc.start()
+    try:
+        with idx.reading_idx(path, idx.IMAGES) as file:
+            assert sum(len(block) for block in file.blocks(100)) == 5000
+        assert tracemalloc.get_traced_memory()[1] < 0.6e6  # 3.9 MB of images
+    finally:
+        tracemalloc.stop()
+
+
+@both
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (idx_bytes(IMAGES)[:-1], "expected 3 x 4 x 5 = 60 bytes .*, received 59: the file is truncated"),
+        (idx_bytes(IMAGES) + b"0", "expected 3 x 4 x 5 = 60 bytes .*, received more: bytes follow the data"),
+    ],
+)
+def test_a_wrong_end_is_found_after_the_blocks_before_it(tmp_path, pack, raw, expected):
+    path = write(tmp_path / "images", pack(raw))
+    blocks = []
+
+    def read(path):
+        with idx.reading_idx(path, idx.IMAGES) as file:
+            blocks.extend(file.blocks(2))
+
+    assert_refused(read, path, expected)
+    np.testing.assert_array_equal(blocks[0], IMAGES[:2])
+
+
+def test_a_wrong_checksum_is_found_after_the_last_block(tmp_path):
+    raw = bytearray(gzipped(idx_bytes(IMAGES)))
+    raw[-8] ^= 1
+    path = write(tmp_path / "images", raw)
+
+    def read(path):
+        with idx.reading_idx(path, idx.IMAGES) as file:
+            list(file.blocks(1))
+
+    assert_refused(read, path, "received a damaged one: CRC")
+
+
+# Writing
+
+
+def write_idx(path, blocks, shape):
+    with idx.writing_idx(path, shape) as write_block:
+        for block in blocks:
+            write_block(block)
+    return path
+
+
+@pytest.mark.parametrize("array", [IMAGES, LABELS], ids=["images", "labels"])
+@pytest.mark.parametrize("items", [1, 2, 3])
+def test_written_bytes_are_those_of_the_format(tmp_path, array, items):
+    blocks = [array[i : i + items] for i in range(0, len(array), items)]
+    assert write_idx(tmp_path / "file", blocks, array.shape).read_bytes() == idx_bytes(array)
+    for name in ("file.gz", "file.GZ"):
+        compressed = write_idx(tmp_path / name, blocks, array.shape).read_bytes()
+        assert gzip.decompress(compressed) == idx_bytes(array)
+
+
+def test_arrays_of_any_layout_can_be_written(tmp_path):
+    turned = np.asfortranarray(IMAGES)[::-1]
+    assert write_idx(tmp_path / "file", [turned], IMAGES.shape).read_bytes() == idx_bytes(turned)
+
+
+def test_the_same_data_give_the_same_compressed_file(tmp_path):
+    """Neither name nor time is in it (RFC 1952: no flags, no modification time)."""
+    raw = [write_idx(tmp_path / name, [IMAGES], IMAGES.shape).read_bytes() for name in ("a.gz", "another.gz")]
+    assert raw[0] == raw[1]
+    assert raw[0][3:8] == bytes(5)
+
+
+def test_blocks_that_are_not_what_was_announced_are_refused(tmp_path):
+    for blocks, received in (([IMAGES[:2]], 2), ([IMAGES, IMAGES[:1]], 4)):
+        with pytest.raises(ValueError, match=f"file: expected 3 images, received {received}"):
+            write_idx(tmp_path / "file", blocks, IMAGES.shape)
+    with pytest.raises(ValueError, match=r"expected uint8 blocks \(n, 4, 5\), received uint8 \(3, 5, 4\)"):
+        write_idx(tmp_path / "file", [IMAGES.reshape(3, 5, 4)], IMAGES.shape)
+    with pytest.raises(ValueError, match=r"expected uint8 blocks \(n\), received int64 \(3,\)"):
+        write_idx(tmp_path / "file", [LABELS.astype(np.int64)], LABELS.shape)
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no device that is always full")
+@pytest.mark.parametrize("name", ["images", "images.gz"])
+def test_a_full_disk_names_the_file(tmp_path, name):
+    path = tmp_path / name
+    path.symlink_to("/dev/full")
+    images = np.random.default_rng(1).integers(0, 256, (1000, 28, 28), dtype=np.uint8)
+    with pytest.raises(OSError, match=f"No space left on device: .*{name}'"):
+        write_idx(path, [images], images.shape)
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="no file that cannot be read")
+def test_a_broken_disk_names_the_file():
+    """At the start of a process's memory there is nothing, so reading there is an error of the system."""
+    with pytest.raises(OSError, match="Input/output error: '/proc/self/mem'"):
+        idx.read_idx("/proc/self/mem")
 
 
 # load_data from a folder

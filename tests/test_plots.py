@@ -1,8 +1,7 @@
-"""Learning curves, drawn without a display."""
+"""Curves of one run and of several, and figures drawn without a display."""
 
 import io
 import os
-import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -10,7 +9,11 @@ import numpy as np
 import pytest
 from matplotlib.figure import Figure
 
-from fastnn.plots import learning_curves
+import fastnn
+from fastnn.plots import compare, learning_curves, panels
+from fastnn.plots.style import BLUE, VERMILION, readable_on, run_style, signed, two_classes
+
+from .subprocesses import run_python
 
 LOGGED = {
     "loss": [0.9, 0.5, 0.3],
@@ -164,15 +167,163 @@ def test_no_metric_is_refused():
         learning_curves(HISTORY, metrics=[])
 
 
-def test_no_display_is_needed_and_matplotlib_comes_late(tmp_path):
-    code = f"""
+def test_other_axes_than_those_of_matplotlib_are_refused():
+    with pytest.raises(TypeError, match="axes must be matplotlib Axes, received Figure"):
+        learning_curves({"loss": [1.0]}, axes=Figure())
+
+
+def test_train_and_validation_have_colours_of_their_own():
+    train, validation = learning_curves(HISTORY, metrics="loss").axes[0].lines
+    assert (train.get_color(), validation.get_color()) == (BLUE, VERMILION)
+    assert {run_style(i)["color"] for i in range(140)}.isdisjoint({BLUE, VERMILION})
+
+
+def test_other_names_for_epochs_and_validation_data():
+    (panel,) = learning_curves(HISTORY, "loss", unit="iteration", validation="test").axes
+    assert panel.get_xlabel() == "iteration"
+    assert list(lines(panel)) == ["train", "test"]
+    (panel,) = compare({"a": HISTORY}, "val_accuracy", unit="iteration", validation="test").axes
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("iteration", "test accuracy (fraction)")
+
+
+RUNS = {"wide": HISTORY, "deep": {"loss": [0.8, 0.0], "accuracy": [0.5, 0.6]}}
+
+
+def test_compare_draws_a_curve_a_run():
+    figure = compare(RUNS, "accuracy")
+    (panel,) = figure.axes
+    drawn = lines(panel)
+    assert list(drawn) == ["wide", "deep"]
+    assert drawn["wide"].get_ydata().tolist() == LOGGED["accuracy"]
+    assert drawn["deep"].get_xdata().tolist() == [1, 2]
+    assert drawn["deep"].get_ydata().tolist() == [0.5, 0.6]
+    assert (panel.get_xlabel(), panel.get_ylabel()) == ("epoch", "accuracy (fraction)")
+    assert [text.get_text() for text in panel.get_legend().get_texts()] == ["wide", "deep"]
+    assert panel.get_xlim()[1] > 3
+    assert compare({"only": HISTORY}, "val_loss").axes[0].get_ylabel() == "validation loss"
+
+
+def test_runs_differ_in_more_than_colour():
+    wide, deep = compare(RUNS).axes[0].lines
+    for look in ("get_color", "get_linestyle", "get_marker"):
+        assert getattr(wide, look)() != getattr(deep, look)()
+    looks = {(s["color"], s["linestyle"], s["marker"]) for s in map(run_style, range(140))}
+    assert len(looks) == 140
+
+
+def test_compare_with_a_log_axis_leaves_out_what_has_no_logarithm():
+    given = np.array([0.8, 0.0])
+    panel = compare({"wide": HISTORY, "deep": {"loss": given}}, log=True).axes[0]
+    assert panel.get_yscale() == "log"
+    np.testing.assert_array_equal(lines(panel)["deep"].get_ydata(), [0.8, np.nan])
+    assert given.tolist() == [0.8, 0.0]
+    assert compare(RUNS).axes[0].get_yscale() == "linear"
+
+
+def test_compare_draws_on_given_axes():
+    figure, axes = panels(1, 2)
+    assert compare(RUNS, axes=axes[0, 1], title="both") is figure
+    assert len(figure.axes) == 2
+    assert [len(panel.lines) for panel in figure.axes] == [0, 2]
+
+
+@pytest.mark.parametrize("count", [1, 4, 16])
+def test_title_legend_and_panel_stand_one_above_the_other(count):
+    figure = compare({f"a run with the number {i}": LOGGED for i in range(count)}, title="every run")
+    figure.draw_without_rendering()
+    (panel,) = figure.axes
+    legend, title = panel.get_legend().get_window_extent(), panel.title.get_window_extent()
+    assert panel.title.get_text() == "every run"
+    assert panel.get_window_extent().y1 - 1 <= legend.y0
+    assert legend.y1 <= title.y0 + 3  # the legend has an empty rim
+    assert title.y1 <= figure.bbox.y1
+    assert legend.x0 >= figure.bbox.x0
+    assert panel.get_window_extent().height > 200
+
+
+@pytest.mark.parametrize(
+    ("histories", "error", "expected"),
+    [
+        ([LOGGED], TypeError, "histories must be a dict from names to histories, received list"),
+        ({}, ValueError, "histories must hold at least one history, received none"),
+        ({"a": {}}, ValueError, r"histories\['a'\] must hold at least one epoch"),
+        ({"a": LOGGED, "b": [1]}, ValueError, r"histories\['b'\] must be what fit returns or a dict, received list"),
+        ({"a": LOGGED, "b": {"los": [1]}}, ValueError, r"unknown quantity of histories\['b'\] 'loss'; .* 'los'"),
+        ({"a": {"loss": ["x"]}}, ValueError, r"histories\['a'\]\['loss'\] must be a list of numbers"),
+    ],
+)
+def test_histories_that_cannot_be_compared_are_refused(histories, error, expected):
+    figure, axes = panels()
+    with pytest.raises(error, match=expected):
+        compare(histories, axes=axes)
+    assert len(figure.axes[0].lines) == 0
+
+
+def test_a_log_axis_needs_something_above_0():
+    with pytest.raises(ValueError, match="log=True needs a loss above 0 in at least one history, received none"):
+        compare({"a": {"loss": [0.0, -1.0, np.nan]}}, log=True)
+    with pytest.raises(ValueError, match="axes must be one matplotlib Axes, received 2"):
+        compare(RUNS, axes=panels(1, 2)[1])
+
+
+def test_panels_makes_an_array_of_axes():
+    figure, axes = panels(2, 3, size=(4, 2))
+    assert axes.shape == (2, 3)
+    assert list(axes.flat) == figure.axes
+    assert figure.get_size_inches().tolist() == [12, 4]
+    with pytest.raises(ValueError, match="columns must be at least 1, received 0"):
+        panels(1, 0)
+    with pytest.raises(TypeError, match="size must be a number, received 'x'"):
+        panels(size=("x", 1))
+
+
+def luminance(colours):
+    return np.asarray(colours)[:, :3] @ [0.299, 0.587, 0.114]
+
+
+@pytest.mark.parametrize("colour_map", [signed, two_classes])
+def test_colour_maps_around_a_middle_read_in_grey(colour_map):
+    grey = luminance(colour_map()(np.linspace(0, 1, 50)))
+    assert (np.diff(grey) > 0).all()
+
+
+@pytest.mark.parametrize(("colour", "ink"), [((0, 0, 0), "white"), ((1, 1, 1), "black"), ((0.03, 0.19, 0.42), "white")])
+def test_ink_stands_out(colour, ink):
+    assert readable_on(colour) == ink
+
+
+def test_all_is_what_there_is():
+    assert fastnn.plots.__all__ == sorted(fastnn.plots.__all__)
+    assert all(callable(getattr(fastnn.plots, name)) for name in fastnn.plots.__all__)
+
+
+DRAW_ALL = f"""
 import sys
-import fastnn.plots
+import numpy as np
+from fastnn import plots
 assert "matplotlib" not in sys.modules
-fastnn.plots.learning_curves({LOGGED}).savefig("curves.png")
+x, y = np.random.default_rng(0).random((20, 2)), np.arange(20) % 2
+images, drawn = np.zeros((20, 8, 8)), {{
+    "compare": lambda: plots.compare({{"a": {LOGGED}}}),
+    "confusion_matrix": lambda: plots.confusion_matrix(y, 1 - y),
+    "decision_surface": lambda: plots.decision_surface(lambda points: points[:, :1], x, y, resolution=9),
+    "feature_maps": lambda: plots.feature_maps(np.ones((4, 4, 3))),
+    "filters": lambda: plots.filters(np.ones((64, 3))),
+    "images": lambda: plots.images(images),
+    "learning_curves": lambda: plots.learning_curves({LOGGED}),
+    "misclassified": lambda: plots.misclassified(images, y, 1 - y),
+    "panels": lambda: plots.panels(2, 2)[0],
+    "predictions": lambda: plots.predictions(x, y, 1 - y),
+    "reconstructions": lambda: plots.reconstructions(images, images),
+}}
+assert list(drawn) == plots.__all__
+for name, draw in drawn.items():
+    draw().savefig(name + ".png")
+    assert open(name + ".png", "rb").read(4)[1:] == b"PNG"
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
-    environment = {name: value for name, value in os.environ.items() if name not in ("DISPLAY", "WAYLAND_DISPLAY")}
-    environment |= {"MPLBACKEND": "TkAgg", "PYTHONPATH": os.pathsep.join(sys.path)}
-    subprocess.run([sys.executable, "-c", code], check=True, env=environment, cwd=tmp_path)
-    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_no_display_is_needed_and_matplotlib_comes_late(tmp_path):
+    environment = {"DISPLAY": None, "WAYLAND_DISPLAY": None, "MPLBACKEND": "TkAgg"}
+    run_python(DRAW_ALL, cwd=tmp_path, PYTHONPATH=os.pathsep.join(sys.path), **environment)

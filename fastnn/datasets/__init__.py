@@ -1,5 +1,5 @@
-"""Data sets that ship with fastnn and work without a network."""
+"""Data sets that work without a network: shipped, rendered or generated here, or read from files."""
 
-from . import mnist
+from . import conversion, csv_images, idx, letters, mnist, points
 
-__all__ = ["mnist"]
+__all__ = ["conversion", "csv_images", "idx", "letters", "mnist", "points"]

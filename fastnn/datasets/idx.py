@@ -1,4 +1,4 @@
-"""Reads idx files, the format of MNIST and its relatives.
+"""Reads and writes idx files, the format of MNIST and its relatives.
 
 An idx file is a header of big-endian 32-bit integers (a magic number, then one size a dimension) and the
 data in C order, one byte an element. The magic number is 2049 for labels (one dimension) and 2051 for
@@ -7,29 +7,25 @@ images (three: image, row, column).
 Source: http://yann.lecun.com/exdb/mnist/, "File formats for the MNIST database".
 """
 
-import gzip
-import io
+import contextlib
 import math
 import os
 import struct
-import zlib
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
-_LABELS = 2049
-_IMAGES = 2051
-_KINDS = {_LABELS: ("labels", 1), _IMAGES: ("images", 3)}  # magic number: (what it holds, dimensions)
+from .packed import Bytes, Unpacked, packed, unpacked
 
-_GZIP_START = b"\x1f\x8b"
-# Deflate spends at least 2 bits on at most 258 bytes (RFC 1951), so no file of n bytes holds more than 1032 n.
-_DEFLATE_RATIO = 1032
-# GzipFile.readinto makes a copy as large as its target, so the target is filled in pieces.
+LABELS = 2049
+IMAGES = 2051
+_KINDS = {LABELS: ("labels", 1), IMAGES: ("images", 3)}  # magic number: (what it holds, dimensions)
+# A stream that decompresses copies what it gives, so blocks are filled in pieces.
 _PIECE = 1 << 16
 
 
-def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+def read_idx(path: str | os.PathLike[str]) -> Bytes:
     """Read an idx file of images or labels, plain or gzip-compressed.
 
     Whether the file is compressed is read from its first bytes; its name does not matter. The data is
@@ -46,10 +42,10 @@ def read_idx(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
         ValueError: The file is not what its header says: wrong magic number, impossible sizes, truncated,
             with bytes left over, or corrupt. The message names the file, what was expected and what came.
     """
-    return _read(path, (_IMAGES, _LABELS))
+    return _read_whole(path, IMAGES, LABELS)
 
 
-def read_images(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+def read_images(path: str | os.PathLike[str]) -> Bytes:
     """Read an idx file of images (magic number 2051), as `read_idx` does.
 
     Returns:
@@ -59,10 +55,10 @@ def read_images(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged or holds something else.
     """
-    return _read(path, (_IMAGES,))
+    return _read_whole(path, IMAGES)
 
 
-def read_labels(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
+def read_labels(path: str | os.PathLike[str]) -> Bytes:
     """Read an idx file of labels (magic number 2049), as `read_idx` does.
 
     Returns:
@@ -72,64 +68,117 @@ def read_labels(path: str | os.PathLike[str]) -> npt.NDArray[np.uint8]:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged or holds something else.
     """
-    return _read(path, (_LABELS,))
+    return _read_whole(path, LABELS)
 
 
-def _read(path: str | os.PathLike[str], magics: tuple[int, ...]) -> npt.NDArray[np.uint8]:
-    path = Path(path)
-    if not path.is_file():
-        if path.exists():
-            raise ValueError(f"{path}: expected an idx file, received something that is not a regular file")
-        raise FileNotFoundError(f"{path}: expected an idx file, there is no such file")
-    try:
-        with path.open("rb") as file:
-            length = os.fstat(file.fileno()).st_size
-            compressed = file.read(len(_GZIP_START)) == _GZIP_START
-            file.seek(0)
-            if not compressed:
-                return _read_stream(file, magics, length, ratio=1)
-            with gzip.GzipFile(fileobj=file) as stream:
-                return _read_stream(stream, magics, length, _DEFLATE_RATIO)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-        raise ValueError(f"{path}: expected a whole gzip file, received a damaged one: {error}") from error
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+def _read_whole(path: str | os.PathLike[str], *magics: int) -> Bytes:
+    with reading_idx(path, *magics) as file:
+        (everything,) = file.blocks(file.shape[0])
+        return everything
 
 
-def _read_stream(stream: io.BufferedIOBase, magics: tuple[int, ...], length: int, ratio: int) -> npt.NDArray[np.uint8]:
-    """Read header and data from a file of `length` bytes, each of which stands for at most `ratio` bytes."""
-    (magic,) = _read_integers(stream, 1)
-    if magic not in magics:
-        expected = " or ".join(f"{m} ({_KINDS[m][0]})" for m in magics)
-        came = f"{magic} ({_KINDS[magic][0]})" if magic in _KINDS else str(magic)
-        raise ValueError(f"expected an idx file with magic number {expected}, received {came}")
+@contextlib.contextmanager
+def reading_idx(path: str | os.PathLike[str], *magics: int) -> Iterator["IdxReader"]:
+    """Open an idx file to read it in blocks.
 
-    kind, dimensions = _KINDS[magic]
-    shape = _read_integers(stream, dimensions)
-    size = math.prod(shape)
-    promise = f"expected {' x '.join(map(str, shape))} = {size} bytes of {kind}, as the header says"
-    if size == 0:
-        raise ValueError(f"expected sizes of at least 1 in the header, received {shape}")
-    if size > length * ratio:
-        raise ValueError(f"{promise}, received a file of {length} bytes, too small to hold them")
+    Args:
+        path: The file, plain or gzip-compressed.
+        magics: The magic numbers it may have: `IMAGES`, `LABELS` or both.
 
-    try:
-        data = np.empty(size, np.uint8)
-    except MemoryError:  # a damaged gzip header can ask for a thousand times the file
-        raise ValueError(f"{promise}, received a file that does not fit in memory") from None
-    filled = 0
-    while filled < size:
-        count = stream.readinto(data[filled : filled + _PIECE].data)
-        if count == 0:
-            raise ValueError(f"{promise}, received {filled}: the file is truncated")
-        filled += count
-    if stream.read(1):  # at the end of a gzip file this also checks the checksum
-        raise ValueError(f"{promise}, received more: bytes follow the data")
-    return data.reshape(shape)
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: Its header is wrong, or promises more than the file can hold.
+    """
+    with unpacked(path, "an idx file") as file:
+        yield IdxReader(file, magics)
 
 
-def _read_integers(stream: io.BufferedIOBase, count: int) -> tuple[int, ...]:
-    raw = stream.read(4 * count)
-    if len(raw) < 4 * count:
-        raise ValueError(f"expected {4 * count} more bytes of idx header, received {len(raw)}: the file is truncated")
-    return struct.unpack(f">{count}I", raw)
+class IdxReader:
+    """An open idx file: `shape` is known from its header, the data comes in blocks."""
+
+    shape: tuple[int, ...]
+
+    def __init__(self, file: Unpacked, magics: tuple[int, ...]):
+        self._file = file
+        (magic,) = self._integers(1)
+        if magic not in magics:
+            expected = " or ".join(f"{m} ({_KINDS[m][0]})" for m in magics)
+            came = f"{magic} ({_KINDS[magic][0]})" if magic in _KINDS else str(magic)
+            raise ValueError(f"{file.path}: expected an idx file with magic number {expected}, received {came}")
+
+        kind, dimensions = _KINDS[magic]
+        self.shape = self._integers(dimensions)
+        size = math.prod(self.shape)
+        sizes = " x ".join(map(str, self.shape))
+        self._promise = f"{file.path}: expected {sizes} = {size} bytes of {kind}, as the header says"
+        if size == 0:
+            raise ValueError(f"{file.path}: expected sizes of at least 1 in the header, received {self.shape}")
+        if size > file.most_bytes:
+            raise ValueError(f"{self._promise}, received a file of {file.length} bytes, too small to hold them")
+
+    def blocks(self, items: int) -> Iterator[Bytes]:
+        """All the data, once, as new arrays of `items` images or labels; the last may be smaller.
+
+        Raises:
+            ValueError: The data ends early, goes on after the last block, or is corrupt.
+        """
+        size = math.prod(self.shape[1:])
+        for first in range(0, self.shape[0], items):
+            try:
+                block = np.empty((min(items, self.shape[0] - first), *self.shape[1:]), np.uint8)
+            except MemoryError:  # a damaged gzip header can ask for a thousand times the file
+                raise ValueError(f"{self._promise}, received a file that does not fit in memory") from None
+            self._fill(block.reshape(-1), first * size)
+            yield block
+        if self._file.read(1):  # at the end of a gzip file this also checks the checksum
+            raise ValueError(f"{self._promise}, received more: bytes follow the data")
+
+    def _fill(self, data: Bytes, before: int) -> None:
+        filled = 0
+        while filled < data.size:
+            piece = self._file.read(min(_PIECE, data.size - filled))
+            if not piece:
+                raise ValueError(f"{self._promise}, received {before + filled}: the file is truncated")
+            data[filled : filled + len(piece)] = np.frombuffer(piece, np.uint8)
+            filled += len(piece)
+
+    def _integers(self, count: int) -> tuple[int, ...]:
+        raw = self._file.read(4 * count)
+        if len(raw) < 4 * count:
+            raise ValueError(
+                f"{self._file.path}: expected {4 * count} more bytes of idx header, received {len(raw)}: "
+                "the file is truncated"
+            )
+        return struct.unpack(f">{count}I", raw)
+
+
+@contextlib.contextmanager
+def writing_idx(path: Path, shape: tuple[int, ...]) -> Iterator[Callable[[Bytes], None]]:
+    """Open an idx file to write it in blocks; gzip-compressed if its name ends in `.gz`.
+
+    Args:
+        path: The file. To have it whole or not at all, see `fastnn.files.written_whole`.
+        shape: Of all the data: `(images, rows, columns)` or `(labels,)`.
+
+    Yields:
+        A function that appends a uint8 array.
+
+    Raises:
+        ValueError: The blocks together do not have that shape.
+    """
+    magic = next(magic for magic, (_, dimensions) in _KINDS.items() if dimensions == len(shape))
+    written = 0
+
+    def write(block: Bytes) -> None:
+        nonlocal written
+        if block.dtype != np.uint8 or block.shape[1:] != shape[1:]:
+            expected = ", ".join(["n", *map(str, shape[1:])])
+            raise ValueError(f"{path}: expected uint8 blocks ({expected}), received {block.dtype} {block.shape}")
+        file.write(block.tobytes())
+        written += len(block)
+
+    with packed(path) as file:
+        file.write(struct.pack(f">{1 + len(shape)}I", magic, *shape))
+        yield write
+        if written != shape[0]:
+            raise ValueError(f"{path}: expected {shape[0]} {_KINDS[magic][0]}, received {written}")

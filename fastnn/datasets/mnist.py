@@ -7,20 +7,22 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .csv_images import read_csv
 from .idx import read_images, read_labels
 
 Pair: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
-_SHIPPED = Path(__file__).parent / "mnist_data"  # its README.md says where the files come from
+SHIPPED = Path(__file__).parent / "mnist_data"  # its README.md says where the files come from
+CSV_NAMES = {"train": "mnist_train.csv", "t10k": "mnist_test.csv"}  # of the parts, as idx files call them
 
 
 def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Pair, Pair]:
-    """Load MNIST, or another data set in the same four files, with the shapes that Keras gives.
+    """Load MNIST, or another data set in files of the same names, with the shapes that Keras gives.
 
     Args:
         path: A folder with the files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
-            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, each plain or with `.gz`.
-            `None` is the MNIST that ships with fastnn.
+            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, or without these `mnist_train.csv` and
+            `mnist_test.csv`, each plain or with `.gz`. `None` is the MNIST that ships with fastnn.
 
     Returns:
         `(x, y), (x_test, y_test)`, all uint8, writable and C-contiguous. For MNIST: images
@@ -31,7 +33,7 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Pair, Pair]:
         FileNotFoundError: The folder or one of its files is missing.
         ValueError: A file is damaged, or images and labels differ in number, or images in size.
     """
-    folder = _SHIPPED if path is None else Path(path)
+    folder = SHIPPED if path is None else Path(path)
     if not folder.is_dir():
         if folder.exists():
             raise ValueError(f"path must be a folder with the four MNIST files, received the file {folder}")
@@ -39,15 +41,18 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Pair, Pair]:
     train, test = _load_part(folder, "train"), _load_part(folder, "t10k")
     if train[0].shape[1:] != test[0].shape[1:]:
         raise ValueError(
-            f"{folder}: expected training and test images of one size, received {train[0].shape[1:]} in "
-            f"train-images-idx3-ubyte and {test[0].shape[1:]} in t10k-images-idx3-ubyte"
+            f"{folder}: expected training and test images of one size, received {train[0].shape[1:]} to train "
+            f"with and {test[0].shape[1:]} to test with"
         )
     return train, test
 
 
 def _load_part(folder: Path, part: str) -> Pair:
-    images_path = _find(folder, f"{part}-images-idx3-ubyte")
-    labels_path = _find(folder, f"{part}-labels-idx1-ubyte")
+    table = find_csv(folder, part)
+    if table is not None and not any(folder.glob(f"{part}-*")):
+        return read_csv(table)
+    images_path = find(folder, f"{part}-images-idx3-ubyte")
+    labels_path = find(folder, f"{part}-labels-idx1-ubyte")
     images, labels = read_images(images_path), read_labels(labels_path)
     if len(images) != len(labels):
         raise ValueError(
@@ -57,7 +62,15 @@ def _load_part(folder: Path, part: str) -> Pair:
     return images, labels
 
 
-def _find(folder: Path, name: str) -> Path:
+def find_csv(folder: Path, part: str) -> Path | None:
+    """The CSV file of a part ("train" or "t10k"), plain or with `.gz`; None: there is none."""
+    plain = folder / CSV_NAMES[part]
+    packed = plain.with_name(f"{plain.name}.gz")
+    return plain if plain.exists() else packed if packed.exists() else None
+
+
+def find(folder: Path, name: str) -> Path:
+    """The idx file of this name, plain or with `.gz`."""
     dotted = name.replace("-idx", ".idx")  # what some unpackers make of the name
     for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
         if (folder / candidate).exists():

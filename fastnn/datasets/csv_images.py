@@ -1,0 +1,212 @@
+"""Reads and writes CSV files of images: a line an image, first its label, then its pixels row by row.
+
+`5,0,0,...,253,...,0` is such a line: 785 whole numbers from 0 to 255 for MNIST. There is no header; one whose
+first field is `label`, as in the files that Kaggle gives out, is skipped.
+"""
+
+import contextlib
+import math
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from .packed import Bytes, Unpacked, packed, unpacked
+
+_PIECE = 1 << 18  # bytes of text that are read, and parsed, at a time
+_LONGEST = 1 << 24  # bytes of a line: four million pixels; what is longer is another kind of file
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_PLAIN = b"0123456789,\n"  # all that a file like ours has in it
+_SHOWN = 20  # characters of a bad field in a message
+
+
+def read_csv(path: str | os.PathLike[str]) -> tuple[Bytes, Bytes]:
+    """Read a CSV file of images, plain or gzip-compressed: a line an image, its label and then its pixels.
+
+    Whether the file is compressed is read from its first bytes; its name does not matter. It is read twice, the
+    first time to count its lines, so memory peaks at about the size of the result.
+
+    Args:
+        path: The file.
+
+    Returns:
+        `(images, labels)`, new uint8 arrays. Images are `(n, side, side)` if the number of pixels is a square, as
+        784 = 28 x 28 is, otherwise `(n, pixels)`; labels `(n,)`.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: A value is no whole number from 0 to 255, or a line is longer or shorter than the first. The
+            message gives line and column, both counted from 1.
+    """
+    with reading_csv(path) as file:
+        images, labels = np.empty(file.shape, np.uint8), np.empty(file.shape[0], np.uint8)
+        filled = 0
+        for some_images, some_labels in file.blocks():
+            end = filled + len(some_labels)
+            images[filled:end], labels[filled:end] = some_images, some_labels
+            filled = end
+        return images, labels
+
+
+@contextlib.contextmanager
+def reading_csv(path: str | os.PathLike[str]) -> Iterator["CsvReader"]:
+    """Open a CSV file of images to read it in blocks.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: It is empty, or its first line is not one of labels and pixels.
+    """
+    with unpacked(path, "a CSV file") as file:
+        yield CsvReader(file)
+
+
+class CsvReader:
+    """An open CSV file of images: `shape` is that of all images, known from a first pass over the lines."""
+
+    shape: tuple[int, ...]
+
+    def __init__(self, file: Unpacked):
+        self._file = file
+        self._fields = 0
+        self._header = 0  # lines of it
+        lines = 0
+        for line, text in self._texts():
+            if line == 1:
+                self._look_at_first(text)
+            lines = line - 1 + text.count(b"\n")
+        if lines == self._header:
+            received = "an empty one" if lines == 0 else "nothing but a header"
+            raise ValueError(f"{file.path}: expected a CSV file with a line an image, received {received}")
+        pixels = self._fields - 1
+        side = math.isqrt(pixels)
+        self.shape = (lines - self._header, *((side, side) if side * side == pixels else (pixels,)))
+
+    def blocks(self) -> Iterator[tuple[Bytes, Bytes]]:
+        """All images with their labels, some at a time.
+
+        Raises:
+            ValueError: A line is bad; the message gives its number. Or the file changed after it was opened.
+        """
+        images = 0
+        for line, text in self._texts():
+            if line <= self._header:
+                line, text = line + 1, text.partition(b"\n")[2]
+                if not text:
+                    continue
+            rows = self._parse(line, text)
+            images += len(rows)
+            if images > self.shape[0]:
+                break
+            yield rows[:, 1:].reshape(-1, *self.shape[1:]), rows[:, 0]
+        if images != self.shape[0]:
+            raise ValueError(f"{self._file.path}: expected {self.shape[0]} images; the file changed while it was read")
+
+    def _texts(self) -> Iterator[tuple[int, bytes]]:
+        """The file as pieces of whole lines, each ending in one newline, with the number of a piece's first line.
+
+        Blank lines at the end of the file are left out.
+        """
+        self._file.rewind()
+        line, rest, at_start = 1, b"", True
+        while piece := self._file.read(_PIECE):
+            if at_start:
+                piece, at_start = piece.removeprefix(_BYTE_ORDER_MARK), False
+            rest += piece
+            # Blank lines stay in the rest until a line follows: they may be the last ones.
+            cut = rest.rfind(b"\n", 0, len(rest.rstrip())) + 1
+            if cut:
+                text, rest = rest[:cut].replace(b"\r\n", b"\n"), rest[cut:]
+                yield line, text
+                line += text.count(b"\n")
+            if len(rest) > _LONGEST:
+                raise ValueError(
+                    f"{self._file.path}, line {line}: expected lines of at most {_LONGEST:,} bytes, "
+                    "received a longer one"
+                )
+        if rest := rest.rstrip():
+            yield line, rest.replace(b"\r\n", b"\n") + b"\n"
+
+    def _look_at_first(self, text: bytes) -> None:
+        fields = text[: text.index(b"\n")].split(b",")
+        if len(fields) < 2:
+            raise ValueError(
+                f"{self._file.path}, line 1: expected a label and pixels with commas between them, "
+                f"received {_shown(fields[0])}"
+            )
+        self._fields = len(fields)
+        self._header = int(fields[0].strip(b' \t"').lower() == b"label")
+
+    def _parse(self, line: int, text: bytes) -> Bytes:
+        """The rows of `text`, which starts at this line."""
+        if not text.translate(None, _PLAIN):
+            lines = text[:-1].decode("ascii").split("\n")
+            with contextlib.suppress(ValueError):
+                if all(lines):  # NumPy would pass over an empty one
+                    rows = np.loadtxt(lines, np.uint8, delimiter=",", comments=None, ndmin=2)
+                    if rows.shape[1] == self._fields:
+                        return rows
+        return self._parse_slowly(line, text)
+
+    def _parse_slowly(self, line: int, text: bytes) -> Bytes:
+        """The same for all that is unusual: it decides what is allowed, and says where something is not."""
+        rows = []
+        for number, content in enumerate(text[:-1].split(b"\n"), line):
+            fields = content.split(b",")
+            where = f"{self._file.path}, line {number}"
+            if len(fields) != self._fields:
+                received = len(fields) if content.strip() else "an empty line"
+                raise ValueError(f"{where}: expected {self._fields} values like the lines before, received {received}")
+            row = np.empty(self._fields, np.uint8)
+            for column, field in enumerate(fields):
+                digits = field.strip(b" \t")
+                value = digits.lstrip(b"0") or b"0"  # int refuses thousands of digits
+                if not digits.isdigit() or len(value) > 3 or int(value) > 255:
+                    raise ValueError(
+                        f"{where}, column {column + 1}: expected a whole number from 0 to 255, received {_shown(field)}"
+                    )
+                row[column] = int(value)
+            rows.append(row)
+        return np.array(rows, np.uint8).reshape(-1, self._fields)
+
+
+def _shown(field: bytes) -> str:
+    """A field for a message: quoted, and not too long."""
+    text = field.decode("utf-8", "backslashreplace")
+    return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
+
+
+@contextlib.contextmanager
+def writing_csv(path: Path) -> Iterator[Callable[[Bytes, Bytes], None]]:
+    """Open a CSV file of images to write it in blocks; gzip-compressed if its name ends in `.gz`.
+
+    Args:
+        path: The file. To have it whole or not at all, see `fastnn.files.written_whole`.
+
+    Yields:
+        A function that appends images `(n, ...)` and their labels `(n,)`, both uint8.
+    """
+
+    def write(images: Bytes, labels: Bytes) -> None:
+        file.write(_lines(images, labels))
+
+    with packed(path) as file:
+        yield write
+
+
+def _table(end: str) -> npt.NDArray[np.uint32]:
+    """What stands in the file for each number from 0 to 255: four characters, fewer filled up with zeros."""
+    return np.array([f"{value}{end}" for value in range(256)], "S4").view(np.uint32)
+
+
+_INSIDE, _LAST = _table(","), _table("\n")
+
+
+def _lines(images: Bytes, labels: Bytes) -> bytes:
+    pixels = images.reshape(len(images), -1)
+    texts = np.empty((len(pixels), 1 + pixels.shape[1]), np.uint32)
+    texts[:, 0] = _INSIDE[labels]
+    texts[:, 1:-1] = _INSIDE[pixels[:, :-1]]
+    texts[:, -1] = _LAST[pixels[:, -1]]
+    return texts.tobytes().translate(None, b"\0")

@@ -1,0 +1,156 @@
+"""Feature learning: an autoencoder squeezes each image through 128 numbers and draws it again.
+
+The first half of the trained network, the encoder, is a model of its own; its 128 features are compared with the 784
+pixels by a linear classifier that sees only a few labels.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import fastnn
+from fastnn import checks, layers, plots
+from fastnn.callbacks import History, TerminateOnNaN
+
+from . import options
+from .images import load
+from .results import Results
+
+NOISES = ("none", "gaussian", "masking")
+LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
+FILTERS = 16  # in the picture
+
+
+def run(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with MNIST's four idx files, or a CSV file.", show_default="shipped")
+    ] = None,
+    hidden: Annotated[int, typer.Option(help="Units of the hidden layer: the features.")] = 128,
+    loss: Annotated[str, typer.Option(help="bce (binary cross-entropy) or mse (mean square).")] = "bce",
+    denoise: Annotated[str, typer.Option(help=f"Noise on the input: {', '.join(NOISES)}.")] = "none",
+    noise: Annotated[float, typer.Option(help="Its standard deviation, or the share of pixels it blanks out.")] = 0.5,
+    dropout: Annotated[float, typer.Option(help="Share of the features dropped while training.")] = 0.0,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Also train with noise and dropout, and show both side by side.")
+    ] = False,
+    labels: Annotated[int, typer.Option(help="Labels that the linear classifier learns from.")] = 1000,
+    optimizer: options.Optimizer = "adam",
+    learning_rate: options.LearningRate = None,
+    batch_size: options.BatchSize = 128,
+    epochs: options.Epochs = 20,
+    seed: options.Seed = 1,
+    threads: options.Threads = None,
+    out: options.Out = Path("runs/autoencoder"),
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Learn features of images without labels; with noise on the input, filters become strokes."""
+    settings = dict(locals())
+    rate = options.learning_rate(optimizer, learning_rate)
+    for value, name in ((hidden, "--hidden"), (labels, "--labels"), (batch_size, "--batch-size"), (epochs, "--epochs")):
+        checks.positive_integer(value, name)
+    checks.nearest(loss, LOSSES, "--loss")
+    checks.nearest(denoise, NOISES, "--denoise")
+    checks.number(noise, "--noise", 0, 1, open_high=denoise == "masking")
+    checks.number(dropout, "--dropout", 0, 1, open_high=True)
+    options.use(seed, threads)
+    (x, y), (x_test, y_test) = load(data, seed=seed)
+    results = Results(out, overwrite)
+
+    variants: dict[str, dict[str, Any]] = {"autoencoder": {"noise_kind": denoise, "dropout": dropout}}
+    if compare:
+        variants = {
+            "plain": {"noise_kind": "none", "dropout": 0.0},
+            "denoising": {"noise_kind": "gaussian" if denoise == "none" else denoise, "dropout": dropout or 0.2},
+        }
+    targets, targets_test = (pixels.reshape(len(pixels), -1) / np.float32(255) for pixels in (x, x_test))
+    models, scores = {}, {}
+    for name, variant in variants.items():
+        options.use(seed)
+        model = models[name] = network(x.shape[1:], hidden, amount=noise, **variant)
+        model.compile(options.OPTIMIZERS[optimizer](rate), LOSSES[loss], metrics=["mse"])
+        print(
+            f"{name}: {x[0].size}-{hidden}-{x[0].size}, noise {variant['noise_kind']}, dropout {variant['dropout']:g}"
+        )
+        with results.until_ctrl_c(model, epochs):
+            model.fit(
+                x, targets, batch_size=batch_size, epochs=epochs, validation_data=(x_test, targets_test),
+                callbacks=[TerminateOnNaN()],
+            )  # fmt: skip
+        scores[name] = model.evaluate(x_test, targets_test, return_dict=True)
+        scores[name]["accuracy on features"] = linear_accuracy(
+            encoder(model).predict(x[:labels]), y[:labels], encoder(model).predict(x_test), y_test
+        )
+        if results.interrupted:
+            break
+
+    on_pixels = linear_accuracy(targets[:labels], y[:labels], targets_test, y_test)
+    print(f"a linear classifier, trained on {labels:,} labels, is right on so many test images:")
+    print(f"  {x[0].size} pixels: {on_pixels:.2%}")
+    for name, score in scores.items():
+        print(f"  {hidden} features ({name}): {score['accuracy on features']:.2%}")
+    draw(results, models, x_test[:10])
+    histories: dict[str, History] = {name: model.history for name, model in models.items() if model.history is not None}
+    results.history(histories if compare else histories["autoencoder"])
+    for name, model in models.items():
+        results.model(model, name)
+        results.model(encoder(model), "encoder" if not compare else f"{name}_encoder")
+    results.metrics(settings, networks=scores, **{"accuracy on pixels": on_pixels})
+    results.finish(*(score["loss"] for score in scores.values()))
+
+
+def network(shape: tuple[int, ...], hidden: int, noise_kind: str, amount: float, dropout: float) -> fastnn.Sequential:
+    """Pixels, hidden features, pixels. Noise and dropout are active while training only."""
+    model = fastnn.Sequential([fastnn.Input(shape), layers.Flatten(), layers.Rescaling(1 / 255)])
+    if noise_kind == "gaussian":
+        model.add(layers.GaussianNoise(amount, name="noise"))
+    elif noise_kind == "masking":
+        model.add(layers.Dropout(amount, name="noise"))  # which also scales up what it keeps
+    model.add(layers.Dense(hidden, activation="relu", name="features"))
+    if dropout:
+        model.add(layers.Dropout(dropout))
+    model.add(layers.Dense(int(np.prod(shape)), activation="sigmoid"))
+    return model
+
+
+def first_layers(model: fastnn.Sequential, last: str) -> fastnn.Sequential:
+    """The layers up to the one called `last` as a model of their own, with the same weights."""
+    names = [layer.name for layer in model.layers]
+    return fastnn.Sequential([fastnn.Input(model.sample_shape), *model.layers[: names.index(last) + 1]])
+
+
+def encoder(model: fastnn.Sequential) -> fastnn.Sequential:
+    """From pixels to features."""
+    return first_layers(model, "features")
+
+
+def linear_accuracy(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np.ndarray) -> float:
+    """The test accuracy of a linear classifier (softmax regression) on these features."""
+    model = fastnn.Sequential([fastnn.Input(x.shape[1:]), layers.Dense(int(max(y.max(), y_test.max())) + 1, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    model.fit(x, y, epochs=100, verbose=0)
+    accuracy: float = model.evaluate(x_test, y_test, verbose=0)[1]
+    return accuracy
+
+
+def draw(results: Results, models: dict[str, fastnn.Sequential], images: np.ndarray) -> None:
+    """Reconstructions and filters of each model side by side, and the learning curves."""
+    square = images.ndim == 3 and images.shape[1] == images.shape[2]
+    if square:
+        figure, panels = plots.panels(rows=len(models), size=(7, 2.7))
+        for panel, (name, model) in zip(panels[:, 0], models.items(), strict=True):
+            noisy = None
+            if any(layer.name == "noise" for layer in model.layers):
+                noisy = first_layers(model, "noise").forward(images, training=True)
+            plots.reconstructions(images / 255, model.predict(images), noisy, axes=panel)
+            panel.set_title(name)
+        results.figure(figure, "reconstructions", "images and reconstructions")
+        figure, panels = plots.panels(columns=len(models), size=(4.5, 4))
+        for panel, (name, model) in zip(panels[0], models.items(), strict=True):
+            plots.filters(encoder(model).layers[-1].weights[0], count=FILTERS, axes=panel)
+            panel.set_title(f"{name}: first {FILTERS} filters")
+        results.figure(figure, "filters", "filters")
+    curves = {name: model.history for name, model in models.items() if model.history is not None}
+    figure = plots.compare(curves, "val_loss") if len(curves) > 1 else plots.learning_curves(curves["autoencoder"])
+    results.figure(figure, "curves", "learning curves")

@@ -1,0 +1,167 @@
+"""Backpropagation at work: a 2-4-4-1 network of sigmoids learns linear and XOR data.
+
+Each epoch is one step on all the points (full-batch gradient descent):
+
+    forward     y = sigmoid(x W + b), layer after layer
+    loss        mean of (y - t)^2, or half of it
+    backward    dy = 2 (y - t) / n, then layer by layer  dz = dy y (1 - y),  dW = x^T dz,  db = sum dz,  dx = dz W^T
+    update      W -= learning rate dW
+"""
+
+from collections.abc import Callable
+from itertools import product
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import fastnn
+from fastnn import checks, initializers, layers, plots
+from fastnn.callbacks import History, LossThreshold
+from fastnn.datasets import points
+
+from . import options
+from .results import Results
+
+RATES = {"sgd": 1.0, "momentum": 0.1, "adagrad": 0.1, "adam": 0.01}
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu")
+LOSSES = {"mse": "mean_squared_error", "half-mse": "half_mean_squared_error"}
+EPOCHS_A_LINE = 200
+
+Build = Callable[[str, str, float], fastnn.Sequential]  # from activation, optimizer and learning rate
+
+
+def run(
+    samples: Annotated[int, typer.Option("--points", help="Of the linear data.")] = 100,
+    hidden: options.Hidden = "4,4",
+    activation: Annotated[str, typer.Option(help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}.")] = "sigmoid",
+    loss: Annotated[str, typer.Option(help="mse, the mean square, or half-mse, half of it.")] = "mse",
+    bias: Annotated[bool, typer.Option(help="Whether the layers have biases.")] = True,
+    optimizer: Annotated[str, typer.Option(help=f"{', '.join(RATES)}.")] = "sgd",
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Size of a step.", show_default="by optimizer; sgd: 1")
+    ] = None,
+    epochs: Annotated[int, typer.Option(help="At most so many steps on all points.")] = 10_000,
+    loss_threshold: Annotated[float, typer.Option(help="A network whose loss is less has finished; 0: never.")] = 0.005,
+    compare: Annotated[bool, typer.Option("--compare", help="Train with every optimizer and activation.")] = False,
+    seed: options.Seed = 0,
+    out: options.Out = Path("runs/backprop"),
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Two hidden layers learn linear and XOR data by backpropagation."""
+    settings = dict(locals())
+    units = options.units(hidden)
+    checks.nearest(activation, ACTIVATIONS, "--activation")
+    rate = options.learning_rate(optimizer, learning_rate, RATES)
+    checks.nearest(loss, LOSSES, "--loss")
+    checks.positive_integer(epochs, "--epochs")
+    checks.number(loss_threshold, "--loss-threshold", 0)
+    options.use(seed)
+    data = {"linear": points.generate_linear(samples), "XOR": points.generate_xor_easy()}
+    new_points = {"linear": points.generate_linear(samples), "XOR": data["XOR"]}  # XOR has only these 21
+    results = Results(out, overwrite)
+
+    def build(activation: str, optimizer: str, rate: float) -> fastnn.Sequential:
+        model = network(units, activation, bias)
+        model.compile(options.OPTIMIZERS[optimizer](rate), LOSSES[loss], metrics=["accuracy"])
+        return model
+
+    networks = {name: build(activation, optimizer, rate) for name in data}
+    print(f"{'-'.join(map(str, (2, *units, 1)))}, {activation}, {optimizer}, learning rate {rate:g}")
+    began = results.seconds
+    histories = train_side_by_side(networks, data, epochs, loss_threshold)
+    print(f"trained in {results.seconds - began:.2f} s")
+
+    scores, predictions = {}, {}
+    for name, model in networks.items():
+        x, y = new_points[name]
+        predictions[name] = model.predict(x)
+        scores[name] = model.evaluate(x, y, verbose=0, return_dict=True)
+        print(
+            f"\n{name} predictions:\n{np.array2string(predictions[name], precision=5, suppress_small=True, threshold=len(new_points[name][1]))}"
+        )
+        print(f"{name} test loss : {scores[name]['loss']:.5f}   accuracy : {scores[name]['accuracy']:.2%}")
+    print()
+
+    figure, panels = plots.panels(rows=2, columns=2)
+    for row, (name, (x, y)) in enumerate(new_points.items()):
+        plots.predictions(x, y, predictions[name], axes=panels[row], title=name)
+    results.figure(figure, "predictions", "ground truth beside predictions")
+    figure, panels = plots.panels(columns=2)
+    for panel, (name, (x, y)) in zip(panels[0], data.items(), strict=True):
+        plots.decision_surface(networks[name], x, y, axes=panel, title=name)
+    results.figure(figure, "surface", "decision surfaces")
+    results.figure(plots.compare(histories, "loss"), "curves", "learning curves")
+    results.history(histories)
+    for name, model in networks.items():
+        results.model(model, name.lower())
+    compared = compare_all(results, build, data, epochs, loss_threshold, seed) if compare else {}
+    finished = {name: {"epochs": len(h.epoch), **scores[name]} for name, h in histories.items()}
+    results.metrics(settings, networks=finished, compared=compared)
+    results.finish(*(score["loss"] for score in scores.values()))
+
+
+def network(units: list[int], activation: str, bias: bool) -> fastnn.Sequential:
+    """A network from the plane to one probability; weights and biases start as N(0, 1)."""
+    normal = initializers.RandomNormal(stddev=1.0)
+    start: dict[str, Any] = {"use_bias": bias, "kernel_initializer": normal, "bias_initializer": normal}
+    model = fastnn.Sequential([fastnn.Input((2,))])
+    for n in units:
+        model.add(layers.Dense(n, activation=activation, **start))
+    model.add(layers.Dense(1, activation="sigmoid", **start))
+    return model
+
+
+def train_side_by_side(
+    networks: dict[str, fastnn.Sequential], data: dict[str, Any], epochs: int, threshold: float
+) -> dict[str, History]:
+    """Train each network on its data, with a line every 200 epochs, until its loss falls under the threshold."""
+    histories = {name: History() for name in networks}
+    watch = {name: LossThreshold(threshold) for name in networks}
+    for first in range(0, epochs, EPOCHS_A_LINE):
+        last = min(first + EPOCHS_A_LINE, epochs)
+        for name, model in networks.items():
+            if watch[name].reached is not None:
+                continue
+            x, y = data[name]
+            part = model.fit(
+                x, y, batch_size=len(x), initial_epoch=first, epochs=last, shuffle=False, verbose=0,
+                callbacks=[watch[name]] if threshold > 0 else [],
+            )  # fmt: skip
+            histories[name].extend(part.epoch, part.history)
+        losses = [f"{name} loss : {h.history['loss'][-1]:.4f}" for name, h in histories.items()]
+        print(f"[{last:4d}] {'   '.join(losses)}", flush=True)
+        for name, callback in watch.items():
+            if callback.reached is not None and callback.reached >= first:
+                print(f"{name}: loss under {threshold:g} after {callback.reached + 1} epochs")
+        if all(callback.reached is not None for callback in watch.values()):
+            break
+    return histories
+
+
+def compare_all(
+    results: Results, build: Build, data: dict[str, Any], epochs: int, threshold: float, seed: int
+) -> dict[str, Any]:
+    """Train every combination of optimizer and activation on both data sets, and draw their curves together."""
+    figure, panels = plots.panels(rows=len(data), columns=len(ACTIVATIONS))
+    table: dict[str, Any] = {}
+    print(f"\n{'':22}" + "".join(f"{name:>26}" for name in data))
+    histories: dict[tuple[str, str], dict[str, History]] = {}
+    for activation, (optimizer, rate) in product(ACTIVATIONS, RATES.items()):
+        line = f"{activation:<12}{optimizer:<10}"
+        for name, (x, y) in data.items():
+            options.use(seed)  # all begin with the same weights
+            model = build(activation, optimizer, rate)
+            watch = [LossThreshold(threshold)] if threshold > 0 else []
+            history = model.fit(x, y, batch_size=len(x), epochs=epochs, shuffle=False, verbose=0, callbacks=watch)
+            histories.setdefault((name, activation), {})[optimizer] = history
+            loss, count = history.history["loss"][-1], len(history.epoch)
+            table[f"{name} {activation} {optimizer}"] = {"epochs": count, "loss": loss}
+            line += f"{f'loss {loss:.4f} at {count:,}':>26}"
+        print(line, flush=True)
+    for row, name in enumerate(data):
+        for panel, activation in zip(panels[row], ACTIVATIONS, strict=True):
+            plots.compare(histories[name, activation], "loss", axes=panel, title=f"{name}, {activation}")
+    results.figure(figure, "compared", "every optimizer and activation")
+    return table

@@ -1,0 +1,30 @@
+"""Where a lab's images come from: the shipped MNIST, a folder, or a CSV file."""
+
+from pathlib import Path
+
+from fastnn.datasets import csv_images, mnist
+from fastnn.datasets.mnist import Pair
+from fastnn.model_selection import train_test_split
+
+
+def load(data: Path | None, test_data: Path | None = None, seed: int = 0) -> tuple[Pair, Pair]:
+    """(x, y), (x_test, y_test) for the options --data and --test-data.
+
+    Raises:
+        OSError, ValueError: if a file is missing or damaged, or training and test images differ in shape.
+    """
+    if data is None or data.is_dir() or not data.exists():
+        if test_data is not None:
+            raise ValueError("--test-data goes with a CSV file in --data")
+        return mnist.load_data(data)
+    x, y = csv_images.read_csv(data)
+    if test_data is None:
+        x, x_test, y, y_test = train_test_split(x, y, test_size=0.1, random_state=seed)
+        print(f"{data}: {len(x):,} images to train with, {len(x_test):,} held out to test with")
+        return (x, y), (x_test, y_test)
+    x_test, y_test = csv_images.read_csv(test_data)
+    if x.shape[1:] != x_test.shape[1:]:
+        raise ValueError(
+            f"expected images of one shape, received {x.shape[1:]} in {data} and {x_test.shape[1:]} in {test_data}"
+        )
+    return (x, y), (x_test, y_test)

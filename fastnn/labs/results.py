@@ -1,0 +1,129 @@
+"""The folder in which a lab leaves its results, and how it ends."""
+
+import contextlib
+import csv
+import json
+import math
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import typer
+
+import fastnn
+from fastnn.callbacks import History
+from fastnn.files import written_whole
+
+INTERRUPTED = 130  # the exit status of a command ended by Ctrl-C: 128 + SIGINT
+
+
+class Results:
+    """Writes pictures, history.csv, metrics.json and models into a folder, each whole or not at all, and says where.
+
+    Args:
+        folder: made if need be.
+        overwrite: whether it may hold something; files of the same names are replaced then, others stay.
+
+    Raises:
+        ValueError: if the folder holds something and `overwrite` is not set, or cannot be written.
+    """
+
+    def __init__(self, folder: Path, overwrite: bool):
+        # Before anybody waits for a result that has no place.
+        self.folder = Path(folder)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if any(self.folder.iterdir()) and not overwrite:
+                raise ValueError(f"{folder} is not empty; choose another folder with --out, or pass --overwrite")
+            tempfile.TemporaryFile(dir=self.folder).close()
+        except OSError as error:
+            raise ValueError(
+                f"cannot write into {folder} ({error.strerror}); choose another folder with --out"
+            ) from error
+        self.began = time.perf_counter()
+        self.interrupted = False
+
+    @contextlib.contextmanager
+    def until_ctrl_c(self, model: fastnn.Sequential, count: int, unit: str = "epoch") -> Iterator[None]:
+        """Ctrl-C ends the block, and the lab goes on with what the model has learned, if its history has begun."""
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.interrupted = True
+            finished = 0 if not (model.history and model.history.epoch) else model.history.epoch[-1] + 1
+            print(f"interrupted: {finished} of {count} {unit}s are finished", flush=True)
+            if finished == 0:
+                raise typer.Exit(INTERRUPTED) from None
+
+    def figure(self, figure: Any, name: str, what: str) -> None:
+        """Save a picture as NAME.png."""
+        path = self.folder / f"{name}.png"
+        with written_whole(path) as unfinished:
+            figure.savefig(unfinished, format="png", dpi=150)
+        self._say(what, path)
+
+    def history(self, history: History | Mapping[str, History], first_column: str = "epoch") -> None:
+        """Save history.csv, a line an epoch; of several networks each line begins with the network's name."""
+        several = isinstance(history, Mapping)
+        histories = history if isinstance(history, Mapping) else {"": history}
+        names = list(dict.fromkeys(name for h in histories.values() for name in h.history))
+        path = self.folder / "history.csv"
+        with written_whole(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow([*(["network"] if several else []), first_column, *names])
+            for network, h in histories.items():
+                columns = [h.history.get(name, [""] * len(h.epoch)) for name in names]
+                for epoch, *values in zip(h.epoch, *columns, strict=True):
+                    writer.writerow([*([network] if several else []), epoch + 1, *values])
+        self._say("history", path)
+
+    def metrics(self, settings: Mapping[str, Any], **numbers: Any) -> None:
+        """Save metrics.json: the settings, the numbers that came out, and the seconds from the lab's start."""
+        contents = {
+            "fastnn": fastnn.__version__,
+            "settings": dict(settings),
+            **numbers,
+            "interrupted": self.interrupted,
+            "seconds": self.seconds,
+        }
+        path = self.folder / "metrics.json"
+        with written_whole(path) as unfinished:
+            unfinished.write_text(json.dumps(_plain(contents), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+        self._say("metrics", path)
+
+    def model(self, model: fastnn.Sequential, name: str = "model") -> None:
+        """Save a model as NAME.safetensors."""
+        path = self.folder / f"{name}.safetensors"
+        model.save(path)
+        self._say(name.replace("_", " "), path)
+
+    @property
+    def seconds(self) -> float:
+        """Since the lab began to compute."""
+        return time.perf_counter() - self.began
+
+    def finish(self, *losses: float) -> None:
+        """Print the time; end with status 130 after Ctrl-C, with 1 if a loss is no number any more."""
+        print(f"{self.seconds:.1f} s")
+        if self.interrupted:
+            raise typer.Exit(INTERRUPTED)
+        if not all(map(math.isfinite, losses)):
+            raise typer.Exit(1)
+
+    def _say(self, what: str, path: Path) -> None:
+        print(f"{what}: {path}", flush=True)
+
+
+def _plain(value: Any) -> Any:
+    """`value` as JSON has it: paths as text, and null for what is no finite number."""
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(v) for v in value]
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,152 @@
+"""One wide hidden layer against two: about as many weights, arranged differently.
+
+`model.fit` does this for every mini-batch; step by step it is, with the same kernels and the same numbers,
+
+    y = model.forward(x[batch], training=True)      # Y = X W + B, layer by layer
+    loss.forward(t[batch], y)                       # one number, the mean over the batch
+    model.backward(loss.backward())                 # dY = y - t, then dX = dY W^T, dW = X^T dY, dB = sum dY
+    optimizer.step(model)                           # W -= learning rate dW, or what the optimizer makes of it
+
+`--sampling replacement` draws every mini-batch anew from all images, as `draw_and_train` shows, so there are no epochs
+to count but iterations.
+"""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+import fastnn
+from fastnn import checks, layers, plots
+from fastnn.callbacks import History, TerminateOnNaN
+from fastnn.randomness import generator
+from fastnn.utils import to_categorical
+
+from . import options
+from .images import load
+from .results import Results
+
+# --output: the activation of the last layer, and the loss that goes with it
+OUTPUTS = {
+    "softmax": "categorical_crossentropy",
+    "sigmoid": "binary_crossentropy",
+    "linear": "mean_squared_error",
+}
+SAMPLINGS = ("shuffle", "replacement")
+ITERATIONS_A_LINE = 100
+
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+def run(
+    data: Annotated[
+        Path | None, typer.Option(help="Folder with MNIST's four idx files, or a CSV file.", show_default="shipped")
+    ] = None,
+    wide: Annotated[str, typer.Option(help="Hidden layers of the wide network.")] = "256",
+    deep: Annotated[str, typer.Option(help="Hidden layers of the deep network.")] = "204,202",
+    output: Annotated[str, typer.Option(help=f"Last activation, with its loss: {', '.join(OUTPUTS)}.")] = "softmax",
+    sampling: Annotated[str, typer.Option(help=f"How mini-batches are drawn: {', '.join(SAMPLINGS)}.")] = "shuffle",
+    activation: options.Activation = "relu",
+    optimizer: options.Optimizer = "momentum",
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Size of a step.", show_default="by optimizer; momentum: 0.05")
+    ] = None,
+    batch_size: options.BatchSize = 128,
+    epochs: options.Epochs = 15,
+    iterations: Annotated[
+        int | None, typer.Option(help="Of --sampling replacement.", show_default="as many as the epochs have")
+    ] = None,
+    seed: options.Seed = 1,
+    threads: options.Threads = None,
+    out: options.Out = Path("runs/wide-deep"),
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Compare one wide hidden layer with two narrower ones of as many weights."""
+    settings = dict(locals())
+    hidden = {"wide": options.units(wide), "deep": options.units(deep)}
+    options.activation_name(activation)
+    checks.nearest(output, OUTPUTS, "--output")
+    checks.nearest(sampling, SAMPLINGS, "--sampling")
+    rate = options.learning_rate(optimizer, learning_rate, options.RATES | {"momentum": 0.05})
+    checks.positive_integer(batch_size, "--batch-size")
+    checks.positive_integer(epochs, "--epochs")
+    if iterations is not None:
+        checks.positive_integer(iterations, "--iterations")
+    options.use(seed, threads)
+    (x, y), (x_test, y_test) = load(data, seed=seed)
+    results = Results(out, overwrite)
+
+    classes = int(max(y.max(), y_test.max())) + 1
+    t, t_test = to_categorical(y, classes), to_categorical(y_test, classes)
+    models: dict[str, fastnn.Sequential] = {}
+    histories: dict[str, History] = {}
+    rows: dict[str, dict[str, Any]] = {}
+    for name, units in hidden.items():
+        options.use(seed)
+        model = fastnn.Sequential([fastnn.Input(x.shape[1:]), layers.Flatten(), layers.Rescaling(1 / 255)], name=name)
+        for n in units:
+            model.add(layers.Dense(n, activation=activation))
+        model.add(layers.Dense(classes, activation=output))
+        model.compile(options.OPTIMIZERS[optimizer](rate), OUTPUTS[output], metrics=["accuracy"])
+        model.summary()
+        began = results.seconds
+        if sampling == "replacement":
+            count = epochs * -(-len(x) // batch_size) if iterations is None else iterations
+            with results.until_ctrl_c(model, count, "iteration"):
+                draw_and_train(model, (x, t), (x_test, t_test), batch_size, count)
+        else:
+            with results.until_ctrl_c(model, epochs):
+                model.fit(
+                    x, t, batch_size=batch_size, epochs=epochs, validation_data=(x_test, t_test),
+                    callbacks=[TerminateOnNaN()],
+                )  # fmt: skip
+        assert model.history is not None
+        histories[name] = model.history
+        models[name] = model
+        rows[name] = {"parameters": model.count_params(), "seconds": results.seconds - began}
+        for part, images, targets in (("train", x, t), ("test", x_test, t_test)):
+            scores = model.evaluate(images, targets, verbose=0, return_dict=True)
+            rows[name] |= {f"{part} {key}": value for key, value in scores.items()}
+        if results.interrupted:
+            break
+
+    print_table(rows)
+    unit = "iteration" if sampling == "replacement" else "epoch"
+    for name, history in histories.items():
+        figure = plots.learning_curves(history, unit=unit, validation="test")
+        results.figure(figure, name, f"learning curves of the {name} network")
+    figure, panels = plots.panels(columns=2)
+    for panel, quantity in zip(panels[0], ("val_accuracy", "val_loss"), strict=True):
+        plots.compare(histories, quantity, unit=unit, validation="test", axes=panel)
+    results.figure(figure, "compared", "both networks")
+    results.history(histories, first_column=unit)
+    for name, model in models.items():
+        results.model(model, name)
+    results.metrics(settings, networks=rows)
+    results.finish(*(row["test loss"] for row in rows.values()))
+
+
+def draw_and_train(model: fastnn.Sequential, training: Pair, test: Pair, batch_size: int, iterations: int) -> None:
+    """Train on mini-batches drawn with replacement; every 100 iterations a line and a point of the curves."""
+    (x, t), (x_test, t_test) = training, test
+    model.history = history = History()
+    drawn = generator()
+    for iteration in range(1, iterations + 1):
+        batch = drawn.integers(len(x), size=batch_size)
+        loss, accuracy = model.train_on_batch(x[batch], t[batch])
+        if iteration % ITERATIONS_A_LINE == 0 or iteration == iterations:
+            print(f"[Iteration {iteration:5d}] Loss={loss:.4f} | Acc={accuracy:.3f}", flush=True)
+            logs = {"loss": loss, "accuracy": accuracy}
+            scores = model.evaluate(x_test, t_test, verbose=0, return_dict=True)
+            history.on_epoch_end(iteration - 1, logs | {f"val_{key}": value for key, value in scores.items()})
+
+
+def print_table(rows: dict[str, dict[str, Any]]) -> None:
+    """A line a network: parameters, accuracies, seconds."""
+    print(f"{'':6}{'parameters':>12}{'train acc':>11}{'test acc':>10}{'test loss':>11}{'seconds':>9}")
+    for name, row in rows.items():
+        print(
+            f"{name:<6}{row['parameters']:>12,}{row['train accuracy']:>11.5f}{row['test accuracy']:>10.5f}"
+            f"{row['test loss']:>11.5f}{row['seconds']:>9.1f}"
+        )

@@ -1,0 +1,135 @@
+"""Where a classifier is wrong: how often each class is taken for each other, and on which images."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import checks
+from . import mosaics, pictures, reading, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST_CELLS = 100  # classes; more have no room for their numbers
+
+
+def confusion_matrix(
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    labels: Sequence[str] | None = None,
+    normalize: bool = False,
+    axes: style.AxesLike | None = None,
+) -> Figure:
+    """Draw how many samples of each class (row) were taken for each class (column), coloured by the share of the row.
+
+    Args:
+        y_true: Labels (n,) or (n, 1), or one-hot rows (n, C).
+        y_pred: Labels (n,) or (n, 1), scores (n, C), or probabilities of class 1, (n,) or (n, 1), class 1 above 0.5.
+        labels: The classes' names; `None` numbers them from 0.
+        normalize: Whether cells hold the share of their row, in percent, instead of the count.
+        axes: A matplotlib Axes to draw on; `None` makes a new figure.
+
+    Returns:
+        The figure that holds the matrix.
+
+    Raises:
+        TypeError: Something is not numeric, `labels` is no list, or `axes` is no matplotlib Axes.
+        ValueError: Shapes or lengths do not fit, labels are no integers from 0 on, there are more than 100 classes or
+            fewer names than classes, or there is more than one Axes.
+    """
+    truth, predicted, classes = reading.truth_and_prediction(y_true, y_pred)
+    names = reading.class_names(labels, classes)
+    classes = len(names)
+    if classes > _MOST_CELLS:
+        raise ValueError(f"y_true and y_pred must have at most {_MOST_CELLS} classes, received {classes}")
+    counts = np.zeros((classes, classes), np.int64)
+    np.add.at(counts, (truth, predicted), 1)
+    percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    texts = (
+        [[f"{share:.1f}" if share else "0" for share in row] for row in percent] if normalize else counts.astype(str)
+    )
+
+    inches = min(max(5.5 / classes, 0.36), 1.2)
+    margin = max(style.text_width(name, 10) for name in names) / 72
+    below = 0.7 * margin if margin > 0.9 * inches else 0
+    panel = style.one_panel(axes, (classes * inches + 1.6 + margin, classes * inches + 0.6 + below), square=True)
+    drawn = panel.imshow(percent, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
+    width, height = style.size_in_points(panel)
+    shrink = 1.0 if axes is None else min(1.0, 0.9 * width / height)  # as high as the square matrix
+    style.colour_bar(panel, drawn, "share of the true class (%)", shrink)
+    cell = min(style.size_in_points(panel)) / classes
+    letters = min(10.0, 0.8 * cell / max(style.text_width(text, 1.0) for text in set().union(*texts)))
+    for row in range(classes):
+        for column in range(classes):
+            ink = style.readable_on(drawn.cmap(drawn.norm(percent[row, column])))
+            ink = ink if counts[row, column] else "0.6"  # zeros step back
+            panel.text(column, row, texts[row][column], ha="center", va="center", fontsize=letters, color=ink)
+    _name_classes(panel, names, cell)
+    return style.whole_figure(panel)
+
+
+def misclassified(
+    images: npt.ArrayLike,
+    y_true: npt.ArrayLike,
+    y_pred: npt.ArrayLike,
+    count: int = 25,
+    axes: style.AxesLike | None = None,
+    labels: Sequence[str] | None = None,
+    columns: int | None = None,
+) -> Figure:
+    """Draw the first images that were taken for another class, with truth → prediction above each.
+
+    Args:
+        images: Images (n, height, width) or (n, height, width, 1), or rows of square ones, (n, pixels).
+        y_true: Labels (n,) or (n, 1), or one-hot rows (n, C).
+        y_pred: Labels (n,) or (n, 1), scores (n, C), or probabilities of class 1, (n,) or (n, 1), class 1 above 0.5.
+        count: How many images are drawn, at most.
+        axes: A matplotlib Axes to draw on; `None` makes a new figure.
+        labels: The classes' names; `None` numbers them from 0.
+        columns: How many images stand in a row; `None` makes about as many rows as columns.
+
+    Returns:
+        The figure that holds the grid; it says so where no prediction is wrong.
+
+    Raises:
+        TypeError: Something is not numeric or no integer, `labels` is no list, or `axes` is no matplotlib Axes.
+        ValueError: Shapes or lengths do not fit, labels are no integers from 0 on, there are fewer names than classes,
+            or there is more than one Axes.
+    """
+    tiles = reading.pictures(images)
+    truth, predicted, classes = reading.truth_and_prediction(y_true, y_pred)
+    checks.same_length(tiles, "images", truth, "y_true")
+    names = reading.class_names(labels, classes)
+    wrong = np.flatnonzero(truth != predicted)
+    shown = wrong[: checks.positive_integer(count, "count")]
+    columns = pictures.columns_for(columns, max(shown.size, 1))
+
+    if shown.size == 0:
+        panel = style.one_panel(axes, (4.0, 1.2))
+        panel.set_axis_off()
+        panel.text(
+            0.5, 0.5, f"none of {truth.size} predictions is wrong", ha="center", va="center", fontsize=style.TITLE_SIZE
+        )
+        return style.whole_figure(panel)
+    captions = [f"{names[truth[i]]} → {names[predicted[i]]}" for i in shown]
+    heading = f"{wrong.size} of {truth.size} wrong" + (f", the first {shown.size}" if shown.size < wrong.size else "")
+    tiles = reading.grey(tiles[shown])
+    look = mosaics.Look(pictures.INK, *mosaics.limits(tiles))
+    return style.whole_figure(mosaics.draw(tiles, columns, axes, look, captions, heading=heading))
+
+
+def _name_classes(panel: Axes, names: Sequence[str], cell: float) -> None:
+    """Names at the rows and columns, turned where they are wider than a column."""
+    places, letters = range(len(names)), min(10.0, 0.9 * cell)
+    widest = max(style.text_width(name, letters) for name in names)
+    turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if widest > 0.9 * cell else {}
+    panel.set_xticks(places, names, fontsize=letters, parse_math=False, **turned)
+    panel.set_yticks(places, names, fontsize=letters, parse_math=False)
+    panel.tick_params(length=0)
+    panel.set_xlabel("prediction")
+    panel.set_ylabel("truth")

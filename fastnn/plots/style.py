@@ -1,0 +1,225 @@
+"""How the pictures look: one palette, and where figures, legends and colour bars come from.
+
+Whatever a colour says, a line style, a marker, a number or the lightness says again, for print in grey.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, Union
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import checks
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+AxesLike: TypeAlias = Union["Axes", Sequence["Axes"], "npt.NDArray[np.object_]"]
+
+# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers tell apart.
+BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
+YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
+BROWN, GREY = "#6B3A1E", "#999999"  # two more, for ten classes
+
+PARTS: dict[str, dict[str, Any]] = {
+    "train": {"color": BLUE, "linestyle": "-", "marker": "o"},
+    "validation": {"color": VERMILION, "linestyle": "--", "marker": "s", "markerfacecolor": "white"},
+}
+# Curves of different runs leave out the colours of train and validation.
+_RUN_COLOURS = (BLACK, ORANGE, GREEN, PURPLE, SKY)
+_RUN_LINES = ("-", "--", "-.", ":")
+_RUN_MARKERS = ("o", "s", "^", "D", "v", "X", "P")
+_CLASS_COLOURS = (BLUE, VERMILION, GREEN, ORANGE, PURPLE, SKY, BLACK, BROWN, GREY, YELLOW)
+_CLASS_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
+
+LEGEND_SIZE = 9.0  # points
+TITLE_SIZE = 11.0
+_LEGEND_HANDLE = 3.7 * LEGEND_SIZE  # what a legend's column holds beside the text
+_LEGEND_LINE = 1.65 * LEGEND_SIZE
+
+
+def run_style(index: int) -> dict[str, Any]:
+    """Colour, line style and marker of the curve `index`; no two of the first 5 * 4 * 7 agree in all three."""
+    colour = _RUN_COLOURS[index % len(_RUN_COLOURS)]
+    return {
+        "color": colour,
+        "linestyle": _RUN_LINES[index % len(_RUN_LINES)],
+        "marker": _RUN_MARKERS[index % len(_RUN_MARKERS)],
+        "markerfacecolor": colour if index % 2 else "white",
+    }
+
+
+def class_colour(label: int) -> str:
+    """The colour of a class."""
+    return _CLASS_COLOURS[label % len(_CLASS_COLOURS)]
+
+
+def class_marker(label: int) -> str:
+    """The marker of a class; together with the colour it is unique among 90."""
+    return _CLASS_MARKERS[label % len(_CLASS_MARKERS)]
+
+
+def two_classes() -> Colormap:
+    """From class 0's colour to class 1's, pale enough for points on top, and lighter all the way."""
+    return _colour_map("class 0 to class 1", ("#8FBBDA", "#C3D9EA", "#EDEAE4", "#FBE6D4", "#FFF1E4"))
+
+
+def signed() -> Colormap:
+    """For numbers around 0: blue to orange over grey, and lighter all the way."""
+    return _colour_map("negative to positive", ("#08275C", "#2B62A8", "#949494", "#F0B766", "#FFF3D0"))
+
+
+def _colour_map(name: str, colours: Sequence[str]) -> Colormap:
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list(name, colours)
+
+
+def pale_class_colour(label: int) -> tuple[float, float, float]:
+    """A ground for points: the colour of a class mixed with white, neighbours with more or less of it."""
+    from matplotlib.colors import to_rgb
+
+    amount = (0.45, 0.15, 0.3)[label % 3]
+    red, green, blue = (1 - amount * (1 - part) for part in to_rgb(class_colour(label)))
+    return red, green, blue
+
+
+def readable_on(colour: Any) -> str:
+    """Black or white, whichever stands out more from red, green and blue in [0, 1].
+
+    By relative luminance, https://www.w3.org/TR/WCAG21/#dfn-relative-luminance.
+    """
+    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in colour[:3]]
+    luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+    return "black" if luminance > 0.179 else "white"
+
+
+def panels(
+    rows: int = 1, columns: int = 1, size: tuple[float, float] = (4.5, 3.6)
+) -> tuple[Figure, npt.NDArray[np.object_]]:
+    """Make a figure of several panels, for functions that draw on given axes.
+
+    Args:
+        rows: How many panels stand one below the other.
+        columns: How many panels stand side by side.
+        size: Width and height of one panel, in inches.
+
+    Returns:
+        The figure, and its axes as an array (rows, columns).
+
+    Raises:
+        TypeError: A number is not one.
+        ValueError: A number is not positive.
+    """
+    rows, columns = checks.positive_integer(rows, "rows"), checks.positive_integer(columns, "columns")
+    width, height = (checks.number(side, "size", 0.1) for side in size)
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    return figure, figure.subplots(rows, columns, squeeze=False)
+
+
+def given_axes(axes: AxesLike, count: int, expected: str) -> list[Axes]:
+    """The axes as a list, which must be `count`.
+
+    Raises:
+        TypeError: something that is no matplotlib Axes was given.
+        ValueError: more or fewer than `count`; the message says what was `expected`.
+    """
+    from matplotlib.axes import Axes
+
+    given = list(np.atleast_1d(np.asarray(axes, dtype=object)).flat)
+    for panel in given:
+        if not isinstance(panel, Axes):
+            raise TypeError(f"axes must be matplotlib Axes, received {type(panel).__name__}")
+    if len(given) != count:
+        raise ValueError(f"axes must be {expected}, received {len(given)}")
+    return given
+
+
+def row_of_panels(axes: AxesLike | None, count: int, expected: str, size: tuple[float, float]) -> list[Axes]:
+    """The given axes, which must be `count`, or those of a new figure with up to three panels of `size` in a row."""
+    if axes is not None:
+        return given_axes(axes, count, expected)
+    from matplotlib.figure import Figure
+
+    rows, columns = math.ceil(count / 3), min(count, 3)
+    figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
+    return [figure.add_subplot(rows, columns, 1 + i) for i in range(count)]
+
+
+def one_panel(axes: AxesLike | None, size: tuple[float, float], square: bool = False) -> Axes:
+    """The one given Axes, or that of a new figure of `size` inches; `square` if its pixels will be."""
+    if axes is not None:
+        return given_axes(axes, 1, "one matplotlib Axes")[0]
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=size, layout="compressed" if square else "constrained").add_subplot()
+
+
+def whole_figure(panel: Axes) -> Figure:
+    """The figure around a panel, also where that stands in a subfigure."""
+    figure: Figure = panel.figure.figure
+    return figure
+
+
+def size_in_points(panel: Axes) -> tuple[float, float]:
+    """Width and height of a panel as it stands now; a layout engine may still change it."""
+    box = panel.get_window_extent()
+    points = 72 / whole_figure(panel).dpi
+    return max(box.width * points, 1.0), max(box.height * points, 1.0)
+
+
+def text_width(text: str, size: float) -> float:
+    """The width in points of the widest line of `text`."""
+    from matplotlib.textpath import TextPath
+
+    # A dollar sign is no mathematics here, and an empty line has no extent.
+    lines = [line.replace("$", r"\$") for line in str(text).split("\n") if line.strip()]
+    return max((float(TextPath((0, 0), line, size=size).get_extents().width) for line in lines), default=0.0)
+
+
+def legend_rows(labels: Sequence[str], width: float) -> tuple[int, int]:
+    """Rows and columns of a legend that is at most `width` points wide, or has one column."""
+    widths = [text_width(label, LEGEND_SIZE) + _LEGEND_HANDLE for label in labels]
+    for columns in range(len(widths), 1, -1):
+        # matplotlib fills column by column
+        if sum(max(column) for column in np.array_split(widths, columns)) <= width:
+            return math.ceil(len(widths) / columns), columns
+    return len(widths), 1
+
+
+def legend_above(panels: Sequence[Axes], handles: Sequence[Sequence[Any]], titles: Sequence[str | None]) -> None:
+    """A legend above each panel, where no data can be, and above that, at one height, their titles."""
+    from matplotlib.collections import PathCollection
+
+    most = 0
+    for panel, shown in zip(panels, handles, strict=True):
+        # It may reach to the left over the room for the ticks' labels.
+        room = size_in_points(panel)[0] + 30
+        rows, columns = legend_rows([str(handle.get_label()) for handle in shown], room)
+        most = max(most, rows)
+        look = {"frameon": False, "fontsize": LEGEND_SIZE, "borderaxespad": 0.2}
+        gaps = {"handletextpad": 0.5, "columnspacing": 1.2}
+        legend = panel.legend(handles=shown, loc="lower right", bbox_to_anchor=(1, 1), ncols=columns, **look, **gaps)
+        for handle in legend.legend_handles:  # large enough, however small the points are
+            if isinstance(handle, PathCollection):
+                handle.set_sizes([max(36.0, min(float(handle.get_sizes()[0]), 80.0))])
+    for panel, title in zip(panels, titles, strict=True):
+        if title is not None:
+            panel.set_title(title, fontsize=TITLE_SIZE, pad=8 + most * _LEGEND_LINE)
+
+
+def colour_bar(panel: Axes, drawn: ScalarMappable, label: str, shrink: float = 1.0) -> Colorbar:
+    """A colour bar at the right of the panel, `shrink` times as high as its room."""
+    width = min(0.035 * min(size_in_points(panel)), 14)
+    aspect = shrink * size_in_points(panel)[1] / width
+    figure = panel.figure
+    return figure.colorbar(drawn, ax=panel, label=label, shrink=shrink, fraction=0.1, pad=0.03, aspect=aspect)

@@ -1,0 +1,392 @@
+"""Each lab end to end: what it prints, what it leaves behind, what it reaches, and what it refuses."""
+
+import csv
+import gzip
+import json
+import re
+import struct
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import fastnn
+from fastnn import cli, labs
+from fastnn.datasets import mnist
+
+from .test_cli import assert_real_picture, assert_refused
+
+NUMBERS = r"loss = \d+\.\d{5}, acc = [01]\.\d{5}"
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory):
+    """A folder with the first images of MNIST."""
+    folder = tmp_path_factory.mktemp("mnist")
+    for part, (x, y), n in zip(("train", "t10k"), mnist.load_data(), (600, 100), strict=True):
+        for name, header, data in (
+            ("images-idx3", struct.pack(">4I", 2051, n, 28, 28), x),
+            ("labels-idx1", struct.pack(">2I", 2049, n), y),
+        ):
+            with gzip.open(folder / f"{part}-{name}-ubyte.gz", "wb", compresslevel=1) as file:
+                file.write(header + data[:n].tobytes())
+    return folder
+
+
+@pytest.fixture
+def lab(images, tmp_path):
+    """Runs `fastnn lab NAME` in this process; what it leaves goes to tmp_path / "out" unless told otherwise."""
+
+    def run(name, *options):
+        data = ["--data", str(images)] if name in ("mnist", "wide-deep", "autoencoder") else []
+        usual = [*data, "--out", str(tmp_path / "out")]
+        return CliRunner().invoke(cli.app, ["lab", name, *usual, *map(str, options)])
+
+    return run
+
+
+def finished(result):
+    assert result.exit_code == 0, result.output
+    assert result.stderr == ""
+    return result.stdout
+
+
+def left(folder, *pictures, models=("model",), network=False, unit="epoch"):
+    """history.csv as columns, and metrics.json, after a look at everything that must be there, and nothing else."""
+    expected = {*(f"{p}.png" for p in pictures), *(f"{m}.safetensors" for m in models), "history.csv", "metrics.json"}
+    assert {path.name for path in folder.iterdir()} == expected
+    for picture in pictures:
+        assert_real_picture(folder / f"{picture}.png")
+    with (folder / "history.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0])[: 1 + network] == ([*(["network"] if network else []), unit])
+    metrics = json.loads((folder / "metrics.json").read_text())
+    assert metrics["fastnn"] == fastnn.__version__
+    assert metrics["settings"]["out"] in (str(folder), None)
+    return rows, metrics
+
+
+def test_lab_alone_lists_them_with_a_line_each():
+    for arguments in (["lab"], ["lab", "--help"]):
+        shown = CliRunner().invoke(cli.app, arguments).stdout
+        for name, command in labs.COMMANDS.items():
+            first_line = command.__doc__.splitlines()[0]
+            assert re.search(rf"{name} +{re.escape(first_line.split(':')[0][:30])}", shown), shown
+
+
+@pytest.mark.parametrize("name", labs.COMMANDS)
+def test_help_shows_every_option_with_its_default(name):
+    shown = CliRunner().invoke(cli.app, ["lab", name, "--help"], env={"COLUMNS": "200"}).stdout
+    options = re.findall(r"^[ │]*(--[a-z-]+)", shown, re.MULTILINE)
+    arguments = command_options(labs.COMMANDS[name])
+    assert set(options) - {"--help"} == arguments
+    with_default = shown.count("[default: ")
+    flags = {"--overwrite", "--compare"} & arguments
+    assert with_default == len(arguments) - len(flags)
+
+
+def command_options(function):
+    names = {name.replace("_", "-") for name in function.__annotations__} - {"return", "context"}
+    return {f"--{'points' if name == 'samples' else name}" for name in names}
+
+
+# mnist
+
+
+def test_mnist(lab, images, tmp_path):
+    stdout = finished(
+        lab("mnist", "--epochs", 2, "--hidden", "30,20", "--activation", "sigmoid", "--optimizer", "adam")
+    )
+    lines = stdout.splitlines()
+    assert lines[0] == "784-30-20-10 (sigmoid, softmax), 24,380 parameters"  # 785 30 + 31 20 + 21 10
+    for epoch in (1, 2):
+        for part in ("Train", "Validation"):
+            assert re.search(rf"^\[ {part} \| 00{epoch}/002 \] {NUMBERS}$", stdout, re.MULTILINE)
+    test = re.search(r"^\[ Test \] loss = (\S+), acc = (\S+)$", stdout, re.MULTILINE)
+    for what in ("learning curves", "confusion matrix", "misclassified images", "history", "metrics", "model"):
+        assert re.search(rf"^{what}: {re.escape(str(tmp_path))}/out/\w+\.\w+$", stdout, re.MULTILINE), what
+    rows, metrics = left(tmp_path / "out", "curves", "confusion", "misclassified")
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[1]["val_loss"]) == metrics["last_epoch"]["val_loss"]
+    assert metrics["parameters"] == 24_380
+    assert (f"{metrics['test']['loss']:.5f}", f"{metrics['test']['accuracy']:.5f}") == test.groups()
+    assert metrics["settings"]["hidden"] == "30,20"
+    model = fastnn.saving.load_model(tmp_path / "out" / "model.safetensors")
+    assert model.evaluate(*mnist.load_data(images)[1], verbose=0, return_dict=True) == metrics["test"]
+
+
+def test_mnist_with_folds(lab, tmp_path):
+    stdout = finished(lab("mnist", "--epochs", 1, "--folds", 3))
+    folds = re.findall(r"^\[ Fold \| 00(\d)/003 \] loss = \S+, acc = (\S+)$", stdout, re.MULTILINE)
+    assert [fold for fold, _ in folds] == ["1", "2", "3"]
+    accuracies = np.array([float(a) for _, a in folds])
+    mean, spread = re.search(r"^\[ 3 folds \] acc = (\S+) \+- (\S+), \S+ s$", stdout, re.MULTILINE).groups()
+    assert float(mean) == pytest.approx(accuracies.mean(), abs=2e-5)
+    assert float(spread) == pytest.approx(accuracies.std(ddof=1), abs=2e-5)
+    _, metrics = left(tmp_path / "out", "folds", "curves", "confusion", "misclassified")
+    assert metrics["folds"]["accuracy"] == pytest.approx(accuracies, abs=1e-5)
+
+
+def write_csv(path, x, y):
+    with path.open("w", newline="") as file:
+        csv.writer(file).writerows([label, *image.ravel()] for image, label in zip(x, y, strict=True))
+    return path
+
+
+def test_mnist_from_csv_is_the_same_as_from_idx(lab, images, tmp_path):
+    (x, y), (x_test, y_test) = mnist.load_data(images)
+    train = write_csv(tmp_path / "train.csv", x, y)
+    test = write_csv(tmp_path / "test.csv", x_test, y_test)
+    from_idx = finished(lab("mnist", "--epochs", 1, "--out", tmp_path / "idx"))
+    from_csv = finished(lab("mnist", "--epochs", 1, "--out", tmp_path / "csv", "--data", train, "--test-data", test))
+    assert re.findall(r"^\[.*", from_csv, re.MULTILINE) == re.findall(r"^\[.*", from_idx, re.MULTILINE)
+    alone = finished(lab("mnist", "--epochs", 1, "--out", tmp_path / "alone", "--data", train))
+    assert f"{train}: 540 images to train with, 60 held out to test with" in alone
+
+
+def test_mnist_from_csv_names_line_and_column(lab, images, tmp_path):
+    (x, y), _ = mnist.load_data(images)
+    lines = write_csv(tmp_path / "bad.csv", x[:50], y[:50]).read_text().splitlines()
+    fields = lines[30].split(",")
+    fields[6] = "300"
+    lines[30] = ",".join(fields)
+    (tmp_path / "bad.csv").write_text("\n".join(lines))
+    assert_refused(lab("mnist", "--data", tmp_path / "bad.csv"), r".*bad\.csv, line 31, column 7: expected .*'300'")
+    assert not (tmp_path / "out").exists()
+
+
+# backprop
+
+
+def test_backprop_converges_and_says_so(lab, tmp_path):
+    stdout = finished(lab("backprop"))
+    assert re.search(r"^\[ 200\] linear loss : 0\.\d{4}   XOR loss : 0\.\d{4}$", stdout, re.MULTILINE)
+    rows, metrics = left(tmp_path / "out", "predictions", "surface", "curves", models=("linear", "xor"), network=True)
+    for name, count in (("linear", 100), ("XOR", 21)):
+        said = re.search(rf"^{name}: loss under 0\.005 after (\d+) epochs$", stdout, re.MULTILINE)
+        epochs = int(said[1])
+        assert epochs < 10_000
+        losses = [float(row["loss"]) for row in rows if row["network"] == name]
+        assert len(losses) == epochs == metrics["networks"][name]["epochs"]
+        assert losses[-1] < 0.005 <= min(losses[:-1])
+        assert metrics["networks"][name]["accuracy"] >= 0.95
+        column = re.search(rf"^{name} predictions:\n\[((?:\s*\[\S+\]\n?)+)\]", stdout, re.MULTILINE)[1]
+        assert len(column.splitlines()) == count
+    assert metrics["networks"]["XOR"]["accuracy"] == 1
+    assert re.search(r"^XOR test loss : 0\.00\d{3}   accuracy : 100\.00%$", stdout, re.MULTILINE)
+
+
+def test_backprop_without_a_threshold_goes_on_to_the_end(lab, tmp_path):
+    stdout = finished(lab("backprop", "--epochs", 7_300, "--loss-threshold", 0, "--no-bias"))
+    assert re.search(r"^\[7300\] linear", stdout, re.MULTILINE)
+    assert "loss under" not in stdout
+    model = fastnn.saving.load_model(tmp_path / "out" / "linear.safetensors")
+    assert [w.shape for w in model.get_weights()] == [(2, 4), (4, 4), (4, 1)]
+    assert model.count_params() == 28
+
+
+def test_backprop_compares_everything(lab, tmp_path):
+    stdout = finished(lab("backprop", "--epochs", 300, "--compare"))
+    _, metrics = left(
+        tmp_path / "out", "predictions", "surface", "curves", "compared", models=("linear", "xor"), network=True
+    )
+    combinations = {
+        f"{data} {activation} {optimizer}"
+        for data in ("linear", "XOR")
+        for activation in ("sigmoid", "tanh", "relu", "leaky_relu")
+        for optimizer in ("sgd", "momentum", "adagrad", "adam")
+    }
+    assert set(metrics["compared"]) == combinations
+    assert (
+        len(re.findall(r"^\w+ +\w+ +loss \d\.\d{4} at [\d,]+ +loss \d\.\d{4} at [\d,]+$", stdout, re.MULTILINE)) == 16
+    )
+    # Each begins with the weights that the seed gives, so the one with the default settings is the lab's own network.
+    assert metrics["compared"]["linear sigmoid sgd"]["loss"] != metrics["compared"]["linear tanh sgd"]["loss"]
+
+
+# wide-deep
+
+
+def test_wide_deep(lab, tmp_path):
+    stdout = finished(lab("wide-deep", "--epochs", 2))
+    # 785 256 + 257 10; 785 204 + 205 202 + 203 10 (labs for this assignment sometimes say 203,170)
+    for count in ("203,530", "203,580"):
+        assert re.search(rf"Total params: {count} ", stdout)
+        assert re.search(
+            rf"^(wide|deep) +{count} +0\.\d{{5}} +0\.\d{{5}} +\d+\.\d{{5}} +\d+\.\d$", stdout, re.MULTILINE
+        )
+    rows, metrics = left(tmp_path / "out", "wide", "deep", "compared", models=("wide", "deep"), network=True)
+    assert [(row["network"], row["epoch"]) for row in rows] == [(n, e) for n in ("wide", "deep") for e in ("1", "2")]
+    assert metrics["networks"]["wide"]["test accuracy"] == float(rows[1]["val_accuracy"])
+
+
+@pytest.mark.parametrize("output", ["softmax", "sigmoid", "linear"])
+def test_wide_deep_with_every_output(lab, tmp_path, output):
+    stdout = finished(lab("wide-deep", "--epochs", 5, "--output", output))
+    _, metrics = left(tmp_path / "out", "wide", "deep", "compared", models=("wide", "deep"), network=True)
+    assert metrics["networks"]["wide"]["test accuracy"] > 0.5, stdout
+
+
+def test_wide_deep_with_replacement_counts_iterations(lab, tmp_path):
+    stdout = finished(lab("wide-deep", "--sampling", "replacement", "--iterations", 250))
+    lines = re.findall(r"^\[Iteration +(\d+)\] Loss=\d\.\d{4} \| Acc=[01]\.\d{3}$", stdout, re.MULTILINE)
+    assert lines == ["100", "200", "250"] * 2
+    rows, _ = left(
+        tmp_path / "out", "wide", "deep", "compared", models=("wide", "deep"), network=True, unit="iteration"
+    )
+    assert [row["iteration"] for row in rows] == lines
+
+
+# autoencoder
+
+
+def test_autoencoder(lab, images, tmp_path):
+    stdout = finished(lab("autoencoder", "--epochs", 2, "--labels", 200))
+    shares = re.findall(r"^  (784 pixels|128 features \(autoencoder\)): (\S+)%$", stdout, re.MULTILINE)
+    assert len(shares) == 2
+    assert all(40 < float(share) <= 100 for _, share in shares)
+    _, metrics = left(tmp_path / "out", "reconstructions", "filters", "curves", models=("autoencoder", "encoder"))
+    autoencoder, encoder = (
+        fastnn.saving.load_model(tmp_path / "out" / f"{name}.safetensors") for name in ("autoencoder", "encoder")
+    )
+    x_test = mnist.load_data(images)[1][0]
+    features = encoder.predict(x_test)
+    assert features.shape == (100, 128)
+    kernel, bias = autoencoder.layers[-1].weights
+    expected = 1 / (1 + np.exp(-(features.astype(np.float64) @ kernel + bias)))
+    np.testing.assert_allclose(autoencoder.predict(x_test), expected, atol=1e-5)
+    t = x_test.reshape(100, -1) / 255
+    y = autoencoder.predict(x_test).astype(np.float64)
+    entropy = -(t * np.log(y) + (1 - t) * np.log(1 - y)).mean()
+    assert metrics["networks"]["autoencoder"]["loss"] == pytest.approx(entropy, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    "options", [["--denoise", "gaussian"], ["--denoise", "masking", "--noise", 0.3], ["--loss", "mse"]]
+)
+def test_other_autoencoders(lab, tmp_path, options):
+    finished(lab("autoencoder", "--epochs", 1, "--dropout", 0.2, "--hidden", 16, *options))
+    left(tmp_path / "out", "reconstructions", "filters", "curves", models=("autoencoder", "encoder"))
+
+
+def test_autoencoder_compares_plain_with_denoising(lab, tmp_path):
+    finished(lab("autoencoder", "--epochs", 2, "--compare"))
+    rows, metrics = left(
+        tmp_path / "out", "reconstructions", "filters", "curves", network=True,
+        models=("plain", "plain_encoder", "denoising", "denoising_encoder"),
+    )  # fmt: skip
+    assert [row["network"] for row in rows] == ["plain", "plain", "denoising", "denoising"]
+    assert set(metrics["networks"]) == {"plain", "denoising"}
+
+
+# letters
+
+
+@pytest.fixture(scope="module")
+def not_mnist(tmp_path_factory):
+    """A file like notMNIST.npz, of noise that tells the classes apart, as long as the lab needs it."""
+    path = tmp_path_factory.mktemp("letters") / "notMNIST.npz"
+    rng = np.random.default_rng(0)
+    labels = rng.integers(10, size=16_100).astype(np.uint8)
+    images = rng.integers(0, 60, size=(16_100, 28, 28), dtype=np.uint8)
+    images[np.arange(16_100), 2 * labels + 3] += 150
+    np.savez(path, images=images, labels=labels)
+    return path
+
+
+def test_letters_from_a_file(lab, not_mnist, tmp_path):
+    stdout = finished(lab("letters", "--data", not_mnist, "--epochs", 8, "--hidden", 20))
+    assert "784-20-10, 15,910 parameters" in stdout
+    assert "10,000 letters to train with, 6,000 to validate, 100 to test" in stdout
+    assert len(re.findall(rf"^\[ (?:Train|Validation) \| 00\d/008 \] {NUMBERS}$", stdout, re.MULTILINE)) == 16
+    rows, metrics = left(tmp_path / "out", "curves", "letters", "confusion")
+    assert len(rows) == 8
+    for name in ("train", "validation", "test"):
+        assert (
+            f"[ {name.capitalize()} ] loss = {metrics[name]['loss']:.5f}, acc = {metrics[name]['accuracy']:.5f}"
+            in stdout
+        )
+    assert float(rows[7]["val_accuracy"]) == metrics["validation"]["accuracy"] > 0.3
+
+
+def test_letters_needs_enough_of_them(lab, tmp_path):
+    np.savez(tmp_path / "few.npz", images=np.zeros((50, 28, 28), np.uint8), labels=np.arange(50) % 10)
+    assert_refused(lab("letters", "--data", tmp_path / "few.npz"), "expected more than 16,000 letters, received 50")
+
+
+# What all of them refuse
+
+
+@pytest.mark.parametrize("name", labs.COMMANDS)
+def test_an_earlier_result_is_replaced_only_when_told_to(lab, not_mnist, tmp_path, name):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    for file in ("metrics.json", "mine.txt"):
+        (folder / file).write_text("precious")
+    options = ["--epochs", 1, *(["--data", not_mnist, "--hidden", 5] if name == "letters" else [])]
+    assert_refused(lab(name, *options), r".*out is not empty; choose another folder with --out, or pass --overwrite")
+    assert {path.name: path.read_text() for path in folder.iterdir()} == dict.fromkeys(
+        ("metrics.json", "mine.txt"), "precious"
+    )
+    finished(lab(name, *options, "--overwrite"))
+    assert json.loads((folder / "metrics.json").read_text())["settings"]["overwrite"] is True
+    assert (folder / "mine.txt").read_text() == "precious"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["mnits"], "No such command 'mnits'"),
+        (["mnist", "--folds", "1"], "--folds must be at least 2, received 1"),
+        (["mnist", "--data", "no.csv"], ".*there is no folder no.csv"),
+        (["mnist", "--test-data", "a.csv"], "--test-data goes with a CSV file in --data"),
+        (["backprop", "--optimizer", "adamw"], "unknown --optimizer 'adamw'; did you mean 'adam'"),
+        (["backprop", "--activation", "softmax"], "unknown --activation 'softmax'"),
+        (["backprop", "--points", "0"], "n must be at least .*, received 0"),
+        (["backprop", "--loss-threshold", "-1"], "--loss-threshold must be a finite number >= 0"),
+        (["backprop", "--epochs", "0"], "--epochs must be at least 1"),
+        (["wide-deep", "--output", "tanh"], "unknown --output 'tanh'"),
+        (["wide-deep", "--sampling", "replace"], "unknown --sampling 'replace'; did you mean 'replacement'"),
+        (["wide-deep", "--iterations", "0"], "--iterations must be at least 1"),
+        (["wide-deep", "--wide", "x"], "--wide must be units"),
+        (["autoencoder", "--denoise", "salt"], "unknown --denoise 'salt'"),
+        (["autoencoder", "--dropout", "1"], r"--dropout must be a finite number in \[0, 1\)"),
+        (["autoencoder", "--loss", "cce"], "unknown --loss 'cce'"),
+        (["autoencoder", "--hidden", "0"], "--hidden must be at least 1"),
+        (["letters", "--data", "no.npz"], ".*no.npz"),
+        (["letters", "--momentum", "2"], r"--momentum must be a finite number in \[0, 1\]"),
+        (["letters", "--epochs", "many"], r"Invalid value for '--epochs'.*\(see fastnn lab letters --help\)"),
+    ],
+)
+def test_a_mistake_is_named_in_one_line(tmp_path, arguments, message):
+    with_folder = [*arguments, *(["--out", str(tmp_path / "out")] if len(arguments) > 1 else [])]
+    assert_refused(CliRunner().invoke(cli.app, ["lab", *with_folder]), message)
+    assert not (tmp_path / "out").exists()
+
+
+# What they reach, on all of the data
+
+
+@pytest.mark.slow
+def test_wide_and_deep_both_reach_97_8_percent(tmp_path):
+    result = CliRunner().invoke(cli.app, ["lab", "wide-deep", "--out", str(tmp_path / "out")])
+    finished(result)
+    networks = json.loads((tmp_path / "out" / "metrics.json").read_text())["networks"]
+    assert min(networks[name]["test accuracy"] for name in ("wide", "deep")) >= 0.978
+
+
+@pytest.mark.slow
+def test_the_autoencoder_reaches_a_cross_entropy_of_0_075(tmp_path):
+    finished(CliRunner().invoke(cli.app, ["lab", "autoencoder", "--out", str(tmp_path / "out")]))
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["networks"]["autoencoder"]["loss"] <= 0.075
+    assert metrics["networks"]["autoencoder"]["accuracy on features"] > 0.8
+
+
+@pytest.mark.slow
+def test_letters_reach_90_percent(tmp_path):
+    finished(CliRunner().invoke(cli.app, ["lab", "letters", "--out", str(tmp_path / "out")]))
+    metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
+    assert metrics["parameters"] == 795_010
+    assert metrics["validation"]["accuracy"] >= 0.90
+    assert metrics["validation"]["loss"] < 0.5
