@@ -24,7 +24,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def cache_folder(name: str) -> Path | None:
-    """A folder in the user's cache (`FASTNN_CACHE_DIR` moves it), made if need be; None where nothing can be written."""
+    """A folder in the user's cache (`FASTNN_CACHE_DIR` moves it), made if need be; None where none can be written."""
     for root in cache_roots():
         folder = Path(root, name)
         with contextlib.suppress(OSError):

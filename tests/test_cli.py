@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 import fastnn
 from fastnn import cli
+from fastnn.labs import options
 
 from .subprocesses import ROOT
 
@@ -75,7 +76,7 @@ def assert_refused(result, message):
 def test_what_train_prints_and_draws(train, tmp_path):
     result = train()
     assert result.exit_code == 0, result.output
-    network, settings, *lines, test, curves, seconds = result.stdout.splitlines()
+    network, settings, *lines, test, curves, _, _, _, _, _, seconds = result.stdout.splitlines()
     assert network == "784-256-10 (relu, softmax), 203,530 parameters"
     assert re.fullmatch(r"momentum, learning rate 0\.1, \d+ threads?", settings)
     expected = [rf"\[ {part} \| 00{i}/002 \] {NUMBERS}" for i in (1, 2) for part in ("Train", "Validation")]
@@ -84,7 +85,10 @@ def test_what_train_prints_and_draws(train, tmp_path):
     assert re.fullmatch(rf"\[ Test \] {NUMBERS}", test)
     assert curves == f"learning curves: {tmp_path / 'out' / 'curves.png'}"
     assert re.fullmatch(r"\d+\.\d s", seconds)
-    assert [path.name for path in (tmp_path / "out").iterdir()] == ["curves.png"]
+    pictures = {"curves.png", "confusion.png", "misclassified.png"}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == pictures | {
+        "history.csv", "metrics.json", "model.safetensors"
+    }  # fmt: skip
     assert_real_picture(tmp_path / "out" / "curves.png")
 
 
@@ -100,7 +104,7 @@ def test_the_command_in_a_process_of_its_own_reaches_98_percent_on_all_of_mnist(
     assert_real_picture(tmp_path / "runs" / "train" / "curves.png")
 
 
-@pytest.mark.parametrize("optimizer", cli._OPTIMIZERS)
+@pytest.mark.parametrize("optimizer", options.OPTIMIZERS)
 def test_every_optimizer_learns_with_its_own_learning_rate(train, optimizer):
     losses = re.findall(r"Train .* loss = (\S+),", train("--optimizer", optimizer, "--epochs", 8).stdout)
     assert float(losses[-1]) < 0.8 * float(losses[0])

@@ -13,7 +13,6 @@ from itertools import product
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 import fastnn
@@ -78,9 +77,7 @@ def run(
         x, y = new_points[name]
         predictions[name] = model.predict(x)
         scores[name] = model.evaluate(x, y, verbose=0, return_dict=True)
-        print(
-            f"\n{name} predictions:\n{np.array2string(predictions[name], precision=5, suppress_small=True, threshold=len(new_points[name][1]))}"
-        )
+        print(f"\n{name} predictions:", *(f"{p:.5f}" for p in predictions[name][:, 0]), sep="\n")
         print(f"{name} test loss : {scores[name]['loss']:.5f}   accuracy : {scores[name]['accuracy']:.2%}")
     print()
 

@@ -38,14 +38,14 @@ Optimizer = Annotated[str, typer.Option(help=f"{', '.join(OPTIMIZERS)}.")]
 Activation = Annotated[str, typer.Option(help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}.")]
 
 
-def units(hidden: str) -> list[int]:
+def units(hidden: str, option: str = "--hidden") -> list[int]:
     """The hidden layers' units from "256", "204,202" or "none"."""
     if hidden.strip().lower() in ("none", ""):
         return []
     try:
         return [checks.positive_integer(int(part), "units") for part in hidden.split(",")]
     except ValueError:
-        raise ValueError(f'--hidden must be units such as 256 or 204,202, or "none", received {hidden!r}') from None
+        raise ValueError(f'{option} must be units such as 256 or 204,202, or "none", received {hidden!r}') from None
 
 
 def activation_name(name: str) -> str:

@@ -64,7 +64,7 @@ def run(
 ) -> None:
     """Compare one wide hidden layer with two narrower ones of as many weights."""
     settings = dict(locals())
-    hidden = {"wide": options.units(wide), "deep": options.units(deep)}
+    hidden = {"wide": options.units(wide, "--wide"), "deep": options.units(deep, "--deep")}
     options.activation_name(activation)
     checks.nearest(output, OUTPUTS, "--output")
     checks.nearest(sampling, SAMPLINGS, "--sampling")
