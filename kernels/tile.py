@@ -23,11 +23,13 @@ from .jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES, VECTOR_REGISTERS, jit
 
 # Enough accumulators to keep two multiply-add units busy over their latency, few enough to stay in the registers with
 # the vectors of B and one broadcast element of A. Measured against other shapes for both numbers of registers.
-ROWS, VECTORS = (8, 2) if VECTOR_REGISTERS == 32 else (4, 3)
+ROWS, VECTORS = 8 if VECTOR_REGISTERS == 32 else 4, 3
 # A single row has no other row to reuse B for: more columns at once instead.
 VECTORS_OF_ONE_ROW = 8
 # Terms of a sum that are added before the next block of columns: the part of B that they take fits into the L2 cache.
 DEPTH = 512
+# Terms that A and B are fetched ahead: their rows lie too far apart for the processor to guess the next one.
+PREFETCH = 8
 CACHE_LINE = 64
 
 
@@ -166,6 +168,15 @@ def multiply_add(builder, x, y, z):
     return builder.call(function, [x, y, z])
 
 
+def prefetch(builder, address):
+    """LLVM: begin to bring the cache line at `address` close; harmless where there is nothing."""
+    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
+    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
+    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
+    read, keep, data = number(0), number(3), number(1)
+    builder.call(function, [builder.bitcast(address, byte), read, keep, data])
+
+
 def make_tile(rows, vectors):
     """The tile for `rows` rows and `vectors` vectors of columns, written in LLVM's vector instructions."""
 
@@ -203,6 +214,7 @@ def make_tile(rows, vectors):
             start_rows = [builder.gep(start_base, [builder.mul(args[13], index(i))]) for i in range(rows)]
             first = [[load(start_row, v) for v in range(vectors)] for start_row in start_rows]
             row_offsets = [builder.mul(a_row, index(i)) for i in range(rows)]
+            a_ahead, b_ahead = (builder.mul(step, index(PREFETCH)) for step in (a_column, b_row))
             entry = builder.block
             loop = builder.append_basic_block("tile.k")
             done = builder.append_basic_block("tile.done")
@@ -211,6 +223,9 @@ def make_tile(rows, vectors):
             builder.position_at_end(loop)
             k, a_now, b_now = builder.phi(index), builder.phi(a_base.type), builder.phi(b_base.type)
             sums = [[builder.phi(vector_type) for _ in range(vectors)] for _ in range(rows)]
+            prefetch(builder, builder.gep(a_now, [a_ahead]))
+            for v in range(vectors):
+                prefetch(builder, builder.gep(b_now, [builder.add(b_ahead, index(width * v))]))
             b_vectors = [load(b_now, v) for v in range(vectors)]
             new_sums = []
             for i in range(rows):
@@ -257,6 +272,7 @@ if JIT_ENABLED:
     vector, matrix, flattened, writable, lanes = _vector, _matrix, _flattened, _writable, _lanes
 
 tile_wide = make_tile(ROWS, VECTORS)
+tile_middle = make_tile(ROWS, 2)
 tile_narrow = make_tile(ROWS, 1)
 tile_row_wide = make_tile(1, VECTORS_OF_ONE_ROW)
 tile_row_narrow = make_tile(1, 1)
@@ -287,11 +303,15 @@ def product(c, a, a_offset, a_row, a_column, b, start, rows, depth, columns):
                     tile_row_narrow(flat, j, 0, a, a_from, 0, a_column, b, b_at, b_row, terms, sums, j, 0)
                 j += VECTORS_OF_ONE_ROW * width if wide else width
                 continue
-            wide = left > (VECTORS - 1) * width
+            vectors = min(VECTORS, (left + width - 1) // width)
+            if 3 * width < left <= 4 * width:
+                vectors = 2  # twice two rather than three and one
             for i in range(0, rows, ROWS):
                 at, a_at, s_at = i * c_row + j, a_from + i * a_row, i * sums_row + j
-                if wide:
+                if vectors == 3:
                     tile_wide(flat, at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, terms, sums, s_at, sums_row)
+                elif vectors == 2:
+                    tile_middle(flat, at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, terms, sums, s_at, sums_row)
                 else:
                     tile_narrow(flat, at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, terms, sums, s_at, sums_row)
-            j += VECTORS * width if wide else width
+            j += vectors * width
