@@ -138,7 +138,7 @@ def draw(results: Results, models: dict[str, fastnn.Sequential], images: np.ndar
     """Reconstructions and filters of each model side by side, and the learning curves."""
     square = images.ndim == 3 and images.shape[1] == images.shape[2]
     if square:
-        figure, panels = plots.panels(rows=len(models), size=(7, 2.7))
+        figure, panels = plots.panels(rows=len(models), size=(7, 2.3))
         for panel, (name, model) in zip(panels[:, 0], models.items(), strict=True):
             noisy = None
             if any(layer.name == "noise" for layer in model.layers):
