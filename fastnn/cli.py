@@ -1,8 +1,11 @@
 """The command `fastnn`. What a user gets wrong ends in one line on stderr and exit status 2."""
 
+import functools
+import inspect
 import platform
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -74,7 +77,21 @@ def _fastnn(
         print(context.get_help())
 
 
-app.command("train")(labs.mnist.run)
+def _train() -> Callable[..., None]:
+    """The lab `mnist`, with a folder of its own."""
+
+    @functools.wraps(labs.mnist.run)
+    def train(**options: Any) -> None:
+        labs.mnist.run(**options)
+
+    signature = inspect.signature(labs.mnist.run)
+    own = {"out": Path("runs/train")}
+    parameters = [p.replace(default=own.get(name, p.default)) for name, p in signature.parameters.items()]
+    train.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return train
+
+
+app.command("train")(_train())
 
 lab = typer.Typer(
     help="Run one of the labs: course assignments on neural networks. Each leaves its pictures, history.csv, "

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,10 +16,14 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
     If the block fails, what it wrote is removed and an earlier `path` stays. The name keeps `path`'s ending.
     """
     path = Path(path)
-    unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+    unfinished = path.with_name(f".{uuid.uuid4().hex[:12]}-{path.name[-20:]}")
     try:
         yield unfinished
         unfinished.replace(path)
+    except OSError as error:
+        if error.filename is None or os.fspath(error.filename) == str(unfinished):
+            raise OSError(error.errno, error.strerror, str(path)) from error  # the name that the user knows
+        raise
     finally:
         unfinished.unlink(missing_ok=True)
 

@@ -35,7 +35,7 @@ class KFold:
         self.shuffle = bool(shuffle)
         if random_state is not None and not self.shuffle:
             raise ValueError("random_state has no effect without shuffle=True; leave it out or shuffle")
-        self.random_state = random_state
+        self.random_state = None if random_state is None else checks.positive_integer(random_state, "random_state", 0)
 
     def split(self, x: Any, y: Any = None) -> Iterator[Split]:
         """(training indices, test indices) of each of the k splits; x and y have one entry a sample."""
@@ -70,7 +70,8 @@ class StratifiedKFold(KFold):
         if y is None:
             raise ValueError("StratifiedKFold.split needs y, the labels")
         codes, sizes, first = _classes(y, samples)
-        codes, sizes = np.argsort(np.argsort(first))[codes], sizes[np.argsort(first)]  # in the order of appearance
+        appearance = np.argsort(first)  # scikit-learn numbers classes as they appear in the data
+        codes, sizes = np.argsort(appearance)[codes], sizes[appearance]
         if sizes.max() < self.n_splits:
             raise ValueError(
                 f"n_splits must be at most the size of the largest class, {sizes.max()}, received {self.n_splits}"
@@ -191,7 +192,7 @@ def _sizes(samples: int, train: float | None, test: float | None) -> tuple[int, 
     for size, name, rounded in ((train, "train_size", math.floor), (test, "test_size", math.ceil)):
         if size is None:
             counts.append(None)
-        elif isinstance(size, float):
+        elif isinstance(size, (float, np.floating)):
             share = checks.number(size, name, 0, 1, open_high=True)
             counts.append(rounded(samples * share))
         else:

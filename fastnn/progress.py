@@ -18,10 +18,16 @@ def line(part: str, logs: Logs, epoch: int | None = None, epochs: int | None = N
 
 
 class Progress(Callback):
-    """Prints the lines; with `bar`, and if the output is a terminal, shows a bar below them meanwhile."""
+    """Prints the lines; with `bar`, and if the output is a terminal, shows a bar below them meanwhile.
 
-    def __init__(self, bar: bool = True):
+    Args:
+        bar: only for the one that `fit` makes itself; it moves the bar.
+        validation: what the validation data are called.
+    """
+
+    def __init__(self, bar: bool = True, validation: str = "Validation"):
         super().__init__()
+        self._validation = validation
         self._bar = bar and sys.stdout.isatty()
         self._display: Any = None
 
@@ -50,7 +56,7 @@ class Progress(Callback):
         logs = logs or {}
         train = {k: v for k, v in logs.items() if not k.startswith("val_")}
         validation = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
-        for part, values in (("Train", train), ("Validation", validation)):
+        for part, values in (("Train", train), (self._validation, validation)):
             if values:
                 # At once also where the output is a pipe.
                 print(line(part, values, epoch + 1, self.params["epochs"]), flush=True)

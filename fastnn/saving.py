@@ -126,11 +126,13 @@ def load_weights(model: Stack, path: str | os.PathLike[str]) -> None:
     _require_built(model)
     named = named_parameters(model)
     with opened(path) as file:
+        ordered = "fastnn_format" in file.metadata  # else any file with the right names will do
         stored = sorted(file.names)
-        if "fastnn_format" in file.metadata:  # else any file with the right names
+        if ordered:
             file.check_format()
             stored = [str(name) for name in file.json("weights", list)]
-        if set(stored) != named.keys() and [*map(unnumbered, stored)] != [*map(unnumbered, named)]:
+        alike = ordered and [*map(unnumbered, stored)] == [*map(unnumbered, named)]
+        if set(stored) != named.keys() and not alike:
             same_names(stored, named, "weights")
         source = named if set(stored) == named.keys() else stored
         arrays = [
@@ -230,6 +232,8 @@ def _rebuilt(file: ModelFile, custom_objects: CustomObjects) -> tuple[Sequential
         raise ValueError(f"its 'config' must describe a Sequential, received {kind.__name__}")
     # The layers first and their weights afterwards, when it is known which tensors they should find.
     first, rest = _input_shape(config["layers"])
+    if any(isinstance(layer, dict) and layer.get("class_name") == "InputLayer" for layer in rest):
+        raise ValueError("its 'config' must have at most one InputLayer, which comes first")  # a second would build now
     model = kind.from_config({**config, "layers": rest}, custom_objects)
     if first is not None:
         _build(model, first, file)

@@ -16,7 +16,7 @@ _SMALLEST_SHARED_WORK = 2e6  # floating-point operations
 
 _asked: int | None = None
 _forked = False
-_occupied = 0  # cores on which threads of `occupying` are at work
+_occupied = 0  # cores on which threads in `occupying_a_core` are at work
 _occupied_lock = threading.Lock()
 
 

@@ -219,3 +219,23 @@ def test_early_stopping_cannot_guess():
 
 def test_the_base_class_can_be_used_as_it_is():
     assert classifier().fit(X, Y, callbacks=fastnn.callbacks.Callback(), verbose=0).epoch == [0]
+
+
+def test_loss_threshold_stops_after_the_first_epoch_below_it():
+    losses = classifier("adam").fit(samples(), labels(), epochs=40, verbose=0, shuffle=False).history["loss"]
+    threshold = losses[20] + 1e-9
+    first = next(i for i, loss in enumerate(losses) if loss < threshold)
+    model, callback = classifier("adam"), callbacks.LossThreshold(threshold)
+    history = model.fit(samples(), labels(), epochs=40, verbose=0, shuffle=False, callbacks=[callback])
+    assert history.history["loss"] == losses[: first + 1]
+    assert callback.reached == first
+    never = callbacks.LossThreshold(0)
+    assert len(classifier().fit(samples(), labels(), epochs=3, verbose=0, callbacks=[never]).epoch) == 3
+    assert never.reached is None
+
+
+def test_loss_threshold_of_something_that_is_not_logged():
+    with pytest.raises(ValueError, match='LossThreshold monitors "val_loss", but fit logs only loss'):
+        classifier(metrics=()).fit(
+            samples(), labels(), verbose=0, callbacks=[callbacks.LossThreshold(0.1, monitor="val_loss")]
+        )

@@ -96,8 +96,8 @@ def test_mnist_becomes_the_published_csv_files(capsys):
     _, (x_test, y_test) = mnist.load_data()
     np.testing.assert_array_equal(images, x_test, strict=True)
     np.testing.assert_array_equal(labels, y_test, strict=True)
-    assert Path("images").read_bytes() == unpacked(mnist._SHIPPED / "t10k-images-idx3-ubyte.gz")
-    assert unpacked("labels.gz") == unpacked(mnist._SHIPPED / "t10k-labels-idx1-ubyte.gz")
+    assert Path("images").read_bytes() == unpacked(mnist.SHIPPED / "t10k-images-idx3-ubyte.gz")
+    assert unpacked("labels.gz") == unpacked(mnist.SHIPPED / "t10k-labels-idx1-ubyte.gz")
 
 
 # Files

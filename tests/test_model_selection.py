@@ -1,7 +1,7 @@
 """Splits against scikit-learn's own, and cross-validation: the same numbers however the folds are worked off."""
 
+import os
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -9,6 +9,8 @@ import pytest
 import fastnn
 from fastnn import callbacks, layers, threads
 from fastnn.model_selection import KFold, StratifiedKFold, cross_validate, train_test_split
+
+from .subprocesses import run_python
 
 Y = np.array([0, 2, 1, 1, 0, 2, 2, 2, 0, 1, 1, 0, 2, 2, 1, 0, 2])
 X = np.arange(17)
@@ -193,25 +195,58 @@ def test_each_fold_is_a_training_by_itself():
 
 
 def test_integer_cv_stratifies_labels_and_takes_other_targets_as_they_come():
-    seen = []
+    """A plain third of sorted labels holds one class only, which a model of the other two cannot know."""
+    labels, outputs = np.repeat([0, 1, 2], 30), np.eye(3)[np.repeat([0, 1, 2], 30)]
+    x = outputs.astype(np.float32)
 
-    class Sizes(callbacks.Callback):
-        def on_train_begin(self, logs=None):
-            seen.append(self.params["steps"])
+    def identity(loss):
+        model = fastnn.Sequential([fastnn.Input((3,)), layers.Dense(3, "softmax", kernel_initializer="zeros")])
+        model.compile(fastnn.optimizers.SGD(1.0), loss, ["accuracy"])
+        return model
 
-    labels = np.repeat([0, 1], [60, 30])  # a plain third would hold one class only
-    results = cross_validate(build, SAMPLES, labels, cv=3, epochs=1, callbacks=[Sizes()])
-    assert len(results["test_loss"]) == 3
-    shares = [labels[test].mean() for _, test in StratifiedKFold(3).split(SAMPLES, labels)]
-    assert shares == [1 / 3] * 3
+    stratified = cross_validate(lambda: identity("sparse_categorical_crossentropy"), x, labels, cv=3, epochs=5)
+    np.testing.assert_array_equal(stratified["test_accuracy"], 1)
+    plain = cross_validate(lambda: identity("categorical_crossentropy"), x, outputs, cv=3, epochs=5)
+    np.testing.assert_array_equal(plain["test_accuracy"], 0)
 
+
+def test_a_regression():
     def regressor():
         model = fastnn.Sequential([fastnn.Input((6,)), layers.Dense(1)])
         model.compile("sgd", "mse")
         return model
 
     results = cross_validate(regressor, SAMPLES, SAMPLES[:, 0], cv=3, epochs=1)
-    assert set(results) == {"test_loss", "fit_time", "histories", "models"}
+    assert set(results) == {"test_loss", "fit_time", "histories", "models", "callbacks"}
+
+
+def test_validation_split_is_taken_from_the_training_part():
+    fastnn.utils.set_random_seed(7)
+    seen = []
+
+    class Steps(callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            seen.append(self.params["steps"])
+
+    results = cross_validate(
+        build, SAMPLES, LABELS, cv=3, epochs=2, validation_split=0.5, batch_size=1, callbacks=[Steps()]
+    )
+    assert seen == [30] * 3  # half of 60
+    assert "val_loss" in results["histories"][0].history
+
+
+def test_sample_weights_are_split_with_the_samples():
+    weights = np.where(np.arange(90) < 45, 0.0, 2.0)
+    fastnn.utils.set_random_seed(7)
+    results = cross_validate(
+        lambda: build(dropout=0), SAMPLES, LABELS, cv=KFold(3), epochs=1, sample_weight=weights, shuffle=False
+    )
+    fastnn.utils.set_random_seed(7)
+    models = [build(dropout=0) for _ in range(3)]
+    for model, (train, _), trained in zip(models, KFold(3).split(SAMPLES), results["models"], strict=True):
+        model.fit(SAMPLES[train], LABELS[train], epochs=1, sample_weight=weights[train], shuffle=False, verbose=0)
+        for w, expected in zip(trained.weights, model.weights, strict=True):
+            np.testing.assert_array_equal(w, expected)
 
 
 def test_folds_do_not_share_callbacks():
@@ -220,6 +255,9 @@ def test_folds_do_not_share_callbacks():
     lengths = [len(h.epoch) for h in results["histories"]]
     assert lengths == [len(h.epoch) for h in validated(epochs=60, callbacks=[stopping], n_jobs=1)["histories"]]
     assert not hasattr(stopping, "best")  # the one given has seen nothing
+    assert all(kept.best == min(h.history["val_loss"]) for (kept,), h in zip(
+        results["callbacks"], results["histories"], strict=True
+    ))  # fmt: skip
 
 
 def test_lines_come_in_the_folds_order(capsys):
@@ -237,23 +275,81 @@ class Bad(RuntimeError):
     pass
 
 
-def test_an_error_in_one_fold_ends_all_of_them():
-    builds = []
+@pytest.mark.parametrize("hook", ["on_train_begin", "on_epoch_end"])
+def test_an_error_in_one_fold_ends_all_of_them(hook):
+    models = []
 
     class Fails(callbacks.Callback):
-        def on_epoch_end(self, epoch, logs=None):
-            if self.model is builds[0]:
+        def fail(self, *arguments):
+            if self.model is models[0]:
                 raise Bad("fold 1")
 
-    def remembered():
-        builds.append(build())
-        return builds[-1]
+    setattr(Fails, hook, Fails.fail)
 
-    began = time.perf_counter()
-    with pytest.raises(Bad, match="fold 1"):
-        cross_validate(remembered, SAMPLES, LABELS, epochs=10_000_000, callbacks=[Fails()], n_jobs=3)
-    assert time.perf_counter() - began < 60
+    def remembered():
+        models.append(build())
+        return models[-1]
+
+    big = np.zeros((40_000, 6), np.float32)  # so that other folds are still preparing when the first one fails
+    with pytest.raises(Bad, match="fold 1") as caught:
+        cross_validate(remembered, big, np.arange(40_000) % 3, epochs=10_000_000, callbacks=[Fails()], n_jobs=3)
+    assert caught.value.__notes__ == ["in fold 1 of cross_validate"]
     assert threads._occupied == 0
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
+def test_what_ends_a_helpers_fold_ends_all(kind):
+    class Ends(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if threading.current_thread() is not threading.main_thread():
+                raise kind
+
+    with pytest.raises(kind):
+        validated(epochs=10_000_000, callbacks=[Ends()], n_jobs=2)
+
+
+def test_no_thread_to_be_had(monkeypatch):
+    start, started = threading.Thread.start, []
+
+    def second_fails(thread):
+        started.append(thread)
+        if len(started) == 2:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", second_fails)
+    with pytest.raises(RuntimeError, match="can't start new thread"):
+        validated(epochs=10_000_000, n_jobs=3)
+    assert not started[0].is_alive()
+    assert threads._occupied == 0
+
+
+CTRL_C = """
+    import os, signal, threading, time, numpy as np, fastnn
+    from fastnn import layers, threads
+    from fastnn.model_selection import cross_validate
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    def build():
+        model = fastnn.Sequential([fastnn.Input((6,)), layers.Dense(8), layers.Dense(3, "softmax")])
+        model.compile("adam", "sparse_categorical_crossentropy")
+        return model
+
+    x, y = np.zeros((90, 6), np.float32), np.arange(90) % 3
+    build().fit(x, y, verbose=0)
+    threading.Timer(DELAY, os.kill, (os.getpid(), signal.SIGINT)).start()
+    try:
+        cross_validate(build, x, y, epochs=10_000_000, n_jobs=3)
+    except KeyboardInterrupt:
+        print("ended", threads._occupied, threading.active_count())
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+@pytest.mark.parametrize("delay", [0.02, 0.5])
+def test_a_real_ctrl_c(delay):
+    result = run_python(CTRL_C.replace("DELAY", str(delay)), timeout=120)
+    assert result.stdout.split()[:2] == ["ended", "0"]
 
 
 def test_ctrl_c_ends_the_folds_of_other_threads_too():
@@ -286,9 +382,12 @@ def test_the_main_thread_leaves_cores_to_the_others(monkeypatch):
     [
         ({"cv": 1}, "n_splits must be at least 2"),
         ({"cv": [(np.arange(5), np.arange(5, 9))]}, "at least 2 folds, received 1"),
-        ({"cv": [([0], [1]), ([0], [])]}, "fold 2 of cv has 1 training and 0 test samples"),
+        ({"cv": [([0], [1]), ([0], [])]}, "fold 2 of cv must be lists of sample indices that are not empty"),
+        ({"cv": [([0], [1]), ([0], [90])]}, r"fold 2 of cv must be indices in \[0, 90\), received 90 to 90"),
+        ({"cv": [([0], [1], [2])]}, "fold 1 of cv must be a pair of training and test indices, received 3 parts"),
+        ({"cv": [(np.zeros(90, bool), [1])]}, "fold 1 of cv must be lists of sample indices that are not empty"),
         ({"n_jobs": 0}, "n_jobs must be at least 1"),
-        ({"validation_data": (SAMPLES, LABELS)}, "chooses validation_data for each fold itself"),
+        ({"validation_data": (SAMPLES, LABELS)}, "leave validation_data out"),
     ],
 )
 def test_mistakes_in_cross_validation(options, message):
@@ -302,5 +401,32 @@ def test_a_model_is_for_one_fold_only():
         cross_validate(lambda: model, SAMPLES, LABELS)
     with pytest.raises(ValueError, match="build_model must make a new optimizer each time"):
         cross_validate(lambda: build(optimizer=adam), SAMPLES, LABELS)
-    with pytest.raises(ValueError, match="x and y must have the same length"):
-        cross_validate(build, SAMPLES, LABELS[:5])
+    layer = layers.Dense(3, "softmax")
+
+    def sharing():
+        model = fastnn.Sequential([fastnn.Input((6,)), layer])
+        model.compile("sgd", "sparse_categorical_crossentropy")
+        return model
+
+    with pytest.raises(ValueError, match="build_model must make new layers each time"):
+        cross_validate(sharing, SAMPLES, LABELS)
+    layer.trainable = False  # as of an encoder that was trained before
+    assert len(cross_validate(sharing, SAMPLES, LABELS, cv=3, n_jobs=2)["test_loss"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "message"),
+    [
+        ((build, SAMPLES, LABELS[:5]), ValueError, "x and y must have the same length"),
+        ((build, SAMPLES[:0], LABELS[:0]), ValueError, r"x must hold one entry a sample, received shape \(0, 6\)"),
+        ((build, SAMPLES, None), TypeError, "y must be an array of numbers"),
+        ((build(), SAMPLES, LABELS), TypeError, "build_model must be a function that makes a compiled model"),
+        ((lambda: None, SAMPLES, LABELS), TypeError, "build_model must return a compiled Sequential, received None"),
+        ((lambda: fastnn.Sequential(), SAMPLES, LABELS), RuntimeError, "call compile"),
+    ],
+)
+def test_other_mistakes(arguments, error, message):
+    with pytest.raises(error, match=message):
+        cross_validate(*arguments)
+    with pytest.raises(TypeError, match="cv must be a number of folds, a splitter or pairs of indices, received None"):
+        validated(cv=None)

@@ -66,6 +66,11 @@ SPOILED = [
     (("config",), '{"a": ' * 100_000, "its metadata is nested too deep"),
     (("config",), "9" * 10_000, "'config' in its metadata must be JSON: Exceeds the limit"),
     (("config",), "{}", "a class_name must be a string, received None"),
+    (
+        ("config", "config", "layers", 1),
+        {"module": "fastnn.layers", "class_name": "InputLayer", "config": {"batch_shape": [None, 10**15]}},
+        "must have at most one InputLayer",
+    ),
     (("state",), DELETE, "'state' is missing in its metadata"),
     (("state",), "{}", "'state' in its metadata must have a list of frozen weights"),
     (("state", "frozen"), ["c/kernel"], "'state' in its metadata must have a list of frozen weights"),

@@ -1,5 +1,6 @@
 """Files of weights alone, and files that cannot be written."""
 
+import concurrent.futures
 import errno
 import os
 import stat
@@ -127,3 +128,31 @@ def test_floatx_of_another_time(path):
         assert load_model(path).dtype == np.float32
     finally:
         config.set_floatx("float32")
+
+
+def test_saving_the_same_file_from_several_threads(tmp_path):
+    """Each file is whole, whoever comes last."""
+    model, path = classifier(), tmp_path / "model.safetensors"
+    model.save(path)
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        saving = [pool.submit(model.save, path) for _ in range(60)]
+        for _ in range(60):
+            fastnn.saving.load_model(path)
+        for done in saving:
+            done.result(timeout=60)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_foreign_files_weights_are_not_matched_by_their_order(tmp_path):
+    def chain(names):
+        return fastnn.Sequential([fastnn.Input((4,)), *(fastnn.layers.Dense(4, use_bias=False, name=n) for n in names)])
+
+    names = [f"dense_{i}" for i in range(12)]
+    arrays = {f"{name}/kernel": np.full((4, 4), i, np.float32) for i, name in enumerate(names)}
+    safetensors.numpy.save_file(arrays, tmp_path / "foreign.safetensors")
+    right = chain(names)
+    right.load_weights(tmp_path / "foreign.safetensors")
+    assert [w[0, 0] for w in right.weights] == list(range(12))
+    other = chain([f"dense_{i + 1}" for i in range(12)])
+    with pytest.raises(ValueError, match="dense_0/kernel"):
+        other.load_weights(tmp_path / "foreign.safetensors")

@@ -34,8 +34,9 @@ def convert(*paths: str | os.PathLike[str], overwrite: bool = False, progress: b
 
     A CSV file has a line an image: the label, then the pixels row by row. It does not say how many rows: on the
     way back images are square. Any of the files may be gzip-compressed, and those are written so whose name ends
-    in `.gz`; names of CSV files end in `.csv` or `.csv.gz`. Images pass in blocks, so memory stays small. Either
-    all targets are written or none: if something fails, nothing new is there and earlier files are as they were.
+    in `.gz`; names of CSV files end in `.csv` or `.csv.gz`. Images pass in blocks, so memory stays small. Targets
+    appear together, when all are complete: if something fails before, nothing new is there and earlier files are as
+    they were.
 
     Args:
         paths: What to read, then what to write, in one of three forms:
@@ -182,13 +183,7 @@ def _written_together(targets: Sequence[Path]) -> Iterator[dict[Path, Path]]:
         for target in targets:
             target.parent.mkdir(parents=True, exist_ok=True)
             unfinished[target] = stack.enter_context(written_whole(target))
-        try:
-            yield unfinished
-        except OSError as error:
-            for target, path in unfinished.items():
-                if error.filename == str(path):
-                    raise OSError(error.errno, error.strerror, str(target)) from error
-            raise
+        yield unfinished
 
 
 @contextlib.contextmanager

@@ -13,6 +13,7 @@ import typer
 import fastnn
 from fastnn import checks, layers, plots
 from fastnn.callbacks import History, TerminateOnNaN
+from fastnn.progress import Progress
 
 from . import options
 from .images import load
@@ -24,9 +25,7 @@ FILTERS = 16  # in the picture
 
 
 def run(
-    data: Annotated[
-        Path | None, typer.Option(help="Folder with MNIST's four idx files, or a CSV file.", show_default="shipped")
-    ] = None,
+    data: options.Images = None,
     hidden: Annotated[int, typer.Option(help="Units of the hidden layer: the features.")] = 128,
     loss: Annotated[str, typer.Option(help="bce (binary cross-entropy) or mse (mean square).")] = "bce",
     denoise: Annotated[str, typer.Option(help=f"Noise on the input: {', '.join(NOISES)}.")] = "none",
@@ -45,14 +44,14 @@ def run(
     out: options.Out = Path("runs/autoencoder"),
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Learn features of images without labels; with noise on the input, filters become strokes."""
+    """Learn features of images without labels."""
     settings = dict(locals())
-    rate = options.learning_rate(optimizer, learning_rate)
+    rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate)
     for value, name in ((hidden, "--hidden"), (labels, "--labels"), (batch_size, "--batch-size"), (epochs, "--epochs")):
         checks.positive_integer(value, name)
     checks.nearest(loss, LOSSES, "--loss")
     checks.nearest(denoise, NOISES, "--denoise")
-    checks.number(noise, "--noise", 0, 1, open_high=denoise == "masking")
+    checks.number(noise, "--noise", 0, *((1, True) if denoise == "masking" else ()))
     checks.number(dropout, "--dropout", 0, 1, open_high=True)
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, seed=seed)
@@ -65,39 +64,51 @@ def run(
             "denoising": {"noise_kind": "gaussian" if denoise == "none" else denoise, "dropout": dropout or 0.2},
         }
     targets, targets_test = (pixels.reshape(len(pixels), -1) / np.float32(255) for pixels in (x, x_test))
-    models, scores = {}, {}
+    models: dict[str, fastnn.Sequential] = {}
+    histories: dict[str, History] = {}
+    scores: dict[str, dict[str, float]] = {}
     for name, variant in variants.items():
         options.use(seed)
         model = models[name] = network(x.shape[1:], hidden, amount=noise, **variant)
         model.compile(options.OPTIMIZERS[optimizer](rate), LOSSES[loss], metrics=["mse"])
-        print(
-            f"{name}: {x[0].size}-{hidden}-{x[0].size}, noise {variant['noise_kind']}, dropout {variant['dropout']:g}"
-        )
+        sizes = f"{x[0].size}-{hidden}-{x[0].size}"
+        print(f"{name}: {sizes}, noise {variant['noise_kind']}, dropout {variant['dropout']:g}", flush=True)
         with results.until_ctrl_c(model, epochs):
             model.fit(
-                x, targets, batch_size=batch_size, epochs=epochs, validation_data=(x_test, targets_test),
-                callbacks=[TerminateOnNaN()],
+                x, targets, batch_size=batch_size, epochs=epochs, validation_data=(x_test, targets_test), verbose=0,
+                callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
             )  # fmt: skip
-        scores[name] = model.evaluate(x_test, targets_test, return_dict=True)
-        scores[name]["accuracy on features"] = linear_accuracy(
-            encoder(model).predict(x[:labels]), y[:labels], encoder(model).predict(x_test), y_test
-        )
+        if model.history is None or not model.history.epoch:  # interrupted at once
+            del models[name]
+            break
+        histories[name] = model.history
+        scores[name] = model.evaluate(x_test, targets_test, verbose=0, return_dict=True)
+        print(f"[ {name} ] test loss = {scores[name]['loss']:.5f}, mse = {scores[name]['mse']:.5f}")
         if results.interrupted:
             break
 
-    on_pixels = linear_accuracy(targets[:labels], y[:labels], targets_test, y_test)
-    print(f"a linear classifier, trained on {labels:,} labels, is right on so many test images:")
-    print(f"  {x[0].size} pixels: {on_pixels:.2%}")
-    for name, score in scores.items():
-        print(f"  {hidden} features ({name}): {score['accuracy on features']:.2%}")
-    draw(results, models, x_test[:10])
-    histories: dict[str, History] = {name: model.history for name, model in models.items() if model.history is not None}
     results.history(histories if compare else histories["autoencoder"])
+    results.metrics(settings, variants=variants, networks=scores)
+    results.must_be_finite(*(score["loss"] for score in scores.values()))
     for name, model in models.items():
         results.model(model, name)
-        results.model(encoder(model), "encoder" if not compare else f"{name}_encoder")
-    results.metrics(settings, networks=scores, **{"accuracy on pixels": on_pixels})
-    results.finish(*(score["loss"] for score in scores.values()))
+        results.model(encoder(model), f"{name}_encoder" if compare else "encoder")
+
+    y_few = y[:labels]
+    print(f"a linear classifier, trained on {len(y_few):,} labels, is right on so many test images:")
+    on_pixels = linear_accuracy(targets[:labels], y_few, targets_test, y_test)
+    print(f"  {x[0].size} pixels: {on_pixels:.2%}")
+    for name, model in models.items():
+        few, test = encoder(model).predict(x[:labels]), encoder(model).predict(x_test)
+        scores[name]["accuracy on features"] = linear_accuracy(few, y_few, test, y_test)
+        print(f"  {hidden} features ({name}): {scores[name]['accuracy on features']:.2%}", flush=True)
+    results.metrics(settings, variants=variants, networks=scores, **{"accuracy on pixels": on_pixels})
+
+    if x_test.ndim == 3:
+        draw(results, models, x_test[:10])
+    curves = plots.learning_curves(histories["autoencoder"], validation="test") if not compare else None
+    results.figure(curves or plots.compare(histories, "val_loss", validation="test"), "curves", "learning curves")
+    results.finish()
 
 
 def network(shape: tuple[int, ...], hidden: int, noise_kind: str, amount: float, dropout: float) -> fastnn.Sequential:
@@ -134,23 +145,33 @@ def linear_accuracy(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np
     return accuracy
 
 
+def reconstruct(model: fastnn.Sequential, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
+    """What the model makes of images, through its noise where it has some; and what they look like with the noise."""
+    names = [layer.name for layer in model.layers]
+    if "noise" not in names:
+        return model.predict(images), None
+    noisy = first_layers(model, "noise").forward(images, training=True)
+    rest = fastnn.Sequential([fastnn.Input(noisy.shape[1:]), *model.layers[names.index("noise") + 1 :]])
+    noise = model.layers[names.index("noise")]
+    kept = (
+        1 - noise.rate if isinstance(noise, layers.Dropout) else 1
+    )  # dropout scales up what it keeps by 1 / (1 - rate)
+    return rest.predict(noisy), noisy * kept
+
+
 def draw(results: Results, models: dict[str, fastnn.Sequential], images: np.ndarray) -> None:
-    """Reconstructions and filters of each model side by side, and the learning curves."""
-    square = images.ndim == 3 and images.shape[1] == images.shape[2]
-    if square:
-        figure, panels = plots.panels(rows=len(models), size=(7, 2.3))
-        for panel, (name, model) in zip(panels[:, 0], models.items(), strict=True):
-            noisy = None
-            if any(layer.name == "noise" for layer in model.layers):
-                noisy = first_layers(model, "noise").forward(images, training=True)
-            plots.reconstructions(images / 255, model.predict(images), noisy, axes=panel)
-            panel.set_title(name)
-        results.figure(figure, "reconstructions", "images and reconstructions")
-        figure, panels = plots.panels(columns=len(models), size=(4.5, 4))
-        for panel, (name, model) in zip(panels[0], models.items(), strict=True):
-            plots.filters(encoder(model).layers[-1].weights[0], count=FILTERS, axes=panel)
-            panel.set_title(f"{name}: first {FILTERS} filters")
-        results.figure(figure, "filters", "filters")
-    curves = {name: model.history for name, model in models.items() if model.history is not None}
-    figure = plots.compare(curves, "val_loss") if len(curves) > 1 else plots.learning_curves(curves["autoencoder"])
-    results.figure(figure, "curves", "learning curves")
+    """Reconstructions and filters of each model."""
+    figure, panels = plots.panels(rows=len(models), size=(7, 2.3))
+    for panel, (name, model) in zip(panels[:, 0], models.items(), strict=True):
+        reconstructed, noisy = reconstruct(model, images)
+        plots.reconstructions(images / 255, reconstructed, noisy, axes=panel)
+        panel.set_title(name)
+    results.figure(figure, "reconstructions", "images and reconstructions")
+
+    kernels = {name: encoder(model).layers[-1].weights[0] for name, model in models.items()}
+    largest = max(float(np.abs(kernel[:, :FILTERS]).max()) for kernel in kernels.values())
+    figure, panels = plots.panels(columns=len(models), size=(4.5, 4))
+    for panel, (name, kernel) in zip(panels[0], kernels.items(), strict=True):
+        plots.filters(kernel, images.shape[1:], count=FILTERS, limit=largest, axes=panel)
+        panel.set_title(f"{name}: first {FILTERS} filters")
+    results.figure(figure, "filters", "filters")

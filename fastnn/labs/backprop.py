@@ -10,14 +10,16 @@ Each epoch is one step on all the points (full-batch gradient descent):
 
 from collections.abc import Callable
 from itertools import product
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
 
 import fastnn
 from fastnn import checks, initializers, layers, plots
-from fastnn.callbacks import History, LossThreshold
+from fastnn.callbacks import History, LossThreshold, TerminateOnNaN
 from fastnn.datasets import points
 
 from . import options
@@ -29,6 +31,7 @@ LOSSES = {"mse": "mean_squared_error", "half-mse": "half_mean_squared_error"}
 EPOCHS_A_LINE = 200
 
 Build = Callable[[str, str, float], fastnn.Sequential]  # from activation, optimizer and learning rate
+Data = dict[str, tuple[np.ndarray, np.ndarray]]  # name: (x, y)
 
 
 def run(
@@ -43,16 +46,18 @@ def run(
     ] = None,
     epochs: Annotated[int, typer.Option(help="At most so many steps on all points.")] = 10_000,
     loss_threshold: Annotated[float, typer.Option(help="A network whose loss is less has finished; 0: never.")] = 0.005,
-    compare: Annotated[bool, typer.Option("--compare", help="Train with every optimizer and activation.")] = False,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="Then try every optimizer (at its usual rate) and activation.")
+    ] = False,
     seed: options.Seed = 0,
     out: options.Out = Path("runs/backprop"),
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Two hidden layers learn linear and XOR data by backpropagation."""
+    """Learn linear and XOR data by backpropagation."""
     settings = dict(locals())
     units = options.units(hidden)
     checks.nearest(activation, ACTIVATIONS, "--activation")
-    rate = options.learning_rate(optimizer, learning_rate, RATES)
+    rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate, RATES)
     checks.nearest(loss, LOSSES, "--loss")
     checks.positive_integer(epochs, "--epochs")
     checks.number(loss_threshold, "--loss-threshold", 0)
@@ -62,41 +67,48 @@ def run(
     results = Results(out, overwrite)
 
     def build(activation: str, optimizer: str, rate: float) -> fastnn.Sequential:
+        options.use(seed)  # all begin with the same weights
         model = network(units, activation, bias)
         model.compile(options.OPTIMIZERS[optimizer](rate), LOSSES[loss], metrics=["accuracy"])
         return model
 
     networks = {name: build(activation, optimizer, rate) for name in data}
+    histories = {name: History() for name in data}
     print(f"{'-'.join(map(str, (2, *units, 1)))}, {activation}, {optimizer}, learning rate {rate:g}")
     began = results.seconds
-    histories = train_side_by_side(networks, data, epochs, loss_threshold)
+    with results.until_ctrl_c(histories["linear"], epochs):
+        train_side_by_side(networks, histories, data, epochs, loss_threshold)
     print(f"trained in {results.seconds - began:.2f} s")
 
+    histories = {name: history for name, history in histories.items() if history.epoch}  # both, unless interrupted
     scores, predictions = {}, {}
-    for name, model in networks.items():
+    for name in histories:
         x, y = new_points[name]
-        predictions[name] = model.predict(x)
-        scores[name] = model.evaluate(x, y, verbose=0, return_dict=True)
+        predictions[name] = networks[name].predict(x)
+        scores[name] = networks[name].evaluate(x, y, verbose=0, return_dict=True)
         print(f"\n{name} predictions:", *(f"{p:.5f}" for p in predictions[name][:, 0]), sep="\n")
         print(f"{name} test loss : {scores[name]['loss']:.5f}   accuracy : {scores[name]['accuracy']:.2%}")
     print()
 
-    figure, panels = plots.panels(rows=2, columns=2)
-    for row, (name, (x, y)) in enumerate(new_points.items()):
-        plots.predictions(x, y, predictions[name], axes=panels[row], title=name)
+    finished = {name: {"epochs": len(history.epoch), **scores[name]} for name, history in histories.items()}
+    results.history(histories)
+    results.metrics(settings, networks=finished)
+    results.must_be_finite(*(score["loss"] for score in scores.values()))
+    for name in histories:
+        results.model(networks[name], name.lower())
+    figure, panels = plots.panels(rows=len(histories), columns=2)
+    for row, name in enumerate(histories):
+        plots.predictions(*new_points[name], predictions[name], panels[row], title=name)
     results.figure(figure, "predictions", "ground truth beside predictions")
-    figure, panels = plots.panels(columns=2)
-    for panel, (name, (x, y)) in zip(panels[0], data.items(), strict=True):
-        plots.decision_surface(networks[name], x, y, axes=panel, title=name)
+    figure, panels = plots.panels(columns=len(histories))
+    for panel, name in zip(panels[0], histories, strict=True):
+        plots.decision_surface(networks[name], *data[name], panel, title=name)
     results.figure(figure, "surface", "decision surfaces")
     results.figure(plots.compare(histories, "loss"), "curves", "learning curves")
-    results.history(histories)
-    for name, model in networks.items():
-        results.model(model, name.lower())
-    compared = compare_all(results, build, data, epochs, loss_threshold, seed) if compare else {}
-    finished = {name: {"epochs": len(h.epoch), **scores[name]} for name, h in histories.items()}
-    results.metrics(settings, networks=finished, compared=compared)
-    results.finish(*(score["loss"] for score in scores.values()))
+    if compare and not results.interrupted:
+        compared = compare_all(results, build, data, epochs, loss_threshold)
+        results.metrics(settings, networks=finished, compared=compared)
+    results.finish()
 
 
 def network(units: list[int], activation: str, bias: bool) -> fastnn.Sequential:
@@ -111,35 +123,33 @@ def network(units: list[int], activation: str, bias: bool) -> fastnn.Sequential:
 
 
 def train_side_by_side(
-    networks: dict[str, fastnn.Sequential], data: dict[str, Any], epochs: int, threshold: float
-) -> dict[str, History]:
+    networks: dict[str, fastnn.Sequential], histories: dict[str, History], data: Data, epochs: int, threshold: float
+) -> None:
     """Train each network on its data, with a line every 200 epochs, until its loss falls under the threshold."""
-    histories = {name: History() for name in networks}
     watch = {name: LossThreshold(threshold) for name in networks}
     for first in range(0, epochs, EPOCHS_A_LINE):
         last = min(first + EPOCHS_A_LINE, epochs)
         for name, model in networks.items():
-            if watch[name].reached is not None:
-                continue
-            x, y = data[name]
-            part = model.fit(
-                x, y, batch_size=len(x), initial_epoch=first, epochs=last, shuffle=False, verbose=0,
-                callbacks=[watch[name]] if threshold > 0 else [],
-            )  # fmt: skip
-            histories[name].extend(part.epoch, part.history)
-        losses = [f"{name} loss : {h.history['loss'][-1]:.4f}" for name, h in histories.items()]
-        print(f"[{last:4d}] {'   '.join(losses)}", flush=True)
+            if watch[name].reached is None:
+                x, y = data[name]
+                try:
+                    model.fit(
+                        x, y, batch_size=len(x), initial_epoch=first, epochs=last, shuffle=False, verbose=0,
+                        callbacks=[TerminateOnNaN(), *([watch[name]] if threshold > 0 else [])],
+                    )  # fmt: skip
+                finally:
+                    assert model.history is not None
+                    histories[name].extend(model.history.epoch, model.history.history)
+        losses = {name: history.history["loss"][-1] for name, history in histories.items()}
+        print(f"[{last:4d}] {'   '.join(f'{name} loss : {loss:.4f}' for name, loss in losses.items())}", flush=True)
         for name, callback in watch.items():
             if callback.reached is not None and callback.reached >= first:
                 print(f"{name}: loss under {threshold:g} after {callback.reached + 1} epochs")
-        if all(callback.reached is not None for callback in watch.values()):
+        if all(callback.reached is not None for callback in watch.values()) or not all(map(isfinite, losses.values())):
             break
-    return histories
 
 
-def compare_all(
-    results: Results, build: Build, data: dict[str, Any], epochs: int, threshold: float, seed: int
-) -> dict[str, Any]:
+def compare_all(results: Results, build: Build, data: Data, epochs: int, threshold: float) -> dict[str, Any]:
     """Train every combination of optimizer and activation on both data sets, and draw their curves together."""
     figure, panels = plots.panels(rows=len(data), columns=len(ACTIVATIONS))
     table: dict[str, Any] = {}
@@ -148,7 +158,6 @@ def compare_all(
     for activation, (optimizer, rate) in product(ACTIVATIONS, RATES.items()):
         line = f"{activation:<12}{optimizer:<10}"
         for name, (x, y) in data.items():
-            options.use(seed)  # all begin with the same weights
             model = build(activation, optimizer, rate)
             watch = [LossThreshold(threshold)] if threshold > 0 else []
             history = model.fit(x, y, batch_size=len(x), epochs=epochs, shuffle=False, verbose=0, callbacks=watch)
@@ -157,8 +166,10 @@ def compare_all(
             table[f"{name} {activation} {optimizer}"] = {"epochs": count, "loss": loss}
             line += f"{f'loss {loss:.4f} at {count:,}':>26}"
         print(line, flush=True)
+    longest = max(len(history.epoch) for group in histories.values() for history in group.values())
     for row, name in enumerate(data):
         for panel, activation in zip(panels[row], ACTIVATIONS, strict=True):
-            plots.compare(histories[name, activation], "loss", axes=panel, title=f"{name}, {activation}")
+            plots.compare(histories[name, activation], "loss", panel, log=True, title=f"{name}, {activation}")
+            panel.set(xlim=(-0.03 * longest, 1.03 * longest), ylim=(1e-3, 1))
     results.figure(figure, "compared", "every optimizer and activation")
     return table

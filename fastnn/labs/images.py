@@ -13,12 +13,14 @@ def load(data: Path | None, test_data: Path | None = None, seed: int = 0) -> tup
     Raises:
         OSError, ValueError: if a file is missing or damaged, or training and test images differ in shape.
     """
-    if data is None or data.is_dir() or not data.exists():
+    if data is None or data.is_dir() or not (data.exists() or ".csv" in data.name):
         if test_data is not None:
             raise ValueError("--test-data goes with a CSV file in --data")
         return mnist.load_data(data)
     x, y = csv_images.read_csv(data)
     if test_data is None:
+        if len(x) < 2:
+            raise ValueError(f"{data}: expected at least 2 images, one to test with, received 1; pass --test-data")
         x, x_test, y, y_test = train_test_split(x, y, test_size=0.1, random_state=seed)
         print(f"{data}: {len(x):,} images to train with, {len(x_test):,} held out to test with")
         return (x, y), (x_test, y_test)

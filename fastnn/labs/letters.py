@@ -2,17 +2,20 @@
 
     v = 0.9 v + 0.1 g,  w = w - v        the same as fastnn's (Keras's) v = 0.9 v - 0.1 g,  w = w + v
 
-All 10,000 training images are one batch, so an epoch is a single step along the exact gradient.
+All 10,000 training images are one batch, so an epoch is a single step along the exact gradient. An epoch's training
+loss and accuracy are those from before its step, and its validation loss and accuracy from after it.
 """
 
 import math
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 import fastnn
-from fastnn import checks, datasets, initializers, layers, optimizers, plots
+from fastnn import checks, datasets, initializers, layers, plots
+from fastnn.callbacks import TerminateOnNaN
 from fastnn.model_selection import train_test_split
 
 from . import options
@@ -26,19 +29,22 @@ def run(
         Path | None, typer.Option(help="notMNIST.npz, with images and labels.", show_default="rendered letters")
     ] = None,
     hidden: options.Hidden = "1000",
-    learning_rate: Annotated[float, typer.Option(help="The 0.1 in v = 0.9 v + 0.1 g.")] = 0.1,
-    momentum: Annotated[float, typer.Option(help="The 0.9 in v = 0.9 v + 0.1 g.")] = 0.9,
-    epochs: Annotated[int, typer.Option(help="Steps on all training images.")] = 200,
+    optimizer: options.Optimizer = "momentum",
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Size of a step.", show_default="by optimizer; momentum: 0.1")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Letters a step: by default all.")] = TRAINING,
+    epochs: options.Epochs = 200,
     seed: options.Seed = 1,
     threads: options.Threads = None,
     out: options.Out = Path("runs/letters"),
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Recognise the letters A to J: full-batch gradient descent with momentum, as in a well-known course."""
+    """Recognise the letters A to J by full-batch gradient descent."""
     settings = dict(locals())
     units = options.units(hidden)
-    checks.number(learning_rate, "--learning-rate", 0)
-    checks.number(momentum, "--momentum", 0, 1)
+    rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate)
+    checks.positive_integer(batch_size, "--batch-size")
     checks.positive_integer(epochs, "--epochs")
     options.use(seed, threads)
     images, labels = datasets.letters.load_data(data)
@@ -48,23 +54,17 @@ def run(
     x_val, x_test, y_val, y_test = train_test_split(rest, rest_labels, train_size=VALIDATION, random_state=seed)
     results = Results(out, overwrite)
 
-    model = fastnn.Sequential([fastnn.Input(x.shape[1:]), layers.Flatten(), layers.Rescaling(1 / 255)])
     sizes = [x[0].size, *units, 10]
-    for i, n in enumerate(sizes[1:]):
-        xavier = initializers.RandomNormal(stddev=math.sqrt(2 / (sizes[i] + n)))
-        activation = "softmax" if i == len(units) else "relu"
-        model.add(layers.Dense(n, activation=activation, kernel_initializer=xavier))
-    model.compile(
-        optimizers.SGD(learning_rate, momentum=momentum), "sparse_categorical_crossentropy", metrics=["accuracy"]
-    )
+    model = network(x.shape[1:], sizes)
+    model.compile(options.OPTIMIZERS[optimizer](rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
     print(f"{'-'.join(map(str, sizes))}, {model.count_params():,} parameters, {fastnn.get_num_threads()} threads")
     print(f"{len(x):,} letters to train with, {len(x_val):,} to validate, {len(x_test):,} to test", flush=True)
 
     began = results.seconds
     with results.until_ctrl_c(model, epochs):
         model.fit(
-            x, y, batch_size=len(x), epochs=epochs, shuffle=False, validation_data=(x_val, y_val),
-            callbacks=[fastnn.callbacks.TerminateOnNaN()],
+            x, y, batch_size=batch_size, epochs=epochs, shuffle=batch_size < len(x), validation_data=(x_val, y_val),
+            callbacks=[TerminateOnNaN()],
         )  # fmt: skip
     seconds = results.seconds - began
     assert model.history is not None
@@ -74,12 +74,22 @@ def run(
     scores = {name: model.evaluate(*part, verbose=0, return_dict=True) for name, part in parts.items()}
     for name, score in scores.items():
         print(f"[ {name.capitalize()} ] loss = {score['loss']:.5f}, acc = {score['accuracy']:.5f}")
-    results.figure(plots.learning_curves(model.history), "curves", "learning curves")
-    names = list("ABCDEFGHIJ")
-    predictions = model.predict(x_test)
-    results.figure(plots.images(x[:100], columns=20), "letters", "some of the letters")
-    results.figure(plots.confusion_matrix(y_test, predictions, labels=names), "confusion", "confusion matrix")
     results.history(model.history)
-    results.model(model)
     results.metrics(settings, parameters=model.count_params(), training_seconds=seconds, **scores)
-    results.finish(scores["test"]["loss"])
+    results.must_be_finite(scores["test"]["loss"])
+    results.model(model)
+    results.figure(plots.learning_curves(model.history), "curves", "learning curves")
+    results.figure(plots.images(x[:100], columns=20), "letters", "some of the letters")
+    matrix = plots.confusion_matrix(y_test, model.predict(x_test), labels=list("ABCDEFGHIJ"))
+    results.figure(matrix, "confusion", "confusion matrix")
+    results.finish()
+
+
+def network(shape: tuple[int, ...], sizes: list[int]) -> fastnn.Sequential:
+    """Fully connected layers of these sizes, ReLU between them and softmax at the end; weights as Xavier's."""
+    model = fastnn.Sequential([fastnn.Input(shape), layers.Flatten(), layers.Rescaling(1 / 255)])
+    for i, (inputs, outputs) in enumerate(pairwise(sizes), 1):
+        activation = "softmax" if i == len(sizes) - 1 else "relu"
+        xavier = initializers.RandomNormal(stddev=math.sqrt(2 / (inputs + outputs)))
+        model.add(layers.Dense(outputs, activation=activation, kernel_initializer=xavier))
+    return model

@@ -16,13 +16,7 @@ from .results import Results
 
 
 def run(
-    context: typer.Context = None,  # type: ignore[assignment]  # the command's, where it is one
-    data: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder with MNIST's four idx files or two CSV files, or a CSV file.", show_default="shipped"
-        ),
-    ] = None,
+    data: options.Images = None,
     test_data: Annotated[
         Path | None, typer.Option(help="CSV file to test with.", show_default="a tenth of the CSV file in --data")
     ] = None,
@@ -38,18 +32,13 @@ def run(
     folds: Annotated[int, typer.Option(help="Cross-validate first, with so many stratified folds; 0: do not.")] = 0,
     seed: options.Seed = 1,
     threads: options.Threads = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder for pictures, history.csv, metrics.json and the model.",
-            show_default="runs/mnist; of fastnn train: runs/train",
-        ),
-    ] = None,
+    out: options.Out = Path("runs/mnist"),
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Train a network on images, MNIST unless told otherwise, and draw how it went."""
-    settings = {name: value for name, value in locals().items() if name != "context"}
-    units, rate = options.units(hidden), options.learning_rate(optimizer, learning_rate)
+    """Train a classifier of images, MNIST unless told otherwise."""
+    settings = dict(locals())
+    units = options.units(hidden)
+    rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate)
     options.activation_name(activation)
     checks.positive_integer(batch_size, "--batch-size")
     checks.positive_integer(epochs, "--epochs")
@@ -58,14 +47,12 @@ def run(
         checks.positive_integer(folds, "--folds", 2)
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, test_data, seed)
-    results = Results(out or Path("runs", context.info_name or "mnist" if context else "mnist"), overwrite)
     classes = int(max(y.max(), y_test.max())) + 1
+    splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y)) if folds else []
+    results = Results(out, overwrite)
 
     def build() -> fastnn.Sequential:
-        model = fastnn.Sequential([fastnn.Input(x.shape[1:]), layers.Flatten(), layers.Rescaling(1 / 255)])
-        for n in units:
-            model.add(layers.Dense(n, activation=activation))
-        model.add(layers.Dense(classes, activation="softmax"))
+        model = network(x.shape[1:], units, activation, classes)
         model.compile(options.OPTIMIZERS[optimizer](rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
         return model
 
@@ -77,28 +64,41 @@ def run(
 
     numbers: dict[str, Any] = {"parameters": model.count_params()}
     training: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs, "callbacks": [TerminateOnNaN()]}
-    if folds:
-        splits = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    if splits:
         scores = cross_validate(build, x, y, cv=splits, verbose=1, **training)
         accuracies = scores["test_accuracy"]
-        print(
-            f"[ {folds} folds ] acc = {accuracies.mean():.5f} +- {accuracies.std(ddof=1):.5f}, {results.seconds:.1f} s"
-        )
+        mean, spread = accuracies.mean(), accuracies.std(ddof=1)
+        print(f"[ {folds} folds ] acc = {mean:.5f} +- {spread:.5f}, {results.seconds:.1f} s", flush=True)
         numbers["folds"] = {"accuracy": accuracies.tolist(), "loss": scores["test_loss"].tolist()}
-        curves = {f"fold {i + 1}": history for i, history in enumerate(scores["histories"])}
-        results.figure(plots.compare(curves, "val_accuracy"), "folds", "validation accuracy of the folds")
 
     with results.until_ctrl_c(model, epochs):
         model.fit(x, y, validation_split=validation, **training)
     numbers["test"] = model.evaluate(x_test, y_test, return_dict=True)
     assert model.history is not None
+    numbers["last_epoch"] = {name: values[-1] for name, values in model.history.history.items()}
+    results.history(model.history)
+    results.metrics(settings, **numbers)
+    results.must_be_finite(numbers["test"]["loss"])
+    results.model(model)
+
     results.figure(plots.learning_curves(model.history), "curves", "learning curves")
     predictions = model.predict(x_test)
-    results.figure(plots.confusion_matrix(y_test, predictions), "confusion", "confusion matrix")
+    if classes <= 100:  # else the numbers in the cells could not be read
+        results.figure(plots.confusion_matrix(y_test, predictions), "confusion", "confusion matrix")
     if x_test.ndim == 3:
         results.figure(plots.misclassified(x_test, y_test, predictions), "misclassified", "misclassified images")
-    results.history(model.history)
-    results.model(model)
-    last = {name: values[-1] for name, values in model.history.history.items()}
-    results.metrics(settings, last_epoch=last, **numbers)
-    results.finish(numbers["test"]["loss"])
+    if splits:
+        curves = {f"fold {i + 1}": history for i, history in enumerate(scores["histories"])}
+        results.figure(plots.compare(curves, "val_accuracy"), "folds", "validation accuracy of the folds")
+    results.finish()
+
+
+def network(
+    shape: tuple[int, ...], units: list[int], activation: str, classes: int, output: str = "softmax", name: str = "mlp"
+) -> fastnn.Sequential:
+    """From images of this shape, pixels 0 to 255, through hidden layers to one output a class."""
+    model = fastnn.Sequential([fastnn.Input(shape), layers.Flatten(), layers.Rescaling(1 / 255)], name=name)
+    for n in units:
+        model.add(layers.Dense(n, activation=activation))
+    model.add(layers.Dense(classes, activation=output))
+    return model

@@ -9,6 +9,12 @@ import typer
 import fastnn
 from fastnn import checks, optimizers
 
+Images = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder with MNIST's four idx files or two CSV files, or a CSV file.", show_default="the shipped ones"
+    ),
+]
 Hidden = Annotated[str, typer.Option(help='Units of the hidden layers, such as 204,202; or "none".')]
 Epochs = Annotated[int, typer.Option(help="Passes through the training samples.")]
 BatchSize = Annotated[int, typer.Option(help="Samples a step.")]

@@ -17,6 +17,7 @@ from fastnn.callbacks import History
 from fastnn.files import written_whole
 
 INTERRUPTED = 130  # the exit status of a command ended by Ctrl-C: 128 + SIGINT
+SUFFIXES = (".png", ".csv", ".json", ".safetensors")  # of what labs write
 
 
 class Results:
@@ -43,19 +44,29 @@ class Results:
                 f"cannot write into {folder} ({error.strerror}); choose another folder with --out"
             ) from error
         self.began = time.perf_counter()
-        self.interrupted = False
+        self.interrupted = self.learned = False
+        self.earlier = {path.name for path in self.folder.iterdir() if path.suffix in SUFFIXES}
+        self.written: list[str] = []
 
     @contextlib.contextmanager
-    def until_ctrl_c(self, model: fastnn.Sequential, count: int, unit: str = "epoch") -> Iterator[None]:
-        """Ctrl-C ends the block, and the lab goes on with what the model has learned, if its history has begun."""
+    def until_ctrl_c(self, trained: fastnn.Sequential | History, count: int, unit: str = "epoch") -> Iterator[None]:
+        """Ctrl-C ends the block, and the lab goes on with what has been learned, here or in an earlier such block."""
         try:
             yield
+            self.learned = True
         except KeyboardInterrupt:
             self.interrupted = True
-            finished = 0 if not (model.history and model.history.epoch) else model.history.epoch[-1] + 1
+            history = trained if isinstance(trained, History) else trained.history
+            finished = 0 if history is None or not history.epoch else history.epoch[-1] + 1
             print(f"interrupted: {finished} of {count} {unit}s are finished", flush=True)
-            if finished == 0:
+            if finished == 0 and not self.learned:
                 raise typer.Exit(INTERRUPTED) from None
+
+    def must_be_finite(self, *losses: float) -> None:
+        """End the lab with status 1 if a loss is no number any more: there is nothing to save or to draw then."""
+        if not all(map(math.isfinite, losses)):
+            print(f"the loss became {losses[0] if len(losses) == 1 else losses}: try a smaller --learning-rate")
+            raise typer.Exit(1)
 
     def figure(self, figure: Any, name: str, what: str) -> None:
         """Save a picture as NAME.png."""
@@ -104,16 +115,18 @@ class Results:
         """Since the lab began to compute."""
         return time.perf_counter() - self.began
 
-    def finish(self, *losses: float) -> None:
-        """Print the time; end with status 130 after Ctrl-C, with 1 if a loss is no number any more."""
+    def finish(self) -> None:
+        """Print what an earlier run left here, and the time; end with status 130 after Ctrl-C."""
+        if left := sorted(self.earlier - set(self.written)):
+            print(f"from an earlier run: {', '.join(left)}")
         print(f"{self.seconds:.1f} s")
         if self.interrupted:
             raise typer.Exit(INTERRUPTED)
-        if not all(map(math.isfinite, losses)):
-            raise typer.Exit(1)
 
     def _say(self, what: str, path: Path) -> None:
-        print(f"{what}: {path}", flush=True)
+        if path.name not in self.written:  # metrics.json is written again when there is more to tell
+            self.written.append(path.name)
+            print(f"{what}: {path}", flush=True)
 
 
 def _plain(value: Any) -> Any:

@@ -11,6 +11,7 @@
 to count but iterations.
 """
 
+from math import isfinite
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,13 +19,15 @@ import numpy as np
 import typer
 
 import fastnn
-from fastnn import checks, layers, plots
+from fastnn import checks, plots
 from fastnn.callbacks import History, TerminateOnNaN
+from fastnn.progress import Progress
 from fastnn.randomness import generator
 from fastnn.utils import to_categorical
 
 from . import options
 from .images import load
+from .mnist import network
 from .results import Results
 
 # --output: the activation of the last layer, and the loss that goes with it
@@ -40,9 +43,7 @@ Pair = tuple[np.ndarray, np.ndarray]
 
 
 def run(
-    data: Annotated[
-        Path | None, typer.Option(help="Folder with MNIST's four idx files, or a CSV file.", show_default="shipped")
-    ] = None,
+    data: options.Images = None,
     wide: Annotated[str, typer.Option(help="Hidden layers of the wide network.")] = "256",
     deep: Annotated[str, typer.Option(help="Hidden layers of the deep network.")] = "204,202",
     output: Annotated[str, typer.Option(help=f"Last activation, with its loss: {', '.join(OUTPUTS)}.")] = "softmax",
@@ -62,16 +63,19 @@ def run(
     out: options.Out = Path("runs/wide-deep"),
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Compare one wide hidden layer with two narrower ones of as many weights."""
+    """Compare one wide hidden layer with two narrower ones."""
     settings = dict(locals())
     hidden = {"wide": options.units(wide, "--wide"), "deep": options.units(deep, "--deep")}
     options.activation_name(activation)
     checks.nearest(output, OUTPUTS, "--output")
     checks.nearest(sampling, SAMPLINGS, "--sampling")
-    rate = options.learning_rate(optimizer, learning_rate, options.RATES | {"momentum": 0.05})
+    rates = options.RATES | {"momentum": 0.05}
+    rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate, rates)
     checks.positive_integer(batch_size, "--batch-size")
     checks.positive_integer(epochs, "--epochs")
     if iterations is not None:
+        if sampling != "replacement":
+            raise ValueError("--iterations goes with --sampling replacement; otherwise pass --epochs")
         checks.positive_integer(iterations, "--iterations")
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, seed=seed)
@@ -84,10 +88,7 @@ def run(
     rows: dict[str, dict[str, Any]] = {}
     for name, units in hidden.items():
         options.use(seed)
-        model = fastnn.Sequential([fastnn.Input(x.shape[1:]), layers.Flatten(), layers.Rescaling(1 / 255)], name=name)
-        for n in units:
-            model.add(layers.Dense(n, activation=activation))
-        model.add(layers.Dense(classes, activation=output))
+        model = network(x.shape[1:], units, activation, classes, output, name)
         model.compile(options.OPTIMIZERS[optimizer](rate), OUTPUTS[output], metrics=["accuracy"])
         model.summary()
         began = results.seconds
@@ -98,10 +99,11 @@ def run(
         else:
             with results.until_ctrl_c(model, epochs):
                 model.fit(
-                    x, t, batch_size=batch_size, epochs=epochs, validation_data=(x_test, t_test),
-                    callbacks=[TerminateOnNaN()],
+                    x, t, batch_size=batch_size, epochs=epochs, validation_data=(x_test, t_test), verbose=0,
+                    callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
                 )  # fmt: skip
-        assert model.history is not None
+        if model.history is None or not model.history.epoch:  # interrupted at once
+            break
         histories[name] = model.history
         models[name] = model
         rows[name] = {"parameters": model.count_params(), "seconds": results.seconds - began}
@@ -113,6 +115,11 @@ def run(
 
     print_table(rows)
     unit = "iteration" if sampling == "replacement" else "epoch"
+    results.history(histories, first_column=unit)
+    results.metrics(settings, networks=rows)
+    results.must_be_finite(*(row["test loss"] for row in rows.values()))
+    for name, model in models.items():
+        results.model(model, name)
     for name, history in histories.items():
         figure = plots.learning_curves(history, unit=unit, validation="test")
         results.figure(figure, name, f"learning curves of the {name} network")
@@ -120,26 +127,26 @@ def run(
     for panel, quantity in zip(panels[0], ("val_accuracy", "val_loss"), strict=True):
         plots.compare(histories, quantity, unit=unit, validation="test", axes=panel)
     results.figure(figure, "compared", "both networks")
-    results.history(histories, first_column=unit)
-    for name, model in models.items():
-        results.model(model, name)
-    results.metrics(settings, networks=rows)
-    results.finish(*(row["test loss"] for row in rows.values()))
+    results.finish()
 
 
 def draw_and_train(model: fastnn.Sequential, training: Pair, test: Pair, batch_size: int, iterations: int) -> None:
-    """Train on mini-batches drawn with replacement; every 100 iterations a line and a point of the curves."""
+    """Train on mini-batches drawn with replacement; every 100 iterations a line, and the means of these batches."""
     (x, t), (x_test, t_test) = training, test
     model.history = history = History()
-    drawn = generator()
+    drawn, batches = generator(), []
     for iteration in range(1, iterations + 1):
         batch = drawn.integers(len(x), size=batch_size)
-        loss, accuracy = model.train_on_batch(x[batch], t[batch])
+        batches.append(model.train_on_batch(x[batch], t[batch]))
         if iteration % ITERATIONS_A_LINE == 0 or iteration == iterations:
-            print(f"[Iteration {iteration:5d}] Loss={loss:.4f} | Acc={accuracy:.3f}", flush=True)
-            logs = {"loss": loss, "accuracy": accuracy}
+            loss, accuracy = np.mean(batches, axis=0).tolist()
+            batches.clear()
             scores = model.evaluate(x_test, t_test, verbose=0, return_dict=True)
-            history.on_epoch_end(iteration - 1, logs | {f"val_{key}": value for key, value in scores.items()})
+            logs = {"loss": loss, "accuracy": accuracy} | {f"val_{key}": value for key, value in scores.items()}
+            history.on_epoch_end(iteration - 1, logs)
+            print(f"[Iteration {iteration:5d}] Loss={loss:.4f} | Acc={accuracy:.3f}", flush=True)
+            if not isfinite(loss):
+                return
 
 
 def print_table(rows: dict[str, dict[str, Any]]) -> None:

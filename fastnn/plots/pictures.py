@@ -62,6 +62,7 @@ def filters(
     axes: style.AxesLike | None = None,
     count: int = 16,
     channel: int = 0,
+    limit: float | None = None,
 ) -> Figure:
     """Draw the weights of the first units or filters as pictures: 0 is grey, positive orange, negative blue.
 
@@ -76,6 +77,7 @@ def filters(
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
         count: How many units or filters are drawn, at most.
         channel: Which input channel of a convolution is drawn.
+        limit: The weight at the ends of the colour scale, for pictures to be compared; `None`: the largest drawn.
 
     Returns:
         The figure that holds the grid.
@@ -88,7 +90,8 @@ def filters(
     channel = checks.positive_integer(channel, "channel", 0)
     tiles = _filter_tiles(weights, shape, channel)[:count]
     columns = columns_for(columns, len(tiles))
-    largest = float(np.abs(tiles).max()) or 1.0  # all 0: grey, with a bar that has a scale
+    # All 0: grey, with a bar that has a scale.
+    largest = float(np.abs(tiles).max()) or 1.0 if limit is None else checks.number(limit, "limit", 1e-30)
     look = mosaics.Look(style.signed(), -largest, largest, bar="weight")
     return style.whole_figure(mosaics.draw(tiles, columns, axes, look))
 
