@@ -49,7 +49,7 @@ def run(
     compare: Annotated[
         bool, typer.Option("--compare", help="Then try every optimizer (at its usual rate) and activation.")
     ] = False,
-    seed: options.Seed = 0,
+    seed: options.Seed = 1,
     out: options.Out = Path("runs/backprop"),
     overwrite: options.Overwrite = False,
 ) -> None:
