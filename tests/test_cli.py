@@ -76,7 +76,7 @@ def assert_refused(result, message):
 def test_what_train_prints_and_draws(train, tmp_path):
     result = train()
     assert result.exit_code == 0, result.output
-    network, settings, *lines, test, curves, _, _, _, _, _, seconds = result.stdout.splitlines()
+    network, settings, *lines, test, _history, _metrics, _model, curves, _, _, seconds = result.stdout.splitlines()
     assert network == "784-256-10 (relu, softmax), 203,530 parameters"
     assert re.fullmatch(r"momentum, learning rate 0\.1, \d+ threads?", settings)
     expected = [rf"\[ {part} \| 00{i}/002 \] {NUMBERS}" for i in (1, 2) for part in ("Train", "Validation")]

@@ -170,6 +170,7 @@ def compare_all(results: Results, build: Build, data: Data, epochs: int, thresho
     for row, name in enumerate(data):
         for panel, activation in zip(panels[row], ACTIVATIONS, strict=True):
             plots.compare(histories[name, activation], "loss", panel, log=True, title=f"{name}, {activation}")
-            panel.set(xlim=(-0.03 * longest, 1.03 * longest), ylim=(1e-3, 1))
+            panel.set_xscale("log")  # some take ten times as long as others
+            panel.set(xlim=(1, max(2, longest)), ylim=(1e-3, 1))
     results.figure(figure, "compared", "every optimizer and activation")
     return table
