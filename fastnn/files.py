@@ -21,7 +21,7 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
         yield unfinished
         unfinished.replace(path)
     except OSError as error:
-        if error.filename is None or os.fspath(error.filename) == str(unfinished):
+        if error.errno is not None and str(error.filename) in (str(unfinished), "None"):
             raise OSError(error.errno, error.strerror, str(path)) from error  # the name that the user knows
         raise
     finally:
