@@ -40,6 +40,8 @@ class _OneLineErrors(TyperGroup):
 
 
 def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.strerror}: {error.filename}"
     if not isinstance(error, _OPTION_ERROR):
         return " ".join(str(error).split()) or type(error).__name__
     context = getattr(error, "ctx", None)

@@ -47,7 +47,8 @@ def lab(images, tmp_path):
 
 def finished(result):
     assert result.exit_code == 0, result.output
-    assert result.stderr == ""
+    # On a machine's first run fastnn says what it makes once.
+    assert re.sub(r"^fastnn (compiles|renders) .*, once on this machine.*\n", "", result.stderr) == ""
     return result.stdout
 
 

@@ -197,11 +197,12 @@ def test_a_part_of_a_model(path):
 
 def test_the_name_of_a_loaded_layer_is_taken(path):
     """Else a layer added to a model from another process would get its name, and be refused."""
-    layers.Dense(1, name="dense")
-    model = fastnn.Sequential([fastnn.Input((2,)), layers.Dense(2, name="dense_700"), layers.Dense(2, name="dense_x")])
+    next_number = int(layers.Dense(1).name.removeprefix("dense").removeprefix("_") or 0) + 1
+    taken = f"dense_{next_number + 700}"
+    model = fastnn.Sequential([fastnn.Input((2,)), layers.Dense(2, name=taken), layers.Dense(2, name="dense_x")])
     model.save(path)
     load_model(path)
-    assert layers.Dense(1).name == "dense_701"
+    assert layers.Dense(1).name == f"dense_{next_number + 701}"
 
 
 def test_loading_draws_no_random_numbers(path):
