@@ -217,6 +217,7 @@ def test_wide_deep(lab, tmp_path):
         assert re.search(
             rf"^(wide|deep) +{count} +0\.\d{{5}} +0\.\d{{5}} +\d+\.\d{{5}} +\d+\.\d$", stdout, re.MULTILINE
         )
+    assert len(re.findall(rf"^\[ (?:Train|Test) \| 00[12]/002 \] {NUMBERS}$", stdout, re.MULTILINE)) == 8
     rows, metrics = left(tmp_path / "out", "wide", "deep", "compared", models=("wide", "deep"), network=True)
     assert [(row["network"], row["epoch"]) for row in rows] == [(n, e) for n in ("wide", "deep") for e in ("1", "2")]
     assert metrics["networks"]["wide"]["test accuracy"] == float(rows[1]["val_accuracy"])

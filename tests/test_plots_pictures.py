@@ -288,3 +288,13 @@ def test_arguments_stay_as_they_are(pictures, rng):
     np.testing.assert_array_equal(pictures, before)
     np.testing.assert_array_equal(floats, floats_before)
     np.testing.assert_array_equal(kernel, kernel_before)
+
+
+def test_filters_of_two_networks_on_one_scale(rng):
+    weights = rng.normal(size=(9, 4))
+    for limit in (None, 2.5):
+        image = filters(weights, limit=limit).axes[0].images[0]
+        expected = limit or np.abs(weights).max()
+        assert image.get_clim() == pytest.approx((-expected, expected))
+    with pytest.raises(ValueError, match="limit must be a finite number >= "):
+        filters(weights, limit=0)
