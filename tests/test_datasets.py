@@ -211,7 +211,7 @@ def test_implausible_sizes_are_refused_before_memory_is_taken(tmp_path, pack):
 def test_the_compression_bound_is_the_most_that_deflate_reaches():
     """A file of zeros, the best case for deflate, must pass the check of sizes against the file's length."""
     raw = np.zeros(10**7, np.uint8).tobytes()
-    assert math.ceil(len(raw) / packed._DEFLATE_RATIO) < len(gzip.compress(raw, 9))
+    assert math.ceil(len(raw) / packed.DEFLATE_RATIO) < len(gzip.compress(raw, 9))
 
 
 def test_sizes_that_do_not_fit_in_memory_are_refused(tmp_path, monkeypatch):

@@ -17,13 +17,13 @@ from typing import IO, Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from .packed import DEFLATE_RATIO
+
 Array: TypeAlias = npt.NDArray[Any]
 
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the second: an archive without files
 _NPY_START = b"\x93NUMPY"
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
-# Deflate spends at least 2 bits on at most 258 bytes (RFC 1951), so no file of n bytes holds more than 1032 n.
-_DEFLATE_RATIO = 1032
 _SHOWN = 10  # names in a message
 
 # What zipfile and NumPy raise for damaged files; an archive with a password is a RuntimeError.
@@ -92,7 +92,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, length: int) -> Array:
     if dtype.kind not in "biufU":
         came = "Python objects, which are never unpickled" if dtype.hasobject else f"type {dtype}"
         raise _Unwanted(f"expected {name} to hold numbers, received {came}")
-    if size != held or size > length * _DEFLATE_RATIO:
+    if size != held or size > length * DEFLATE_RATIO:
         promise = f"expected {name} of shape {shape} and type {dtype} to take {size} bytes, as its header says"
         raise _Unwanted(f"{promise}, received {held} in a file of {length}")
     with archive.open(entry) as stream:  # its end is reached, so its checksum is checked
