@@ -30,6 +30,14 @@ def positive_integer(value: Any, argument: str, minimum: int = 1) -> int:
     return int(value)
 
 
+def sizes(value: Any, argument: str, axes: int, minimum: int = 1) -> tuple[int, ...]:
+    """One integer for all axes, or one for each of them, as a tuple."""
+    given = value if isinstance(value, (tuple, list)) else (value,) * axes
+    if len(given) != axes:
+        raise ValueError(f"{argument} must be one integer or {axes} of them, received {value!r}")
+    return tuple(positive_integer(n, argument, minimum) for n in given)
+
+
 def number(value: Any, argument: str, low: float = -math.inf, high: float = math.inf, open_high: bool = False) -> float:
     """`value` as a finite float in [low, high], or [low, high) with `open_high`."""
     if isinstance(value, bool) or not isinstance(value, Real):

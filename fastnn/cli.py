@@ -139,8 +139,8 @@ def info() -> None:
     import numpy as np
 
     from . import measure
+    from .compilation import kernels_are_cached
     from .kernels import jit
-    from .program import kernels_are_cached
 
     lanes = jit.SIMD_BYTES // 4
     width = f"{lanes} float32 lanes, {jit.SIMD_BYTES} bytes, {'with' if jit.HAS_FMA else 'without'} FMA"
@@ -169,7 +169,7 @@ def info() -> None:
 def _threading_layer() -> str:
     """Numba chooses it when the first shared kernel is loaded, which is quick if it is compiled already."""
     from . import threads
-    from .program import kernels_are_cached
+    from .compilation import kernels_are_cached
 
     if not kernels_are_cached():
         return "chosen at the first use"

@@ -11,6 +11,7 @@ import numpy as np
 from .kernels import instructions as op
 from .kernels.batches import shuffle
 from .layers.dropout import Dropout, GaussianNoise
+from .layers.kernel_layer import KernelLayer
 from .losses import KernelLoss, Loss, total_loss
 from .metrics import Metric
 from .program import Samples
@@ -35,7 +36,9 @@ class EagerProgram:
     ):
         self.model, self.storage, self.training, self.loss, self.metrics = model, storage, training, loss, metrics
         self.output_shape = model.layers[-1].sample_output_shape
-        self.values = 0 if loss is None else 1 + len(metrics)
+        sizes = [metric.state_size(model.output_columns) for metric in metrics]
+        self.values = 0 if loss is None else 1 + sum(sizes)
+        self._states = [slice(1 + sum(sizes[:i]), 1 + sum(sizes[: i + 1])) for i in range(len(sizes))]
 
     def data(self, samples: Samples, predictions: np.ndarray | None = None) -> tuple[Samples, np.ndarray | None]:
         """What `run` takes."""
@@ -93,7 +96,7 @@ class EagerProgram:
         """Forward, loss and metrics; while training also backward and update. Adds to `log`, returns the loss."""
         model = self.model
         for layer in model.layers if self.training else ():
-            if isinstance(layer, (Dropout, GaussianNoise)):
+            if isinstance(layer, (Dropout, GaussianNoise, KernelLayer)):
                 layer.step = step
         y = model.forward(x, self.training)
         last = model.layers[-1]
@@ -109,8 +112,8 @@ class EagerProgram:
             total = float(loss.forward(targets, y, weights)) * len(x)
             gradient = loss.backward()
         log[0] += total
-        for place, metric in enumerate(self.metrics, 1):
-            log[place] += metric.evaluate(targets, np.ascontiguousarray(y)).astype(np.float64).sum()
+        for place, metric in zip(self._states, self.metrics, strict=True):
+            metric.add(log[place], targets, np.ascontiguousarray(y))
         if self.training and optimizer is not None:
             if fused:
                 gradient = last.backward_from_logits(gradient)

@@ -29,8 +29,11 @@ class Loss(Configured):
     name = "loss"
     sparse = False  # whether targets are integer labels
     activation: str | None = None
-    opcode = 0  # from the output itself; 0: no kernels
-    fused_opcode = 0  # from the logits
+    opcode: Any = 0  # or an operation: from the output itself; 0: no kernels
+    fused_opcode: Any = 0  # from the logits
+    numbers: tuple[float, ...] = ()  # what the kernels take besides the arrays
+    label_smoothing = 0.0
+    smoothing: Any = None  # the operation that smooths the targets
 
     def __init__(self, from_logits: bool = False):
         self.from_logits = bool(from_logits)

@@ -25,7 +25,8 @@ class Metric(Configured):
 
     default_name = "metric"
     sparse = False  # whether targets are integer labels
-    opcode = 0
+    opcode: Any = 0  # or an operation; 0: no kernels
+    per_sample = True  # whether it is the mean of a number that each sample has
     better = "min"  # or "max": what EarlyStopping's mode="auto" goes by
     _kernel: Callable[..., None]
 
@@ -38,9 +39,17 @@ class Metric(Configured):
         """Whether the interpreter can compute this metric: its class has kernels, and uses them."""
         return bool(self.opcode) and uses_kernels(type(self), "opcode", ("evaluate",))
 
-    def result(self, mean: float) -> float:
-        """What is logged, from the mean over the samples."""
-        return mean
+    def state_size(self, outputs: int) -> int:
+        """How many sums over the samples the metric is computed from."""
+        return 1
+
+    def result(self, state: np.ndarray) -> float:
+        """What is logged, from the sums over the samples, all divided by their number."""
+        return float(state[0])
+
+    def add(self, state: np.ndarray, targets: np.ndarray, y: np.ndarray) -> None:
+        """Add the samples of a batch to the sums, from checked arrays of one type."""
+        state[0] += self.evaluate(targets, y).astype(np.float64).sum()
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
         """Checked targets: int64 labels (n,) for a sparse metric, else rows (n, outputs) of `dtype`."""
@@ -63,7 +72,9 @@ class Metric(Configured):
             raise ValueError(f"y_pred must have shape (n, outputs), received {y.shape}")
         targets = self.prepare(y_true, y.shape[1], y.dtype, "y_true")
         checks.same_length(targets, "y_true", y, "y_pred")
-        return self.result(float(self.evaluate(targets, y).mean(dtype=np.float64)))
+        state = np.zeros(self.state_size(y.shape[1]))
+        self.add(state, targets, y)
+        return self.result(state / len(y))
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r})"
@@ -119,9 +130,9 @@ class RootMeanSquaredError(MeanSquaredError):
 
     default_name = "root_mean_squared_error"
 
-    def result(self, mean: float) -> float:
+    def result(self, state: np.ndarray) -> float:
         """The root of the mean."""
-        return math.sqrt(mean)
+        return math.sqrt(state[0])
 
 
 class MeanAbsoluteError(Metric):

@@ -220,15 +220,23 @@ class Sequential(Stack):
         """The outputs (n, outputs) for samples x (n, ...): the quick way for a few samples."""
         return self.forward(x, training=True) if training else self._predict(x)
 
+    @property
+    def output_columns(self) -> int:
+        """The number of outputs, once the model is built."""
+        return int((self.output_shape or (1,))[-1] or 1)
+
     def named_logs(self, values: np.ndarray) -> Logs:
         """{"loss": ..., metric: ...} from the means over the samples."""
         return {name: column[0] for name, column in self.named_columns(values[:, np.newaxis]).items()}
 
     def named_columns(self, columns: np.ndarray) -> dict[str, list[float]]:
-        """The same for several epochs: row 0 of `columns` has the losses, row 1 the first metric, ..."""
+        """The same for several epochs: row 0 of `columns` has the losses, then come the metrics' states."""
         named = {"loss": columns[0].tolist()}
-        for metric, column in zip(self.metrics, columns[1:], strict=True):
-            named[metric.name] = [metric.result(v) for v in column.tolist()]
+        outputs, at = self.output_columns, 1
+        for metric in self.metrics:
+            size = metric.state_size(outputs)
+            named[metric.name] = [metric.result(state) for state in columns[at : at + size].T]
+            at += size
         return named
 
     def evaluate_samples(self, samples: Samples) -> Logs:

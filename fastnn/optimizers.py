@@ -1,11 +1,11 @@
 """Optimizers, with Keras 3's names, defaults and equations; the equations stand in `kernels/optimizers.py`."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from . import checks
+from . import checks, schedules
 from .kernels import instructions as op
 from .kernels.interpreter import optimize
 from .kernels.optimizers import corrected_rate
@@ -15,19 +15,22 @@ from .storage import Parameter, Storage, aligned_zeros
 if TYPE_CHECKING:
     from .model import Sequential
 
+LearningRate = float | schedules.LearningRateSchedule
+
 
 class Optimizer(Configured):
     """Base class: a learning rate, the number of steps so far, and slots, which are arrays as large as the weights.
 
     Args:
-        learning_rate: the size of a step, positive or 0. It may be set at any time.
+        learning_rate: the size of a step, positive or 0, which may be set at any time; or a schedule.
     """
 
     opcode = op.SGD
     slot_count = 0
     slot_start = 0.0
+    _learning_rate: LearningRate = 0.0
 
-    def __init__(self, learning_rate: float):
+    def __init__(self, learning_rate: LearningRate):
         self.learning_rate = learning_rate
         self.iterations = 0
         self.slots = np.zeros(0, np.float32)
@@ -36,12 +39,53 @@ class Optimizer(Configured):
 
     @property
     def learning_rate(self) -> float:
-        """The size of a step."""
-        return self._learning_rate
+        """The size of the next step. Setting it to a number raises a TypeError where a schedule decides."""
+        return float(self.rates(self.iterations, 1)[0])
 
     @learning_rate.setter
-    def learning_rate(self, value: float) -> None:
-        self._learning_rate = checks.number(value, "learning_rate", 0)
+    def learning_rate(self, value: LearningRate) -> None:
+        if isinstance(value, schedules.LearningRateSchedule):
+            self._learning_rate = value
+            return
+        number = checks.number(value, "learning_rate", 0)
+        if self.learning_rate_schedule is not None:
+            raise TypeError(
+                f"learning_rate cannot be set to {number:g} where a schedule decides: {self.learning_rate_schedule!r}; "
+                "give the optimizer a number when making it"
+            )
+        self._learning_rate = number
+
+    @property
+    def learning_rate_schedule(self) -> schedules.LearningRateSchedule | None:
+        """What decides about the learning rate step by step; None where it is a number."""
+        rate = self._learning_rate
+        return rate if isinstance(rate, schedules.LearningRateSchedule) else None
+
+    def rates(self, first_step: int, count: int) -> np.ndarray:
+        """The learning rates of `count` steps, of which the first one is `first_step`, counted from 0.
+
+        Returns:
+            float64 (count,) from a schedule; (1,), which holds for all of them, where the rate is a number.
+
+        Raises:
+            ValueError: if a schedule gives something that is no rate.
+        """
+        schedule = self.learning_rate_schedule
+        if schedule is None:
+            return np.array([self._learning_rate], np.float64)
+        rates = np.asarray(schedule.rates(first_step, count), np.float64)
+        if rates.shape != (count,):
+            raise ValueError(f"{schedule!r} must give {count} rates, received an array of shape {rates.shape}")
+        fine = np.isfinite(rates) & (rates >= 0)
+        if not fine.all():
+            bad = int(fine.argmin())
+            raise ValueError(
+                f"{schedule!r} must give finite rates >= 0, received {rates[bad]} for step {first_step + bad}"
+            )
+        return rates
+
+    def _argument(self, name: str) -> Any:
+        return self._learning_rate if name == "learning_rate" else super()._argument(name)
 
     def _numbers(self) -> dict[int, float]:
         """The places of `hyper` that this optimizer reads, and what stands there."""
@@ -85,17 +129,20 @@ class Optimizer(Configured):
     def step(self, model: "Sequential") -> None:
         """One step on all trainable weights of the model, from the gradients that `backward` left."""
         weights = model.flat_weights(self)
+        hyper = self.hyper()  # before the step is counted: a schedule begins with step 0
         self.iterations += 1
-        hyper = self.hyper()
         if self.opcode in (op.ADAM, op.AMSGRAD):
-            hyper[op.RATE] = corrected_rate(self.learning_rate, hyper[op.BETA_1], hyper[op.BETA_2], self.iterations)
+            hyper[op.RATE] = corrected_rate(
+                hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], self.iterations
+            )
         for layer in model.layers:
             for p in layer.parameters if layer.trainable else ():
                 if p.trainable:
                     optimize(weights, p.offset, p.offset, p.rows * p.stride, self.opcode, hyper)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(learning_rate={self.learning_rate:g})"
+        rate = f"{self.learning_rate:g}" if self.learning_rate_schedule is None else repr(self.learning_rate_schedule)
+        return f"{type(self).__name__}(learning_rate={rate})"
 
 
 class SGD(Optimizer):
@@ -107,7 +154,7 @@ class SGD(Optimizer):
         nesterov: look ahead: w += momentum v - learning_rate g (Sutskever et al. 2013).
     """
 
-    def __init__(self, learning_rate: float = 0.01, momentum: float = 0.0, nesterov: bool = False):
+    def __init__(self, learning_rate: LearningRate = 0.01, momentum: float = 0.0, nesterov: bool = False):
         super().__init__(learning_rate)
         self.momentum = checks.number(momentum, "momentum", 0, 1)
         self.nesterov = bool(nesterov)
@@ -130,7 +177,9 @@ class Adagrad(Optimizer):
     opcode = op.ADAGRAD
     slot_count = 1
 
-    def __init__(self, learning_rate: float = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7):
+    def __init__(
+        self, learning_rate: LearningRate = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7
+    ):
         super().__init__(learning_rate)
         self.slot_start = self.initial_accumulator_value = checks.number(
             initial_accumulator_value, "initial_accumulator_value", 0
@@ -154,7 +203,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRate = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,
@@ -185,7 +234,7 @@ class Adam(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRate = 0.001,
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
@@ -213,7 +262,7 @@ class AdamW(Adam):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: LearningRate = 0.001,
         weight_decay: float = 0.004,
         beta_1: float = 0.9,
         beta_2: float = 0.999,

@@ -1,8 +1,5 @@
 """A lowered network with its buffers, ready to run: the compiled path of fit, evaluate and predict."""
 
-import math
-import sys
-import threading
 import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,10 +8,11 @@ import numpy as np
 
 from . import threads
 from .checks import read_only
+from .compilation import NO_NUMBERS, interpreter_of
 from .kernels import instructions as op
-from .kernels.interpreter import run, share
-from .kernels.jit import CACHE_FOLDER, JIT_ENABLED, bound, entry_point
-from .kernels.tile import stride
+from .kernels.interpreter import run
+from .kernels.jit import bound
+from .kernels.tile import CACHE_LINE
 from .losses import Loss
 from .lowering import Lowering, lower
 from .metrics import Metric
@@ -79,6 +77,44 @@ class _Few:
         return self.y.copy()
 
 
+class Buffers:
+    """The memory that a lowered network works in.
+
+    Attributes:
+        batch: the buffers of a batch.
+        transposed: the copies of the weights.
+    """
+
+    def __init__(self, lowered: Lowering):
+        dtype, slack = lowered.dtype, CACHE_LINE  # kernels read whole vectors, the last of them beyond the end
+        code = lowered.code
+        width = max(max(fields["x_stride"], fields["y_stride"]) for fields in code)
+        self.batch = op.Batch(
+            activations=aligned_zeros(lowered.elements + slack, dtype),
+            gradients=aligned_zeros(lowered.elements + slack, dtype),
+            labels=np.zeros(lowered.rows, np.int64),
+            targets=aligned_zeros(lowered.targets_elements, dtype),
+            weight=np.ones(lowered.rows, dtype),
+            scale=np.ones(lowered.rows, dtype),
+            values=np.zeros(max(1, len(lowered.means)) * lowered.rows, dtype),
+            sums=np.zeros(lowered.log_columns),
+            partials=aligned_zeros(lowered.partial_elements, dtype),
+            scratch=np.zeros((0, lowered.scratch_elements), dtype),
+            tables=np.array(lowered.tables, np.int64),
+            zeros=aligned_zeros(width, dtype),
+            one=np.ones(1, dtype),
+        )
+        self.transposed = aligned_zeros(lowered.transposed_elements, dtype)
+
+    def for_threads(self, count: int) -> op.Batch:
+        """The buffers of a batch, with scratch space for so many threads."""
+        have = self.batch.scratch
+        if len(have) < count and have.shape[1]:
+            flat = aligned_zeros(count * have.shape[1], have.dtype)
+            self.batch = self.batch._replace(scratch=flat.reshape(count, -1))
+        return self.batch
+
+
 class Program:
     """The instructions of a network for batches of at most `rows` rows, and the buffers that they work in.
 
@@ -104,30 +140,17 @@ class Program:
         metrics: Sequence[Metric] = (),
     ):
         dtype = storage.values.dtype
-        columns = math.prod(sample_shape)
-        lowered = lower(layers, Lowering(dtype, rows, columns, pixels, training), loss, metrics, predict=loss is None)
-        # Outside the JIT a record's fields are attributes only in a recarray, which Numba is slower to recognise.
-        self.code = lowered.table() if JIT_ENABLED else lowered.table().view(np.recarray)
+        lowered = lower(
+            layers, Lowering(dtype, rows, sample_shape, pixels, training), loss, metrics, predict=loss is None
+        )
+        self.plan = lowered.plan()
         self.rows, self.training, self.storage = rows, training, storage
         self.output_shape = layers[-1].sample_output_shape
         self.operations = lowered.operations
-        self.values = 0 if loss is None else 1 + len(metrics)
-        width = max(int(self.code["x_stride"].max()), int(self.code["y_stride"].max()))
-        targets = lowered.rows * stride(lowered.columns, dtype)
-        self.batch = op.Batch(
-            activations=aligned_zeros(lowered.elements, dtype),
-            gradients=aligned_zeros(lowered.elements, dtype),
-            labels=np.zeros(lowered.rows, np.int64),
-            targets=aligned_zeros(targets, dtype),
-            weight=np.ones(lowered.rows, dtype),
-            scale=np.ones(lowered.rows, dtype),
-            values=np.zeros(max(1, self.values) * lowered.rows, dtype),
-            zeros=aligned_zeros(width, dtype),
-            one=np.ones(1, dtype),
-        )
-        self.transposed = aligned_zeros(lowered.transposed_elements, dtype)
+        self.values = lowered.log_columns
+        self.buffers = Buffers(lowered)
         self._no_slots = np.zeros(0, dtype)
-        self._empty = _empty_data(dtype)
+        self._empty = empty_data(dtype)
         self._few: dict[int, _Few] = {}
         self._seconds_per_step = 1e-5 + rows * self.operations / 1e10  # until the first measurement
         self._sharing = threads.Sharing()
@@ -156,12 +179,10 @@ class Program:
         shuffled: bool = False,
     ) -> None:
         """Run until `log` is full, `steps` are done, or it is time to return to Python; `cursor` tells which."""
-        if self.storage.values.dtype not in _entries:
-            with _compiling:  # one thread compiles, others that come meanwhile wait for it
-                if self.storage.values.dtype not in _entries:
-                    self._compile(order)
+        if self.storage.values.dtype not in _driven:
             # No steps: this compiles or loads the driver, after which Numba knows its threading layer.
             run(*self.arguments(data, order, cursor, log, batch_size, 0, optimizer, seed, shuffled, 1))
+            _driven.add(self.storage.values.dtype)
         shared = self._sharing.threads(self.operations * min(batch_size, len(order)))
         if steps is None:
             seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.brief else 1)
@@ -180,17 +201,6 @@ class Program:
             self._few[count] = _Few(self, samples.x)
         return self._few[count](samples.x)
 
-    def _compile(self, order: np.ndarray) -> None:
-        """Compile the interpreter for this float type, or load it from the disk."""
-        dtype = self.storage.values.dtype
-        if JIT_ENABLED and not kernels_are_cached():
-            print("fastnn compiles its kernels: about 10 seconds, once on this machine", file=sys.stderr, flush=True)
-        weights = op.Weights(self.storage.values, self.storage.gradients, self._no_slots, self.transposed)
-        data = op.Data(*(a.copy() for a in self._empty))  # copies can be written to
-        _entries[dtype] = entry_point(
-            share, 0, 0, 1, self.code, weights, self.batch, data, order, 0, 1, 1, op.SGD, _NO_NUMBERS, True
-        )  # fmt: skip
-
     def arguments(
         self,
         data: op.Data,
@@ -205,31 +215,26 @@ class Program:
         thread_count: int,
     ) -> tuple[Any, ...]:
         """The interpreter's arguments, for as long as optimizer and storage stay as they are."""
-        slots, code, hyper = self._no_slots, op.SGD, _NO_NUMBERS
+        slots, code, hyper, rates = self._no_slots, op.SGD, NO_NUMBERS, NO_NUMBERS
         if optimizer is not None:
             slots, code, hyper = optimizer.slots, optimizer.opcode, optimizer.hyper()
-        weights = op.Weights(self.storage.values, self.storage.gradients, slots, self.transposed)
+            rates = optimizer.rates(int(cursor[op.STEP]), steps)
+        weights = op.Weights(self.storage.values, self.storage.gradients, slots, self.buffers.transposed)
         return (
-            _entries[self.storage.values.dtype], self.code, weights, self.batch, data, order, cursor, log, code,
-            hyper, batch_size, steps, thread_count, seed, shuffled, self.training,
+            interpreter_of(self.storage.values.dtype), self.plan, weights, self.buffers.for_threads(thread_count),
+            data, order, cursor, log, code, hyper, rates, batch_size, steps, thread_count, seed, shuffled,
+            self.training,
         )  # fmt: skip
-
-
-def kernels_are_cached() -> bool:
-    """Whether the disk holds the interpreter, compiled; if not, the first use compiles it."""
-    return CACHE_FOLDER is not None and any(CACHE_FOLDER.glob("interpreter.run-*.nbc"))
 
 
 def _rows_done(cursor: np.ndarray, samples: int) -> int:
     return int(cursor[op.EPOCH]) * samples + int(cursor[op.ROW])
 
 
-_compiling = threading.Lock()
-_entries: dict[np.dtype, Any] = {}  # the interpreter's entry point for each float type used so far
-_NO_NUMBERS = np.zeros(op.WEIGHT_DECAY + 1)
+_driven: set[np.dtype] = set()  # the float types whose driver has been loaded
 
 
-def _empty_data(dtype: np.dtype) -> op.Data:
+def empty_data(dtype: np.dtype) -> op.Data:
     """Data with nothing in it, of the types that every run has."""
     arrays = [np.zeros((0, 0), np.uint8), np.zeros((0, 0), dtype), np.zeros(0, np.int64), np.zeros((0, 0), dtype)]
     arrays.append(np.zeros(0, dtype))

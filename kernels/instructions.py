@@ -1,9 +1,11 @@
-"""The instruction table: what a network is lowered to, and what the interpreter executes.
+"""The tables that a network is lowered to, and that the interpreter executes.
 
 A program is an array of `INSTRUCTION` records over flat buffers. `x` and `y` are where an instruction reads and writes
 in the batch's activations: the offset of row 0, with `x_stride` and `y_stride` elements from one row to the next.
-Gradients lie at the same places of a second buffer of the same size. All layers but DENSE and COPY work in place: their
-`x` is their `y`.
+Gradients lie at the same places of a second buffer of the same size. Many layers work in place: their `x` is their `y`.
+
+The opcodes below `FIRST_OPERATION` are the interpreter's own, compiled with it. The others are operations: each is a
+function of one signature (`operations.py`), compiled when the first model uses it and called by its address.
 """
 
 from typing import NamedTuple
@@ -19,18 +21,58 @@ INSTRUCTION = np.dtype(
         ("y_stride", np.int64),
         ("inputs", np.int64),  # columns of x that count
         ("outputs", np.int64),  # columns of y that count
+        ("channels", np.int64),  # the last axis of a sample of x
         ("kernel", np.int64),  # where the weights start in Weights.values
         ("bias", np.int64),  # the same for the bias; -1: none
         ("transposed", np.int64),  # where the kernel's transposed copy starts in Weights.transposed; -1: none
         ("trainable", np.int64),  # 1: the parameter phase updates its weights
         ("gradient", np.int64),  # 1: something before it is trained, so backward gives its input gradient
-        ("value", np.int64),  # losses and metrics: the row of Batch.values they write
+        ("value", np.int64),  # losses and metrics: the row of Batch.values they write, or where they add to Batch.sums
+        ("targets", np.int64),  # losses and metrics: where their targets start in Batch.targets
+        ("entry", np.int64),  # operations: the address of the function
+        ("table", np.int64),  # operations: where integers of their own start in Batch.tables
+        ("partial", np.int64),  # operations: where their partial sums start in Batch.partials
+        ("scratch", np.int64),  # operations: where their part of a thread's scratch space starts
         ("seed", np.int64),  # dropout and noise: the layer's own
         ("alpha", np.float64),  # the layer's first number: scale, negative slope, rate, stddev, threshold
         ("beta", np.float64),  # and its second: offset
     ],
     align=True,
 )
+
+# A weight, as a matrix (a vector has one row); in the order of the instructions.
+PARAMETER = np.dtype(
+    [
+        ("instruction", np.int64),  # whose gradient it is
+        ("which", np.int64),  # the how manieth weight of that instruction
+        ("offset", np.int64),  # where it starts in Weights.values
+        ("rows", np.int64),
+        ("columns", np.int64),
+        ("stride", np.int64),  # elements from one row to the next
+        ("trained", np.int64),  # 1: the parameter stage computes its gradient and updates it
+    ],
+    align=True,
+)
+
+# The stages of a step, one after another; within a stage, threads share the work.
+STAGE = np.dtype(
+    [
+        ("kind", np.int64),
+        ("start", np.int64),  # SAMPLES: instructions [start, stop) forward ...
+        ("stop", np.int64),
+        ("back_start", np.int64),  # ... and then from back_start - 1 down to back_stop backward
+        ("back_stop", np.int64),
+    ],
+    align=True,
+)
+# SAMPLES: rows of the batch, all the way through some instructions. TOTAL: what one instruction has to know of the
+# whole batch before the next stage, by one thread: instruction `start`, task `stop`. PARAMETERS: gradients of weights,
+# and their update unless stages of its own follow. UPDATE, UPDATE_TOGETHER: task `start` of the update, shared or by
+# one thread. REFRESH: the copies of the weights that are made of them.
+SAMPLES, TOTAL, PARAMETERS, UPDATE, UPDATE_TOGETHER, REFRESH = range(6)
+
+# What an operation is called for.
+FORWARD, BACKWARD, TOTAL_FORWARD, TOTAL_BACKWARD, GRADIENT, COPIES = range(6)
 
 # Data into the batch.
 GATHER_PIXELS, GATHER_FEATURES, GATHER_LABELS, GATHER_TARGETS = range(1, 5)
@@ -43,6 +85,9 @@ SPARSE_CROSS_ENTROPY, CROSS_ENTROPY, BINARY_CROSS_ENTROPY, HALF_MEAN_SQUARED_ERR
 SPARSE_CATEGORICAL_ACCURACY, CATEGORICAL_ACCURACY, BINARY_ACCURACY, SQUARED_ERROR, ABSOLUTE_ERROR = range(50, 55)
 # Out of the batch: y to the rows of Data.predictions.
 PREDICT = 70
+
+# Operations.
+FIRST_OPERATION = 100
 
 # Optimizers, and the places of their numbers in the vector `hyper`. RATE is set anew in every step.
 SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, RMSPROP_MOMENTUM, RMSPROP_CENTERED, ADAM, AMSGRAD = range(9)
@@ -81,6 +126,34 @@ class Batch(NamedTuple):
     targets: np.ndarray
     weight: np.ndarray  # (B,): sample weights
     scale: np.ndarray  # (B,): the same divided by the rows of the batch
-    values: np.ndarray  # (1 + metrics, B): each row's loss and metrics
+    values: np.ndarray  # (1 + metrics that are means, B): each row's loss and metrics
+    sums: np.ndarray  # (columns of the log,) float64: what whole batches add to the log
+    partials: np.ndarray  # sums over groups of rows (`group_rows`), which a TOTAL or GRADIENT task adds up in order
+    scratch: np.ndarray  # (threads, scratch): each thread's space for one sample
+    tables: np.ndarray  # int64: integers of the operations' own
     zeros: np.ndarray  # as long as the longest row
     one: np.ndarray  # (1,): the number 1
+
+
+class Plan(NamedTuple):
+    """A lowered network."""
+
+    code: np.ndarray  # INSTRUCTION
+    parameters: np.ndarray  # PARAMETER
+    stages: np.ndarray  # STAGE
+    means: np.ndarray  # the column of the log for each row of Batch.values
+    block: int  # rows that a thread takes through a stage at once
+    grouped: int  # 1: threads share the batch by whole groups of rows, because something keeps partial sums
+    update: int  # the address of the update's function; 0: the parameter stage updates
+
+
+class Span(NamedTuple):
+    """What an operation is to work on."""
+
+    start: int  # rows [start, stop): of the batch, or for GRADIENT and COPIES of the weight
+    stop: int
+    rows: int  # of the whole batch
+    first: int  # the place of the batch's row 0 in `order`
+    step: int  # of the training, from 1
+    thread: int  # whose scratch space to use
+    which: int  # GRADIENT and COPIES: the weight

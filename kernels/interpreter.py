@@ -1,9 +1,11 @@
-"""Executes a program: whole epochs of any network, in two phases a step.
+"""Executes a program: whole epochs of any network, in two kinds of stages a step.
 
-1. Sample phase, shared among threads by rows of the batch: gather the rows, all layers forward, the loss, all input
-   gradients backward. A thread walks the whole network over its own rows while they are in its cache.
-2. Parameter phase, shared among threads by rows of the weights: the gradient of a few rows over the whole batch, and
-   at once, while it is in cache, the optimizer's step on them.
+1. Samples, shared among threads by rows of the batch: gather the rows, all layers forward, the loss, all input
+   gradients backward. A thread walks the whole network over its own rows while they are in its cache. A layer that has
+   to know the whole batch (batch normalization) divides this stage in two.
+2. Parameters, shared among threads by rows of the weights: the gradient of a few rows over the whole batch, and at
+   once, while it is in cache, the optimizer's step on them. Where a step depends on all gradients (clipping by their
+   norm), it follows in stages of its own.
 
 No thread adds to what another one computed, so the result has the same bits for any number of threads.
 """
@@ -27,7 +29,7 @@ from .activations import (
 from .batches import copy, gather, gather_labels, scatter, shuffle
 from .dense import dense_backward_bias, dense_backward_input, dense_backward_kernel, dense_forward, transpose
 from .dropout import dropout, gaussian_noise
-from .instructions import Data
+from .instructions import Data, Span
 from .jit import call_entry, jit, jit_parallel, jit_part
 from .losses import (
     binary_cross_entropy,
@@ -41,6 +43,7 @@ from .losses import (
 )
 from .metrics import binary_accuracy, categorical_accuracy, mean_absolute_error, sparse_categorical_accuracy
 from .metrics import mean_squared_error as squared_error
+from .operations import call_operation, group_rows
 from .optimizers import (
     adagrad,
     adam,
@@ -57,7 +60,7 @@ from .optimizers import (
 from .rescaling import rescaling_backward, rescaling_forward
 from .tile import ROWS, matrix, vector, writable
 
-# Rows of the batch that a thread takes through the whole network at once: their activations stay in the L2 cache.
+# Rows of the batch that a thread takes through the whole network at once, at most.
 SAMPLE_ROWS = 16 * ROWS
 # Rows of weights whose gradient is computed before the optimizer updates them: few enough to stay in the L1 cache.
 GRADIENT_ROWS = 8 * ROWS
@@ -115,7 +118,7 @@ def evaluate(ins, batch, start, stop):
     y = matrix(batch.activations, y_at, rows, ins.y_stride)
     dy = matrix(batch.gradients, y_at, rows, ins.y_stride)
     labels = vector(batch.labels, start, rows)
-    targets = matrix(batch.targets, start * ins.y_stride, rows, ins.y_stride)
+    targets = matrix(batch.targets, ins.targets + start * ins.y_stride, rows, ins.y_stride)
     scale = vector(batch.scale, start, rows)
     values = vector(batch.values, ins.value * batch.scale.size + start, rows)
 
@@ -180,22 +183,29 @@ def backward(ins, weights, batch, start, stop, step):
 
 
 @jit_part
-def sample_phase(code, weights, batch, data, order, first, rows, start, stop, step, training):
-    """All instructions forward, and while training backward, for rows [start, stop) of a batch of `rows` rows."""
-    one, share = batch.scale.dtype.type(1), batch.scale.dtype.type(1.0 / rows)
-    for i in range(start, stop):
-        weight = data.sample_weight[order[first + i]] if data.sample_weight.size else one
-        batch.weight[i] = weight
-        batch.scale[i] = weight * share
-    for i in range(code.size):
-        if op.SPARSE_SOFTMAX_CROSS_ENTROPY <= code[i].op <= op.ABSOLUTE_ERROR:
-            evaluate(code[i], batch, start, stop)
+def sample_stage(plan, stage, weights, batch, data, order, span):
+    """The stage's instructions forward and backward, for rows [start, stop) of the batch."""
+    if stage.start == 0:
+        one, share = batch.scale.dtype.type(1), batch.scale.dtype.type(1.0 / span.rows)
+        for i in range(span.start, span.stop):
+            weight = data.sample_weight[order[span.first + i]] if data.sample_weight.size else one
+            batch.weight[i] = weight
+            batch.scale[i] = weight * share
+    for i in range(stage.start, stage.stop):
+        ins = plan.code[i]
+        if ins.op == op.FIRST_OPERATION:
+            call_operation(op.FORWARD, ins, weights, batch, data, order, span)
+        elif op.SPARSE_SOFTMAX_CROSS_ENTROPY <= ins.op <= op.ABSOLUTE_ERROR:
+            evaluate(ins, batch, span.start, span.stop)
         else:
-            forward(code[i], weights, batch, data, order, first, start, stop, step)
-    if training:
-        for i in range(code.size - 1, -1, -1):
-            if code[i].gradient:
-                backward(code[i], weights, batch, start, stop, step)
+            forward(ins, weights, batch, data, order, span.first, span.start, span.stop, span.step)
+    for i in range(stage.back_start - 1, stage.back_stop - 1, -1):
+        ins = plan.code[i]
+        if ins.op == op.FIRST_OPERATION:
+            if ins.gradient or ins.trainable:
+                call_operation(op.BACKWARD, ins, weights, batch, data, order, span)
+        elif ins.gradient:
+            backward(ins, weights, batch, span.start, span.stop, span.step)
 
 
 @jit
@@ -230,82 +240,121 @@ def optimize(weights, start, gradient, size, optimizer, hyper):
 
 
 @jit_part
-def parameter_phase(code, weights, batch, rows, thread, threads, optimizer, hyper):
-    """Gradients and the optimizer's step for thread `thread`'s share of every layer's weights."""
-    for i in range(code.size):
-        ins = code[i]
-        if ins.op != op.DENSE or not ins.trainable:
+def part(rows, unit, thread, threads):
+    """Thread `thread`'s rows [first, last): whole units, as many as the other threads have or one more or less."""
+    if threads == 1:
+        return 0, rows
+    units = (rows + unit - 1) // unit
+    return thread * units // threads * unit, min(rows, (thread + 1) * units // threads * unit)
+
+
+@jit_part
+def gradient(ins, weights, batch, data, order, at, row, count, outputs, span):
+    """The gradient of `count` rows of a weight from row `row` on, which start at weights.gradients[at]."""
+    if ins.op == op.FIRST_OPERATION:
+        call_operation(op.GRADIENT, ins, weights, batch, data, order, span)
+        return
+    dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
+    dw = matrix(weights.gradients, at, count, ins.y_stride)
+    if span.which == 0:
+        x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)
+        dense_backward_kernel(dw, x, dy, batch.zeros, row, count, span.rows, outputs)
+    else:
+        dense_backward_bias(dw, dy, batch.one, batch.zeros, span.rows, outputs)
+
+
+@jit_part
+def refresh(ins, weights, batch, data, order, row, count, span):
+    """The copies that are made of rows [row, row + count) of an instruction's weight."""
+    if ins.op == op.FIRST_OPERATION:
+        call_operation(op.COPIES, ins, weights, batch, data, order, span)
+    else:
+        w = matrix(weights.values, ins.kernel, ins.inputs, ins.y_stride)
+        w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
+        transpose(w_transposed, w, row, count, ins.outputs)
+
+
+@jit_part
+def parameter_stage(plan, kind, weights, batch, data, order, rows, thread, threads, optimizer, hyper):
+    """Gradients and the optimizer's step for thread `thread`'s share of every weight, or only the weights' copies."""
+    for i in range(plan.parameters.size):
+        p = plan.parameters[i]
+        if not p.trained:
             continue
-        x = matrix(batch.activations, ins.x, rows, ins.x_stride)
-        dy = matrix(batch.gradients, ins.y, rows, ins.y_stride)
-        tiles = (ins.inputs + ROWS - 1) // ROWS
-        row, last = thread * tiles // threads * ROWS, min(ins.inputs, (thread + 1) * tiles // threads * ROWS)
+        ins = plan.code[p.instruction]
+        row, last = part(p.rows, ROWS, thread, threads)
         while row < last:
             count = min(GRADIENT_ROWS, last - row)
-            at = ins.kernel + row * ins.y_stride
-            dw = matrix(weights.gradients, at, count, ins.y_stride)
-            dense_backward_kernel(dw, x, dy, batch.zeros, row, count, rows, ins.outputs)
-            optimize(weights, at, at, count * ins.y_stride, optimizer, hyper)
-            if ins.transposed >= 0:
-                w = matrix(weights.values, ins.kernel, ins.inputs, ins.y_stride)
-                w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
-                transpose(w_transposed, w, row, count, ins.outputs)
+            at = p.offset + row * p.stride
+            span = Span(row, row + count, rows, 0, 0, thread, p.which)
+            if kind == op.PARAMETERS:
+                gradient(ins, weights, batch, data, order, at, row, count, ins.outputs, span)
+                if plan.update == 0:
+                    optimize(weights, at, at, count * p.stride, optimizer, hyper)
+            if ins.transposed >= 0 and p.which == 0 and (kind == op.REFRESH or plan.update == 0):
+                refresh(ins, weights, batch, data, order, row, count, span)
             row += count
-        if ins.bias >= 0 and thread == threads - 1:
-            db = matrix(weights.gradients, ins.bias, 1, ins.y_stride)
-            dense_backward_bias(db, dy, batch.one, batch.zeros, rows, ins.outputs)
-            optimize(weights, ins.bias, ins.bias, ins.y_stride, optimizer, hyper)
 
 
 @jit
-def share(phase, thread, threads, code, weights, batch, data, order, first, rows, step, optimizer, hyper, training):
-    """One thread's share of the sample phase (0), in whole tiles of rows, or of the parameter phase (1)."""
-    if phase == 1:
-        parameter_phase(code, weights, batch, rows, thread, threads, optimizer, hyper)
-        return
-    tiles = (rows + ROWS - 1) // ROWS
-    start, stop = thread * tiles // threads * ROWS, min(rows, (thread + 1) * tiles // threads * ROWS)
-    while start < stop:
-        end = min(stop, start + SAMPLE_ROWS)
-        sample_phase(code, weights, batch, data, order, first, rows, start, end, step, training)
-        start = end
+def share(stage, thread, threads, plan, weights, batch, data, order, first, rows, step, optimizer, hyper):
+    """One thread's share of a stage: whole tiles or groups of rows of the batch, or whole tiles of rows of weights."""
+    now = plan.stages[stage]
+    if now.kind == op.SAMPLES:
+        start, stop = part(rows, group_rows(rows) if plan.grouped else ROWS, thread, threads)
+        while start < stop:
+            end = min(stop, start + plan.block)
+            sample_stage(plan, now, weights, batch, data, order, Span(start, end, rows, first, step, thread, 0))
+            start = end
+    elif now.kind == op.TOTAL:
+        span = Span(0, rows, rows, first, step, 0, 0)
+        call_operation(now.stop, plan.code[now.start], weights, batch, data, order, span)
+    elif now.kind == op.UPDATE or now.kind == op.UPDATE_TOGETHER:
+        call_entry(plan.update, (now.start, plan, weights, batch, rows, thread, threads, optimizer, hyper))
+    else:
+        parameter_stage(plan, now.kind, weights, batch, data, order, rows, thread, threads, optimizer, hyper)
 
 
 @jit
-def refresh_transposed(code, weights):
-    """Make the transposed copies anew: whoever holds a weight may have changed it between two runs."""
-    for i in range(code.size):
-        ins = code[i]
-        if ins.op == op.DENSE and ins.transposed >= 0:
-            w = matrix(weights.values, ins.kernel, ins.inputs, ins.y_stride)
-            w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
-            transpose(w_transposed, w, 0, ins.inputs, ins.outputs)
+def refresh_all(plan, weights, batch, data, order):
+    """Make all copies of weights anew: whoever holds a weight may have changed it between two runs."""
+    for i in range(plan.parameters.size):
+        p = plan.parameters[i]
+        ins = plan.code[p.instruction]
+        if ins.transposed >= 0 and p.which == 0:
+            refresh(ins, weights, batch, data, order, 0, p.rows, Span(0, p.rows, 0, 0, 0, 0, 0))
 
 
 @jit
-def add_to_log(log, batch, rows):
-    """Add the batch's weighted losses and its metrics to log[1 + metrics], row by row; returns the loss."""
-    loss = 0.0
+def add_to_log(log, batch, rows, means):
+    """Add the batch's weighted losses, its metrics and `Batch.sums` to the columns of the log; returns the loss."""
+    if log.size == 0:
+        return 0.0
+    loss, sums = 0.0, batch.sums
     for i in range(rows):
         loss += batch.values[i] * batch.weight[i]
-    if log.size:
-        log[0] += loss
-    for value in range(1, log.size):
+    sums[0] += loss
+    for value in range(1, means.size):
         total = 0.0
         for i in range(rows):
             total += batch.values[value * batch.scale.size + i]
-        log[value] += total
+        sums[means[value]] += total
+    loss = sums[0]
+    for column in range(log.size):
+        log[column] += sums[column]
+        sums[column] = 0
     return loss
 
 
 @jit_parallel
-def run(entry, code, weights, batch, data, order, cursor, log, optimizer, hyper, batch_size, steps, threads,
+def run(entry, plan, weights, batch, data, order, cursor, log, optimizer, hyper, rates, batch_size, steps, threads,
         seed, shuffled, training):  # fmt: skip
     """Execute at most `steps` batches of the epochs that `log` has rows for, on `threads` threads.
 
     `log[epoch]` receives the sums over the samples of loss and metrics, `cursor` where the run stopped: after the first
-    step whose loss is not finite it stops early, so that Python can say so. Without `training`, a batch is computed
-    forward only and no weight changes. `entry` is the `entry_point` of `share` for these arguments' types.
+    step whose loss is not finite it stops early, so that Python can say so. `rates` are the learning rates of the next
+    steps, the last of which stays. Without `training` no weight changes. `entry` is the `entry_point` of `share` for
+    these arguments' types.
     """
     data = Data(
         writable(data.pixels),
@@ -315,10 +364,11 @@ def run(entry, code, weights, batch, data, order, cursor, log, optimizer, hyper,
         writable(data.sample_weight),
         data.predictions,
     )
-    samples, zero = order.size, np.int64(0)  # a plain 0 would be a type of its own, compiled once more
+    samples = order.size
+    zero, one = np.int64(0), np.int64(1)  # a plain 0 would be a type of its own, compiled once more
     if training:
-        refresh_transposed(code, weights)
-    for _ in range(steps):
+        refresh_all(plan, weights, batch, data, order)
+    for done in range(steps):
         epoch, first = cursor[op.EPOCH], cursor[op.ROW]
         if epoch == log.shape[0]:
             break
@@ -326,19 +376,22 @@ def run(entry, code, weights, batch, data, order, cursor, log, optimizer, hyper,
             shuffle(order, seed, cursor[op.STEP])
         rows = min(batch_size, samples - first)
         step = cursor[op.STEP] + 1
-        hyper[op.RATE] = hyper[op.LEARNING_RATE]
-        if optimizer == op.ADAM or optimizer == op.AMSGRAD:
-            hyper[op.RATE] = corrected_rate(hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], step)
-        for phase in range(1 + training):
-            if threads == 1:
-                call_entry(entry, (phase, zero, threads, code, weights, batch, data, order, first, rows, step,
-                                   optimizer, hyper, training))  # fmt: skip
+        if training:
+            hyper[op.LEARNING_RATE] = rates[min(done, rates.size - 1)]
+            hyper[op.RATE] = hyper[op.LEARNING_RATE]
+            if optimizer == op.ADAM or optimizer == op.AMSGRAD:
+                hyper[op.RATE] = corrected_rate(hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], step)
+        for stage in range(plan.stages.size):
+            kind = plan.stages[stage].kind
+            if threads == 1 or kind == op.TOTAL or kind == op.UPDATE_TOGETHER:
+                call_entry(entry, (stage, zero, one, plan, weights, batch, data, order, first, rows, step,
+                                   optimizer, hyper))  # fmt: skip
             else:
                 for thread in prange(threads):
                     t = np.int64(thread)  # prange counts unsigned
-                    call_entry(entry, (phase, t, threads, code, weights, batch, data, order, first, rows, step,
-                                       optimizer, hyper, training))  # fmt: skip
-        loss = add_to_log(log[epoch], batch, rows)
+                    call_entry(entry, (stage, t, threads, plan, weights, batch, data, order, first, rows, step,
+                                       optimizer, hyper))  # fmt: skip
+        loss = add_to_log(log[epoch], batch, rows, plan.means)
         cursor[op.ROW] = first + rows
         if first + rows == samples:
             cursor[op.ROW] = 0

@@ -177,6 +177,17 @@ def prefetch(builder, address):
     builder.call(function, [builder.bitcast(address, byte), read, keep, data])
 
 
+def vector_at(builder, base, v, width):
+    """LLVM: a pointer to the v-th vector of `width` elements from `base` on."""
+    block = builder.gep(base, [ir.IntType(64)(width * v)])
+    return builder.bitcast(block, ir.VectorType(base.type.pointee, width).as_pointer())
+
+
+def load_vector(builder, base, v, width, align):
+    """LLVM: the v-th vector of `width` elements from `base` on, which need no more alignment than one element."""
+    return builder.load(vector_at(builder, base, v, width), align=align)
+
+
 def make_tile(rows, vectors):
     """The tile for `rows` rows and `vectors` vectors of columns, written in LLVM's vector instructions."""
 
@@ -201,14 +212,8 @@ def make_tile(rows, vectors):
                 array = context.make_array(signature.args[position])(context, builder, args[position])
                 return builder.gep(array.data, [args[position + 1]])
 
-            def lane_block(base, v):
-                block = builder.gep(base, [index(width * v)])
-                return builder.bitcast(block, vector_type.as_pointer())
-
             def load(base, v):
-                value = builder.load(lane_block(base, v))
-                value.align = size
-                return value
+                return load_vector(builder, base, v, width, size)
 
             c_base, a_base, b_base, start_base = (pointer(p) for p in (0, 3, 7, 11))
             start_rows = [builder.gep(start_base, [builder.mul(args[13], index(i))]) for i in range(rows)]
@@ -247,7 +252,7 @@ def make_tile(rows, vectors):
             for i in range(rows):
                 row = builder.gep(c_base, [builder.mul(c_row, index(i))])
                 for v in range(vectors):
-                    builder.store(new_sums[i][v], lane_block(row, v)).align = size
+                    builder.store(new_sums[i][v], vector_at(builder, row, v, width), align=size)
             return context.get_dummy_value()
 
         return signature, code
@@ -268,8 +273,229 @@ def make_tile(rows, vectors):
     return tile if JIT_ENABLED else plain
 
 
+def store_lanes(builder, value, base, v, width, count, align):
+    """LLVM: store the first `count` lanes of a vector as the v-th one from `base` on."""
+    number = ir.IntType(32)
+    lane = ir.Constant(ir.VectorType(number, width), list(range(width)))
+    mask = builder.icmp_signed("<", lane, broadcast(builder, builder.trunc(count, number), width))
+    address = vector_at(builder, base, v, width)
+    name = f"llvm.masked.store.v{width}f{8 * align}.p0"
+    kind = ir.FunctionType(ir.VoidType(), [value.type, address.type, number, mask.type])
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    builder.call(function, [value, address, number(align), mask])
+
+
+def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES):
+    """The tile of a convolution: rows of A begin where a table says, and the sum over k comes in runs.
+
+        C[i, j] = start[i, j] + sum_r sum_k A[row_at[i] + run_at[r] + k a_step] B[r b_run + k b_row + j]
+
+    for `rows` rows i and `vectors` vectors of columns j, `runs` runs r of `terms` terms k: one chain of fused
+    multiply-adds over (r, k) in order, as in `make_tile`. `row_at` and `run_at` begin at `rows_at` and `runs_at` of the
+    int64 array `tables`. Only the first `rows_left` rows and `columns_left` columns are stored, and no further entry of
+    row_at is read: C and the tables need no padding. B and start are read in whole vectors.
+    """
+
+    @intrinsic
+    def tile(
+        typing_context, c, c_offset, c_row, a, a_offset, a_step, b, b_offset, b_run, b_row, tables, rows_at, runs_at,
+        runs, terms, start, s_offset, s_row, rows_left, columns_left
+    ):  # fmt: skip
+        intp = types.intp
+        signature = types.void(
+            c, intp, intp, a, intp, intp, b, intp, intp, intp, tables, intp, intp, intp, intp, start, *[intp] * 4
+        )
+
+        def code(context, builder, signature, args):
+            size = c.dtype.bitwidth // 8
+            width = vector_bytes // size
+            index = ir.IntType(64)
+            c_row, a_step, b_run, b_row, runs, terms = (args[p] for p in (2, 5, 8, 9, 13, 14))
+            s_row, rows_left, columns_left = args[17:]
+
+            def pointer(position, offset):
+                array = context.make_array(signature.args[position])(context, builder, args[position])
+                return builder.gep(array.data, [args[offset]])
+
+            def phi_from(value, block):
+                phi = builder.phi(value.type)
+                phi.add_incoming(value, block)
+                return phi
+
+            c_base, a_base, b_base, start_base = (pointer(p, p + 1) for p in (0, 3, 6, 15))
+            row_at, run_at = pointer(10, 11), pointer(10, 12)
+            last_row = builder.sub(rows_left, index(1))
+            last_start = builder.mul(last_row, s_row)
+            a_rows, first = [], []
+            for i in range(rows):  # past the last row that one again, for nothing
+                there = builder.icmp_signed("<", index(i), rows_left)
+                entry = builder.load(builder.gep(row_at, [builder.select(there, index(i), last_row)]))
+                a_rows.append(builder.gep(a_base, [entry]))
+                s_at = builder.select(there, builder.mul(s_row, index(i)), last_start)
+                start_row = builder.gep(start_base, [s_at])
+                first += [load_vector(builder, start_row, v, width, size) for v in range(vectors)]
+            entry = builder.block
+            outer, loop, latch, done, whole, part, end = (
+                builder.append_basic_block(f"window.{name}")
+                for name in ("run", "term", "latch", "done", "whole", "part", "end")
+            )
+            builder.branch(outer)
+
+            builder.position_at_end(outer)
+            r, b_run_now = phi_from(index(0), entry), phi_from(b_base, entry)
+            run_sums = [phi_from(value, entry) for value in first]
+            a_from = builder.load(builder.gep(run_at, [r]))
+            builder.branch(loop)
+
+            builder.position_at_end(loop)
+            k, a_now, b_now = (phi_from(value, outer) for value in (index(0), a_from, b_run_now))
+            sums = [phi_from(value, outer) for value in run_sums]
+            b_vectors = [load_vector(builder, b_now, v, width, size) for v in range(vectors)]
+            new_sums = []
+            for i in range(rows):
+                a_value = broadcast(builder, builder.load(builder.gep(a_rows[i], [a_now])), width)
+                for v in range(vectors):
+                    new_sums.append(multiply_add(builder, a_value, b_vectors[v], sums[i * vectors + v]))
+            k_next = builder.add(k, index(1))
+            nexts = [k_next, builder.add(a_now, a_step), builder.gep(b_now, [b_row]), *new_sums]
+            for phi, following in zip([k, a_now, b_now, *sums], nexts):
+                phi.add_incoming(following, loop)
+            builder.cbranch(builder.icmp_signed("<", k_next, terms), loop, latch)
+
+            builder.position_at_end(latch)
+            r_next = builder.add(r, index(1))
+            for phi, following in zip([r, b_run_now, *run_sums], [r_next, builder.gep(b_run_now, [b_run]), *new_sums]):
+                phi.add_incoming(following, latch)
+            builder.cbranch(builder.icmp_signed("<", r_next, runs), outer, done)
+
+            builder.position_at_end(done)
+            c_rows = [builder.gep(c_base, [builder.mul(c_row, index(i))]) for i in range(rows)]
+            last_lanes = builder.sub(columns_left, index(width * (vectors - 1)))
+            all_rows = builder.icmp_signed("<=", index(rows), rows_left)
+            all_columns = builder.icmp_signed("<=", index(width), last_lanes)
+            builder.cbranch(builder.and_(all_rows, all_columns), whole, part)
+
+            builder.position_at_end(whole)
+            for i in range(rows):
+                for v in range(vectors):
+                    builder.store(new_sums[i * vectors + v], vector_at(builder, c_rows[i], v, width), align=size)
+            builder.branch(end)
+
+            builder.position_at_end(part)
+            for i in range(rows):
+                if i > 0:
+                    more = builder.append_basic_block("window.row")
+                    builder.cbranch(builder.icmp_signed("<", index(i), rows_left), more, end)
+                    builder.position_at_end(more)
+                for v in range(vectors - 1):
+                    builder.store(new_sums[i * vectors + v], vector_at(builder, c_rows[i], v, width), align=size)
+                last = vectors - 1
+                store_lanes(builder, new_sums[i * vectors + last], c_rows[i], last, width, last_lanes, size)
+            builder.branch(end)
+            builder.position_at_end(end)
+            return context.get_dummy_value()
+
+        return signature, code
+
+    def plain(
+        c, c_offset, c_row, a, a_offset, a_step, b, b_offset, b_run, b_row, tables, rows_at, runs_at,
+        runs, terms, start, s_offset, s_row, rows_left, columns_left
+    ):  # fmt: skip
+        columns = min(columns_left, vectors * vector_bytes // c.itemsize)
+        b = b.reshape(-1)
+        for i in range(min(rows, rows_left)):
+            total = start[s_offset + i * s_row : s_offset + i * s_row + columns].copy()
+            for r in range(runs):
+                a_from, b_from = a_offset + tables[rows_at + i] + tables[runs_at + r], b_offset + r * b_run
+                for k in range(terms):
+                    b_at = b_from + k * b_row
+                    total += a[a_from + k * a_step] * b[b_at : b_at + columns]
+            c[c_offset + i * c_row : c_offset + i * c_row + columns] = total
+
+    return tile if JIT_ENABLED else plain
+
+
+# Rows that `add_rows` adds side by side: the latency of an addition is hidden behind the others.
+CHAINS = 4
+
+
+@intrinsic
+def _add_rows(typing_context, c, c_offset, b, b_offset, b_row, depth, columns_left):
+    signature = types.void(c, types.intp, b, *[types.intp] * 4)
+
+    def code(context, builder, signature, args):
+        size = c.dtype.bitwidth // 8
+        width, index = SIMD_BYTES // size, ir.IntType(64)
+        b_row, depth, columns_left = args[4:]
+        c_base, b_base = (
+            builder.gep(context.make_array(signature.args[p])(context, builder, args[p]).data, [args[p + 1]])
+            for p in (0, 2)
+        )
+        first = load_vector(builder, c_base, 0, width, size)
+        zero = ir.Constant(first.type, [0.0] * width)
+        ahead = [builder.mul(b_row, index(i)) for i in range(CHAINS + 1)]
+        entry = builder.block
+        many, many_more, one, one_more, done = (
+            builder.append_basic_block(f"rows.{name}") for name in ("many", "many.more", "one", "one.more", "done")
+        )
+        builder.branch(many)
+
+        def phis(values, block):
+            result = [builder.phi(value.type) for value in values]
+            for phi, value in zip(result, values):
+                phi.add_incoming(value, block)
+            return result
+
+        def loop(head, body, after, values, step):
+            """Add `step` rows to as many sums, as long as there are so many."""
+            builder.position_at_end(head)
+            k, now, *sums = phis(values, values_from)
+            k_next = builder.add(k, index(step))
+            builder.cbranch(builder.icmp_signed("<=", k_next, depth), body, after)
+            builder.position_at_end(body)
+            rows = [load_vector(builder, builder.gep(now, [ahead[i]]), 0, width, size) for i in range(step)]
+            new = [builder.fadd(s, row) for s, row in zip(sums, rows)]
+            for phi, value in zip([k, now, *sums], [k_next, builder.gep(now, [ahead[step]]), *new]):
+                phi.add_incoming(value, body)
+            builder.branch(head)
+            return [k, now, *sums]
+
+        values_from = entry
+        k, now, *sums = loop(many, many_more, one, [index(0), b_base, first] + [zero] * (CHAINS - 1), CHAINS)
+        values_from = many
+        _, _, total = loop(one, one_more, done, [k, now, sums[0]], 1)
+        builder.position_at_end(done)
+        for s in sums[1:]:
+            total = builder.fadd(total, s)
+        store_lanes(builder, total, c_base, 0, width, columns_left, size)
+        return context.get_dummy_value()
+
+    return signature, code
+
+
+def add_rows(c, c_offset, b, b_offset, b_row, depth, columns_left):
+    """c[j] += the sum over k < depth of b[k b_row + j], for one vector of columns j.
+
+    Each of CHAINS sums takes every CHAINS-th row (the first one also what is left), and then they are added: in an
+    order that depends on nothing but `depth`. b is read in whole vectors, of c no more than `columns_left` is written.
+    """
+    columns = min(columns_left, lanes_of(c.dtype))
+    rows = np.stack([b[b_offset + k * b_row : b_offset + k * b_row + columns] for k in range(depth)])
+    sums = np.zeros((CHAINS, columns), c.dtype)
+    sums[0] = c[c_offset : c_offset + columns]
+    whole = depth // CHAINS * CHAINS
+    for k in range(0, whole, CHAINS):
+        sums += rows[k : k + CHAINS]
+    for k in range(whole, depth):
+        sums[0] += rows[k]
+    for chain in range(1, CHAINS):
+        sums[0] += sums[chain]
+    c[c_offset : c_offset + columns] = sums[0]
+
+
 if JIT_ENABLED:
     vector, matrix, flattened, writable, lanes = _vector, _matrix, _flattened, _writable, _lanes
+    add_rows = _add_rows
 
 tile_wide = make_tile(ROWS, VECTORS)
 tile_middle = make_tile(ROWS, 2)

@@ -82,8 +82,8 @@ class Dense(Layer):
 
     @property
     def compiled(self) -> bool:
-        """Whether the interpreter can execute this layer with its activation; not where a single weight is frozen."""
-        return super().compiled and self.activation.compiled and all(p.trainable for p in self.parameters)
+        """Whether the interpreter can execute this layer with its activation."""
+        return super().compiled and self.activation.compiled
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dkernel = x^T dz, dbias = column sums of dz, dx = dz kernel^T, with dz = dy activation'."""
@@ -123,8 +123,9 @@ class Dense(Layer):
         lowering.emit(
             op.DENSE,
             outputs=self.units,
-            kernel=self.kernel.offset,
-            bias=-1 if self.bias is None else self.bias.offset,
-            trainable=int(self.trainable),
+            parameters=(self.kernel, self.bias),
+            trainable=self.trainable,
+            flops=2.0 * self.kernel.shape[0] * self.units,
+            copies=self.units * lowering.y_stride,
         )
         self.activation.lower(lowering)

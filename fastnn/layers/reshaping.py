@@ -28,4 +28,5 @@ class Flatten(Layer):
         return dy.reshape(self._shape)
 
     def lower(self, lowering: "Lowering") -> None:
-        """Nothing: in memory a sample is a row already."""
+        """No instruction: in memory a sample is a row already."""
+        lowering.reshape(self.sample_output_shape)

@@ -1,0 +1,208 @@
+"""Convolution layers."""
+
+import copy
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from .. import checks, initializers
+from ..kernels import convolution as kernels
+from ..kernels.tile import stride
+from ..storage import Parameter
+from .activation import Activation
+from .base import Layer, Shape
+from .kernel_layer import KernelLayer
+
+if TYPE_CHECKING:
+    from ..lowering import Lowering
+
+
+def own_activation(layer: Layer, activation: str | Activation | None) -> Activation:
+    """The activation inside a layer: a copy, since two layers may be given the same object."""
+    if not isinstance(activation, Activation):
+        return Activation(activation, name="", dtype=layer.dtype)
+    own = copy.copy(activation)
+    own.dtype, own.y = layer.dtype, None
+    return own
+
+
+class _Conv(KernelLayer):
+    """A convolution over one or two axes; what is one-dimensional is an image with a single line."""
+
+    _axes: int
+
+    def __init__(
+        self,
+        filters: int,
+        kernel_size: int | Sequence[int],
+        strides: int | Sequence[int] = 1,
+        padding: str = "valid",
+        dilation_rate: int | Sequence[int] = 1,
+        activation: str | Activation | None = None,
+        use_bias: bool = True,
+        kernel_initializer: object = "glorot_uniform",
+        bias_initializer: object = "zeros",
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.filters = checks.positive_integer(filters, "filters")
+        self.kernel_size = checks.sizes(kernel_size, "kernel_size", self._axes)
+        self.strides = checks.sizes(strides, "strides", self._axes)
+        self.padding = checks.nearest(padding, ("valid", "same"), "padding")
+        self.dilation_rate = checks.sizes(dilation_rate, "dilation_rate", self._axes)
+        self.activation = own_activation(self, activation)
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer)
+        self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel: Parameter
+        self.bias: Parameter | None = None
+
+    def _sizes(self, shape: Shape) -> list["_Axis"]:
+        """The geometry along height and width; along the width alone in one dimension."""
+        one = [_Axis(1, 1, 1, 1, "valid")] * (2 - self._axes)
+        sizes = cast("tuple[int, ...]", shape[1:-1])
+        numbers = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
+        return one + [_Axis(*axis, self.padding) for axis in numbers]
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """(B, ..., filters): along each axis as many outputs as windows fit, or, padded, one for each stride."""
+        names = ("length",) if self._axes == 1 else ("height", "width")
+        if len(input_shape) != self._axes + 2:
+            raise ValueError(
+                f"layer {self.name} ({type(self).__name__}) expects inputs of shape (batch, {', '.join(names)}, "
+                f"channels), received {input_shape}"
+            )
+        axes = self._sizes(input_shape)[-self._axes :]
+        for name, axis in zip(names, axes, strict=True):
+            if axis.outputs < 1:
+                raise ValueError(
+                    f"layer {self.name} ({type(self).__name__}) has windows of {axis.window} along the {name}, "
+                    f'received inputs of shape {input_shape}; use a smaller kernel_size, or padding="same"'
+                )
+        return (input_shape[0], *(axis.outputs for axis in axes), self.filters)
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the kernel (..., C, filters) and the bias (filters,)."""
+        channels = checks.positive_integer(input_shape[-1], "input_shape")
+        shape = (*self.kernel_size, channels, self.filters)
+        self.kernel = self.add_weight(shape, self.kernel_initializer, "kernel")
+        self.bias = self.add_weight((self.filters,), self.bias_initializer, "bias") if self.use_bias else None
+
+    def lower(self, lowering: "Lowering") -> None:
+        """The convolution with its bias, then the activation."""
+        assert self.input_shape is not None
+        height, width = self._sizes(self.input_shape)
+        channels = self.kernel.shape[-2]
+        taps, pixels = self.kernel.rows, height.outputs * width.outputs
+        line, image = width.padded * channels, height.padded * width.padded * channels
+        if (height.padded, width.padded) == (height.inputs, width.inputs):
+            image = 0  # x is its own image
+        back_line = width.back_padded * self.filters
+        runs, terms = _runs(height, width, line, channels)
+        back_runs, back_terms = _runs(height, width, back_line, self.filters)
+        tables = {
+            "PIXELS_AT": _grid(height.outputs, height.stride * line, width.outputs, width.stride * channels),
+            "RUNS_AT": runs,
+            "TAPS_AT": np.add.outer(_taps(height, width, line, channels), np.arange(channels)),
+            "LINES_AT": np.arange(height.outputs) * height.stride * line,
+            "BACK_PIXELS_AT": _grid(height.inputs, back_line, width.inputs, self.filters),
+            "BACK_RUNS_AT": back_runs,
+        }
+        numbers = {
+            "HEIGHT": height.inputs, "WIDTH": width.inputs, "TAPS": taps, "OUTPUT_HEIGHT": height.outputs,
+            "OUTPUT_WIDTH": width.outputs, "FILTERS": self.filters, "FILTERS_STRIDE": self.kernel.stride,
+            "CHANNELS_STRIDE": stride(channels, self.dtype), "ROW_STEP": height.stride, "COLUMN_STEP": width.stride,
+            "TOP": height.before, "LEFT": width.before, "IMAGE_WIDTH": width.padded, "IMAGE_SIZE": image,
+            "RUNS": len(runs), "TERMS": terms, "BACK_TOP": height.back_before, "BACK_LEFT": width.back_before,
+            "BACK_WIDTH": width.back_padded, "BACK_RUNS": len(back_runs), "BACK_TERMS": back_terms,
+        }  # fmt: skip
+        integers = np.zeros(kernels.INTEGERS, np.int64)
+        for name, number in numbers.items():
+            integers[getattr(kernels, name)] = number
+        for name, table in tables.items():
+            integers[getattr(kernels, name)] = integers.size
+            integers = np.concatenate([integers, table.reshape(-1)])
+        lowering.emit(
+            kernels.convolution,
+            outputs=self.sample_output_shape,
+            parameters=(self.kernel, self.bias),
+            trainable=self.trainable,
+            flops=2.0 * pixels * taps * self.filters,
+            copies=taps // channels * self.filters * stride(channels, self.dtype),
+            scratch_size=image + height.back_padded * back_line,
+            partial_size=(taps + 1) * self.kernel.stride,
+            integers=integers.tolist(),
+        )
+        self.activation.lower(lowering)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the interpreter can execute this layer with its activation."""
+        return Layer.compiled.fget(self) and self.activation.compiled  # type: ignore[attr-defined]
+
+
+class _Axis:
+    """The geometry of a convolution along one axis.
+
+    Attributes:
+        inputs, outputs: the numbers of pixels.
+        stride, dilation, taps: as the layer was given them; `window` is what the taps span.
+        before, padded: zeros before the first pixel, and pixels of the image with all its zeros.
+        back_before, back_padded: the same for the image of dy, whose windows give dx.
+    """
+
+    def __init__(self, inputs: int, taps: int, stride: int, dilation: int, padding: str):
+        self.inputs, self.taps, self.stride, self.dilation = inputs, taps, stride, dilation
+        self.window = (taps - 1) * dilation + 1
+        self.outputs = -(-inputs // stride) if padding == "same" else (inputs - self.window) // stride + 1
+        zeros = max(0, (self.outputs - 1) * stride + self.window - inputs) if padding == "same" else 0
+        self.before, self.padded = zeros // 2, inputs + zeros
+        self.back_before, self.back_padded = self.window - 1 - self.before, inputs + self.window - 1
+
+
+def _grid(rows: int, row_step: int, columns: int, column_step: int) -> np.ndarray:
+    return np.add.outer(np.arange(rows) * row_step, np.arange(columns) * column_step)
+
+
+def _taps(height: _Axis, width: _Axis, line: int, channels: int) -> np.ndarray:
+    """Where the pixels of a window lie in an image whose lines have `line` numbers."""
+    return _grid(height.taps, height.dilation * line, width.taps, width.dilation * channels)
+
+
+def _runs(height: _Axis, width: _Axis, line: int, channels: int) -> tuple[np.ndarray, int]:
+    """Where the runs of contiguous numbers of a window begin, and how long they are: its lines, or its pixels."""
+    taps = _taps(height, width, line, channels)
+    return (taps[:, 0], width.taps * channels) if width.dilation == 1 else (taps.reshape(-1), channels)
+
+
+class Conv2D(_Conv):
+    """y = activation(x * kernel + bias), x (B, H, W, C), kernel (KH, KW, C, F), bias (F,), y (B, H', W', F).
+
+    y[b, h, w, f] = bias[f] + sum_{i, j, c} x[b, h s + i d, w s + j d, c] kernel[i, j, c, f] with stride s and dilation
+    d: the cross-correlation that the field calls a convolution.
+
+    Args:
+        filters: F, the number of output channels.
+        kernel_size: (KH, KW), or one number for both.
+        strides: the steps from window to window.
+        padding: "valid" for windows inside x, "same" for zeros around it, so that a stride of 1 keeps the size.
+        dilation_rate: the distance between the pixels of a window.
+        activation: the name of an activation function, or None for none.
+        use_bias: whether there is a bias.
+        kernel_initializer, bias_initializer: names, `fastnn.initializers` objects or arrays.
+
+    Raises:
+        TypeError, ValueError: for sizes that are no positive integers, or an unknown name.
+    """
+
+    _axes = 2
+
+
+class Conv1D(_Conv):
+    """y = activation(x * kernel + bias), x (B, L, C), kernel (K, C, F), bias (F,), y (B, L', F).
+
+    Args as of `Conv2D`, with one number where that has two.
+    """
+
+    _axes = 1

@@ -1,0 +1,119 @@
+"""The operations: what the interpreter calls by address, so that a model compiles only those that it uses.
+
+An operation is one function of (task, ins, weights, batch, data, order, span), whatever the task:
+
+- FORWARD: rows [span.start, span.stop) of the batch, from x to y; a loss gives its values and dy.
+- BACKWARD: dx from dy for the same rows, and what the rows add to its partial sums. Called where `ins.gradient` (dx is
+  wanted) or `ins.trainable` is set.
+- TOTAL_FORWARD, TOTAL_BACKWARD: one thread, between two stages, for all rows: [0, span.rows).
+- GRADIENT: rows [span.start, span.stop) of the gradient of its weight number `span.which`.
+- COPIES: what it keeps of those rows of its weight, a turned filter for example, made anew.
+
+Partial sums: threads share a batch in whole groups of `group_rows(rows)` rows, which do not depend on the number of
+threads, and each group has sums of its own. Whoever adds them up goes through the groups in order. So no thread adds to
+what another one computed, and the bits stay the same.
+"""
+
+from typing import Any
+
+from .jit import JIT_ENABLED, call_entry, jit, jit_part
+from .tile import matrix, vector
+
+# Groups of a batch at most: more would be shared more evenly among many threads, and cost more memory.
+GROUPS = 32
+SMALLEST_GROUP = 8
+
+OPERATIONS: list[Any] = []  # in the order of their definition
+
+
+def operation(function):
+    """Make a function an operation: `Lowering.emit` takes it in the place of an opcode."""
+    compiled = jit(function)
+    OPERATIONS.append(compiled)
+    return compiled
+
+
+def _call_operation(task, ins, weights, batch, data, order, span):
+    call_entry(ins.entry, (task, ins, weights, batch, data, order, span))
+
+
+def call_operation(task, ins, weights, batch, data, order, span):
+    """Call an instruction's operation. Without the JIT there are no addresses, and `entry` is its place in the list."""
+    OPERATIONS[ins.entry](task, ins, weights, batch, data, order, span)
+
+
+if JIT_ENABLED:
+    call_operation = jit_part(_call_operation)
+
+
+@jit
+def group_rows(rows):
+    """Rows of a group of a batch of `rows` rows: 8, 16, 32, ..., so that there are at most GROUPS groups."""
+    size = SMALLEST_GROUP
+    while size * GROUPS < rows:
+        size *= 2
+    return size
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What an instruction works on, for rows [span.start, span.stop) of the batch.
+
+
+@jit_part
+def x_rows(ins, batch, span):
+    """x[rows, x_stride]."""
+    return matrix(batch.activations, ins.x + span.start * ins.x_stride, span.stop - span.start, ins.x_stride)
+
+
+@jit_part
+def y_rows(ins, batch, span):
+    """y[rows, y_stride]."""
+    return matrix(batch.activations, ins.y + span.start * ins.y_stride, span.stop - span.start, ins.y_stride)
+
+
+@jit_part
+def dx_rows(ins, batch, span):
+    """dx[rows, x_stride]."""
+    return matrix(batch.gradients, ins.x + span.start * ins.x_stride, span.stop - span.start, ins.x_stride)
+
+
+@jit_part
+def dy_rows(ins, batch, span):
+    """dy[rows, y_stride]."""
+    return matrix(batch.gradients, ins.y + span.start * ins.y_stride, span.stop - span.start, ins.y_stride)
+
+
+@jit_part
+def y_flat(ins, batch, span):
+    """y as one row of numbers, padding included: for what is done to each number alone."""
+    return vector(batch.activations, ins.y + span.start * ins.y_stride, (span.stop - span.start) * ins.y_stride)
+
+
+@jit_part
+def dy_flat(ins, batch, span):
+    """dy as one row of numbers, padding included."""
+    return vector(batch.gradients, ins.y + span.start * ins.y_stride, (span.stop - span.start) * ins.y_stride)
+
+
+@jit_part
+def target_rows(ins, batch, span):
+    """targets[rows, y_stride]."""
+    return matrix(batch.targets, ins.targets + span.start * ins.y_stride, span.stop - span.start, ins.y_stride)
+
+
+@jit_part
+def label_rows(batch, span):
+    """labels[rows]."""
+    return vector(batch.labels, span.start, span.stop - span.start)
+
+
+@jit_part
+def scale_rows(batch, span):
+    """scale[rows]: what the gradient of a sample's loss is multiplied with."""
+    return vector(batch.scale, span.start, span.stop - span.start)
+
+
+@jit_part
+def value_rows(ins, batch, span):
+    """values[rows]: where a loss, or a metric that is a mean, puts each sample's."""
+    return vector(batch.values, ins.value * batch.scale.size + span.start, span.stop - span.start)
