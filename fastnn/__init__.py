@@ -18,16 +18,19 @@ from . import (
     optimizers,
     plots,
     saving,
+    schedules,
     utils,
 )
 from .layers import Input
 from .model import Sequential
+from .rate_finder import RangeTest, learning_rate_finder
 from .threads import get_num_threads, set_num_threads
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Input",
+    "RangeTest",
     "Sequential",
     "callbacks",
     "config",
@@ -35,12 +38,14 @@ __all__ = [
     "get_num_threads",
     "initializers",
     "layers",
+    "learning_rate_finder",
     "losses",
     "metrics",
     "model_selection",
     "optimizers",
     "plots",
     "saving",
+    "schedules",
     "set_num_threads",
     "utils",
 ]

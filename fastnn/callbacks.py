@@ -1,5 +1,6 @@
 """Callbacks: what happens during `fit`. Hooks, arguments and behaviour are Keras 3's."""
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -98,7 +99,45 @@ class LambdaCallback(Callback):
             setattr(self, checks.nearest(name, HOOKS, "hook"), function)
 
 
-class EarlyStopping(Callback):
+class _Monitor(Callback):
+    """Base class of those that follow a number of the logs from epoch to epoch, and know when it has improved."""
+
+    def __init__(self, monitor: str, mode: str = "min", min_delta: float = 0):
+        super().__init__()
+        self.monitor = monitor
+        self.mode = checks.nearest(mode, ("auto", "min", "max"), "mode")
+        self.min_delta = abs(checks.number(min_delta, "min_delta"))
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Find out which way is better."""
+        self._sign = 1 if self._minimizes() else -1
+
+    def _minimizes(self) -> bool:
+        if self.mode != "auto":
+            return self.mode == "min"
+        name = self.monitor.removeprefix("val_")
+        better = {"loss": "min"} | {m.name: m.better for m in self.model.metrics}
+        if name not in better:
+            raise ValueError(
+                f'cannot tell whether less or more of monitor="{self.monitor}" is better; pass mode="min" or "max". '
+                f"Known: {', '.join(better)}"
+            )
+        return better[name] == "min"
+
+    def _improves(self, value: float, reference: float) -> bool:
+        return self._sign * value < self._sign * reference - self.min_delta
+
+    def _monitored(self, logs: Logs | None) -> float:
+        value = (logs or {}).get(self.monitor)
+        if value is None:
+            raise ValueError(
+                f'{type(self).__name__} monitors "{self.monitor}", but fit logs only {", ".join(logs or {})}; '
+                "pass validation data or another monitor"
+            )
+        return value
+
+
+class EarlyStopping(_Monitor):
     """Stop when a monitored number has not improved for `patience` epochs.
 
     Args:
@@ -126,41 +165,23 @@ class EarlyStopping(Callback):
         restore_best_weights: bool = False,
         start_from_epoch: int = 0,
     ):
-        super().__init__()
-        self.monitor = monitor
-        self.min_delta = abs(checks.number(min_delta, "min_delta"))
+        super().__init__(monitor, mode, min_delta)
         self.patience = checks.positive_integer(patience, "patience", 0)
         self.verbose = verbose
-        self.mode = checks.nearest(mode, ("auto", "min", "max"), "mode")
         self.baseline = None if baseline is None else checks.number(baseline, "baseline")
         self.restore_best_weights = bool(restore_best_weights)
         self.start_from_epoch = checks.positive_integer(start_from_epoch, "start_from_epoch", 0)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Forget earlier training."""
+        super().on_train_begin(logs)
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best: float | None = None
         self.best_weights: list[np.ndarray] | None = None
-        self._sign = 1 if self._minimizes() else -1
-
-    def _minimizes(self) -> bool:
-        if self.mode != "auto":
-            return self.mode == "min"
-        name = self.monitor.removeprefix("val_")
-        better = {"loss": "min"} | {m.name: m.better for m in self.model.metrics}
-        if name not in better:
-            raise ValueError(
-                f'cannot tell whether less or more of monitor="{self.monitor}" is better; pass mode="min" or "max". '
-                f"Known: {', '.join(better)}"
-            )
-        return better[name] == "min"
-
-    def _improves(self, value: float, reference: float) -> bool:
-        return self._sign * value < self._sign * reference - self.min_delta
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compare the monitored number with the best one."""
-        value = _monitored(self, logs)
+        value = self._monitored(logs)
         if epoch < self.start_from_epoch:
             return
         if self.restore_best_weights and self.best_weights is None:
@@ -186,7 +207,7 @@ class EarlyStopping(Callback):
             self.model.set_weights(self.best_weights)
 
 
-class LossThreshold(Callback):
+class LossThreshold(_Monitor):
     """Stop after the first epoch whose loss is below a threshold (fastnn's own; Keras has none).
 
     Args:
@@ -198,16 +219,143 @@ class LossThreshold(Callback):
     """
 
     def __init__(self, threshold: float, monitor: str = "loss"):
-        super().__init__()
+        super().__init__(monitor)
         self.threshold = checks.number(threshold, "threshold")
-        self.monitor = monitor
         self.reached: int | None = None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compare the loss with the threshold."""
-        if _monitored(self, logs) < self.threshold:
+        if self._monitored(logs) < self.threshold:
             self.reached = epoch
             self.model.stop_training = True
+
+
+class LearningRateScheduler(Callback):
+    """Set the learning rate at the beginning of every epoch; it is logged as "learning_rate".
+
+    Args:
+        schedule: a function of the epoch, counted from 0, and, if it takes two arguments, the learning rate so far,
+            that returns the new one. (For one that changes from step to step: `fastnn.schedules`.)
+        verbose: 1 prints every rate.
+
+    Raises:
+        TypeError: if the optimizer has a schedule already.
+    """
+
+    def __init__(self, schedule: Callable[..., float], verbose: int = 0):
+        super().__init__()
+        if not callable(schedule):
+            raise TypeError(f"schedule must be a function of the epoch and the learning rate, received {schedule!r}")
+        self.schedule, self.verbose = schedule, verbose
+        self._takes_rate = _takes_two(schedule)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Refuse an optimizer that has a schedule."""
+        _require_number(self)
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Set the rate."""
+        optimizer = self.model.optimizer
+        rate = self.schedule(epoch, optimizer.learning_rate) if self._takes_rate else self.schedule(epoch)
+        optimizer.learning_rate = checks.number(rate, f"the schedule's learning rate of epoch {epoch}", 0)
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: LearningRateScheduler setting learning rate to {optimizer.learning_rate:g}.")
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Log the rate."""
+        _log_rate(self, logs)
+
+
+class ReduceLROnPlateau(_Monitor):
+    """Multiply the learning rate by `factor` when a monitored number has not improved for `patience` epochs.
+
+    The rate that an epoch was trained with is logged as "learning_rate".
+
+    Args:
+        monitor: a key of the logs.
+        factor: in [0, 1).
+        patience: epochs without improvement after which the rate is reduced.
+        verbose: 1 prints when it is.
+        mode: "min", "max", or "auto": by the metric.
+        min_delta: what counts as an improvement: a change of more than this.
+        cooldown: epochs after a reduction that do not count.
+        min_lr: the rate goes no lower.
+
+    Raises:
+        TypeError: if the optimizer has a schedule.
+        ValueError: for an unknown mode, or a monitored key whose direction "auto" does not know.
+    """
+
+    def __init__(
+        self,
+        monitor: str = "val_loss",
+        factor: float = 0.1,
+        patience: int = 10,
+        verbose: int = 0,
+        mode: str = "auto",
+        min_delta: float = 1e-4,
+        cooldown: int = 0,
+        min_lr: float = 0.0,
+    ):
+        super().__init__(monitor, mode, min_delta)
+        self.factor = checks.number(factor, "factor", 0, 1, open_high=True)
+        self.patience = checks.positive_integer(patience, "patience", 0)
+        self.verbose = verbose
+        self.cooldown = checks.positive_integer(cooldown, "cooldown", 0)
+        self.min_lr = checks.number(min_lr, "min_lr", 0)
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Forget earlier training; refuse an optimizer that has a schedule."""
+        _require_number(self)
+        super().on_train_begin(logs)
+        self.best: float | None = None
+        self.wait = self.cooldown_counter = 0
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Log the rate, compare the monitored number with the best one, and reduce the rate if it is time."""
+        _log_rate(self, logs)
+        value = self._monitored(logs)
+        if self.cooldown_counter > 0:
+            self.cooldown_counter -= 1
+        if self.best is None or self._improves(value, self.best):
+            self.best, self.wait = value, 0
+        elif self.cooldown_counter == 0:
+            self.wait += 1
+            if self.wait >= self.patience and self.model.optimizer.learning_rate > self.min_lr:
+                self._reduce(epoch)
+
+    def _reduce(self, epoch: int) -> None:
+        optimizer = self.model.optimizer
+        optimizer.learning_rate = max(optimizer.learning_rate * self.factor, self.min_lr)
+        self.cooldown_counter, self.wait = self.cooldown, 0
+        if self.verbose:
+            print(f"Epoch {epoch + 1}: ReduceLROnPlateau reducing learning rate to {optimizer.learning_rate:g}.")
+
+
+def _takes_two(function: Callable[..., Any]) -> bool:
+    """Whether a function can be called with two arguments; if nobody knows, it is taken to."""
+    try:
+        inspect.signature(function).bind(0, 0.0)
+    except TypeError:
+        return False
+    except ValueError:  # it has no signature
+        return True
+    return True
+
+
+def _require_number(callback: Callback) -> None:
+    """A TypeError if a schedule decides about the learning rate, and the callback could not."""
+    schedule = callback.model.optimizer.learning_rate_schedule
+    if schedule is not None:
+        raise TypeError(
+            f"{type(callback).__name__} sets the learning rate, but the optimizer has the schedule {schedule!r}; "
+            "give it a number instead"
+        )
+
+
+def _log_rate(callback: Callback, logs: Logs | None) -> None:
+    if logs is not None:
+        logs["learning_rate"] = callback.model.optimizer.learning_rate
 
 
 class TerminateOnNaN(Callback):
@@ -227,17 +375,6 @@ class TerminateOnNaN(Callback):
             raise RuntimeError(f"NaN or infinite loss in epoch {epoch + 1}, batch {batch + 1}: training ended")
         print(f"Batch {batch}: Invalid loss, terminating training")
         self.model.stop_training = True
-
-
-def _monitored(callback: EarlyStopping | LossThreshold, logs: Logs | None) -> float:
-    """The number that the callback monitors."""
-    value = (logs or {}).get(callback.monitor)
-    if value is None:
-        raise ValueError(
-            f'{type(callback).__name__} monitors "{callback.monitor}", but fit logs only {", ".join(logs or {})}; '
-            "pass validation data or another monitor"
-        )
-    return value
 
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))

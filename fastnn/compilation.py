@@ -41,7 +41,7 @@ def interpreter_of(dtype: np.dtype) -> Any:
 def entry_of(operation: Any, dtype: np.dtype) -> int:
     """What an instruction's field `entry` holds, for an operation on a float type."""
     if not JIT_ENABLED:
-        return OPERATIONS.index(operation)
+        return int(OPERATIONS.index(operation))
     key = operation, dtype
     if key not in _operations:
         with _compiling:

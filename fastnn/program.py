@@ -187,6 +187,9 @@ class Program:
         if steps is None:
             seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.brief else 1)
             steps = max(1, int(seconds / self._seconds_per_step))
+        batches = -(-len(order) // batch_size)
+        left = (len(log) - int(cursor[op.EPOCH])) * batches - int(cursor[op.ROW]) // batch_size
+        steps = min(steps, left)  # a schedule is not asked for the rates of steps that do not come
         before, began = _rows_done(cursor, len(order)), time.perf_counter()
         run(*self.arguments(data, order, cursor, log, batch_size, steps, optimizer, seed, shuffled, shared))
         done = (_rows_done(cursor, len(order)) - before) / batch_size

@@ -6,14 +6,17 @@ from typing import Any
 
 from .callbacks import Callback, Logs
 
-_SHORT = {"accuracy": "acc"}
+_SHORT = {"accuracy": "acc", "learning_rate": "rate"}
+_FORMAT = {"learning_rate": ".3g"}  # often too small for five decimals
 _SECONDS_BETWEEN_REFRESHES = 0.2
 
 
 def line(part: str, logs: Logs, epoch: int | None = None, epochs: int | None = None) -> str:
     """`[ Train | 005/015 ] loss = 0.03656, acc = 0.89131`."""
     place = "" if epoch is None else f" | {epoch:03d}/{epochs:03d}"
-    numbers = ", ".join(f"{_SHORT.get(name, name)} = {value:.5f}" for name, value in logs.items())
+    numbers = ", ".join(
+        f"{_SHORT.get(name, name)} = {value:{_FORMAT.get(name, '.5f')}}" for name, value in logs.items()
+    )
     return f"[ {part}{place} ] {numbers}"
 
 

@@ -194,8 +194,9 @@ def _compiled_with(model: Sequential) -> dict[str, Any]:
     """The arguments of `compile`, and how far the optimizer has come."""
     optimizer = model.optimizer
     described = describe(optimizer)
-    # An own optimizer is made again by the user's own rules.
-    if described["module"] and decode(described).slot_count != optimizer.slot_count:
+    # An own optimizer is made again by the user's own rules. The rate may be a schedule of the user's, and has no say.
+    config = described["config"] | {"learning_rate": 0.0}
+    if described["module"] and type(optimizer).from_config(config).slot_count != optimizer.slot_count:
         raise ValueError(f"{optimizer!r} has become another algorithm since it was made; compile with a new one")
     return {
         "optimizer": described,

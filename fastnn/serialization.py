@@ -43,11 +43,15 @@ class Configured:
                         f"{kind.__name__} cannot be described: its constructor takes {name}, but it has no attribute "
                         f"of that name; set self.{name} there, or write get_config"
                     )
-                config[name] = encode(getattr(self, name), f"{kind.__name__}.{name}")
+                config[name] = encode(self._argument(name), f"{kind.__name__}.{name}")
             except ValueError:
                 if kind.get_config is Configured.get_config:  # else a get_config of the user's may add it
                     raise
         return config
+
+    def _argument(self, name: str) -> Any:
+        """What stands in the config for an argument of the constructor."""
+        return getattr(self, name)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -180,7 +184,7 @@ def checked_custom_objects(custom_objects: Any) -> dict[str, type]:
 @functools.cache
 def _modules() -> dict[type, str]:
     """The public classes that a description may name, and where users find them."""
-    from . import initializers, layers, losses, metrics, model, optimizers
+    from . import initializers, layers, losses, metrics, model, optimizers, schedules
     from .layers.base import InputLayer
 
     known: dict[type, str] = {model.Sequential: "fastnn", InputLayer: "fastnn.layers"}
@@ -188,7 +192,7 @@ def _modules() -> dict[type, str]:
         kind = getattr(layers, name)
         if isinstance(kind, type) and kind is not layers.Layer:
             known[kind] = "fastnn.layers"
-    for module in (initializers, losses, metrics, optimizers):
+    for module in (initializers, losses, metrics, optimizers, schedules):
         named: Mapping[str, Any] = module._BY_NAME
         known |= dict.fromkeys(named.values(), module.__name__)
     return known

@@ -1,5 +1,6 @@
 """The interpreter is compiled once for each float type: not again for another network, optimizer or kind of data."""
 
+import ast
 import importlib
 import pkgutil
 
@@ -9,6 +10,7 @@ import pytest
 import fastnn
 from fastnn import kernels, layers, losses, optimizers, threads
 from fastnn.kernels.jit import JIT_ENABLED
+from fastnn.kernels.operations import OPERATIONS
 
 from .cases import OPTIMIZERS
 from .subprocesses import run_python
@@ -138,4 +140,7 @@ def test_a_later_process_compiles_nothing():
 def test_the_first_process_of_all_compiles(tmp_path):
     """So that the test above means something."""
     run = run_python(LATER_PROCESS, FASTNN_CACHE_DIR=str(tmp_path))
-    assert "run" in run.stdout
+    compiled = set(ast.literal_eval(run.stdout))
+    assert "run" in compiled
+    # No model waits for operations that it does not use.
+    assert compiled.isdisjoint({operation.py_func.__name__ for operation in OPERATIONS})

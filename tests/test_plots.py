@@ -300,7 +300,7 @@ def test_all_is_what_there_is():
 DRAW_ALL = f"""
 import sys
 import numpy as np
-from fastnn import plots
+from fastnn import RangeTest, plots, schedules
 assert "matplotlib" not in sys.modules
 x, y = np.random.default_rng(0).random((20, 2)), np.arange(20) % 2
 images, drawn = np.zeros((20, 8, 8)), {{
@@ -311,10 +311,12 @@ images, drawn = np.zeros((20, 8, 8)), {{
     "filters": lambda: plots.filters(np.ones((64, 3))),
     "images": lambda: plots.images(images),
     "learning_curves": lambda: plots.learning_curves({LOGGED}),
+    "learning_rate_finder": lambda: plots.learning_rate_finder(RangeTest(x[:3, 0], x[:3, 1], x[:3, 1], None, None)),
     "misclassified": lambda: plots.misclassified(images, y, 1 - y),
     "panels": lambda: plots.panels(2, 2)[0],
     "predictions": lambda: plots.predictions(x, y, 1 - y),
     "reconstructions": lambda: plots.reconstructions(images, images),
+    "schedule": lambda: plots.schedule(schedules.OneCycle(0.1, 10), 10),
 }}
 assert list(drawn) == plots.__all__
 for name, draw in drawn.items():

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import fastnn
-from fastnn import callbacks, initializers, layers, losses, metrics, optimizers
+from fastnn import callbacks, initializers, layers, losses, metrics, optimizers, schedules
 
 from .subprocesses import ROOT, run_python
 
@@ -51,6 +51,7 @@ def test_all_is_complete():
         "optimizers",
         "plots",
         "saving",
+        "schedules",
         "utils",
     }
     assert promised <= set(fastnn.__all__)
@@ -58,7 +59,7 @@ def test_all_is_complete():
 
 
 def test_every_layer_is_in_layers():
-    assert layers.__all__ == sorted(layers.__all__)
+    assert layers.__all__ == sorted(layers.__all__, key=lambda name: (not name.isupper(), name))  # as ruff wants it
     assert {getattr(layers, name) for name in layers.__all__} == subclasses(layers.Layer) | {layers.Layer, layers.Input}
 
 
@@ -70,6 +71,7 @@ def test_every_layer_is_in_layers():
         (optimizers, optimizers.Optimizer, set()),
         (initializers, initializers.Initializer, set()),
         (callbacks, callbacks.Callback, {"Progress"}),
+        (schedules, schedules.LearningRateSchedule, set()),
     ],
 )
 def test_everything_of_a_kind_is_in_its_module(module, base, private):
@@ -97,7 +99,15 @@ def test_docstrings(module):
     assert missing == []
 
 
-KINDS = (layers.Layer, losses.Loss, metrics.Metric, optimizers.Optimizer, initializers.Initializer, callbacks.Callback)
+KINDS = (
+    layers.Layer,
+    losses.Loss,
+    metrics.Metric,
+    optimizers.Optimizer,
+    initializers.Initializer,
+    callbacks.Callback,
+    schedules.LearningRateSchedule,
+)
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)

@@ -1,4 +1,4 @@
-"""Pictures of data, training, weights and errors.
+"""Pictures of data, training, learning rates, weights and errors.
 
 Each function takes plain arrays, draws on matplotlib axes that are given or on a new figure, and returns the figure. No
 window opens and no display is needed: save it with `figure.savefig("name.png", dpi=150)`; a notebook shows it as the
@@ -9,6 +9,7 @@ from .classes import confusion_matrix, misclassified
 from .curves import compare, learning_curves
 from .pictures import feature_maps, filters, images, reconstructions
 from .points import decision_surface, predictions
+from .rates import learning_rate_finder, schedule
 from .style import panels
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "filters",
     "images",
     "learning_curves",
+    "learning_rate_finder",
     "misclassified",
     "panels",
     "predictions",
     "reconstructions",
+    "schedule",
 ]
