@@ -141,7 +141,8 @@ def bench_dense_backward_bias(benchmark, rng, who):
 # Activations, losses, metrics and optimizers, from the table of tests/cases.py. Dropout and noise are not here: their
 # references are made to be right, not fast.
 
-ACTIVATIONS = [case for case in cases.LAYERS if hasattr(activations_reference, f"{case.name}_forward")]
+KERNELS = [case for case in cases.LAYERS if case.forward_kernel is not None]
+ACTIVATIONS = [case for case in KERNELS if hasattr(activations_reference, f"{case.name}_forward")]
 
 
 @by_name(ACTIVATIONS)
@@ -164,7 +165,7 @@ def bench_activation_backward(benchmark, rng, who, case):
     if who == "numpy":
         benchmark(case.backward, dy, x, y)
     else:
-        in_place(benchmark, case.backward_kernel, dy, y)
+        in_place(benchmark, case.backward_kernel, dy, x if case.from_input else y)
 
 
 @by_name(cases.LOSSES)
@@ -175,10 +176,10 @@ def bench_loss(benchmark, rng, who, case):
     y, targets = case.outputs(rng, ROWS, columns, F32), case.targets(rng, ROWS, columns, F32)
     scale = np.full(ROWS, 1 / ROWS, F32)
     if who == "numpy":
-        benchmark(case.reference, y, targets, scale)
+        benchmark(case.reference, y, targets, scale, *case.numbers)
     else:
         values, dx = np.empty(ROWS, F32), np.empty_like(y)
-        in_place(benchmark, lambda y: case.kernel(values, dx, y, targets, scale, columns), y)
+        in_place(benchmark, lambda y: case.kernel(values, dx, y, targets, scale, *case.numbers, columns), y)
 
 
 @by_name(cases.METRICS)
@@ -190,6 +191,18 @@ def bench_metric(benchmark, rng, who, case):
         benchmark(case.reference, y, targets, *case.numbers)
     else:
         benchmark(case.kernel, np.empty(ROWS, F32), y, targets, *case.numbers, 10)
+
+
+@by_name(list({case.kernel_name: case for case in cases.SUMS}.values()))
+@both
+def bench_sums(benchmark, rng, who, case):
+    benchmark.group = f"{case.kernel_name}, metric"
+    y, targets = case.outputs(rng, ROWS, 10, F32), case.targets(rng, ROWS, 10, F32)
+    if who == "numpy":
+        benchmark(case.sums, y, targets, *case.numbers)
+    else:
+        state = np.zeros(case.make().state_size(10))
+        benchmark(case.kernel, state, y, targets, *case.numbers, ROWS, 10)
 
 
 @by_name(cases.OPTIMIZERS)

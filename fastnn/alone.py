@@ -30,6 +30,7 @@ class Alone:
         shape = tuple(n for n in layer.input_shape[1:] if n is not None)
         self._storage = shared_storage(layer.parameters, layer.dtype)
         self._rows, self._training, self._shape = rows, training, shape
+        self._trained = _trained(layer)
         lowered = Lowering(layer.dtype, rows, shape, training=training, alone=True)
         layer.lower(lowered)
         self._plan = lowered.plan()
@@ -39,9 +40,10 @@ class Alone:
         self._step = 0
         self.y: np.ndarray | None = None
 
-    def fits(self, rows: int, training: bool) -> bool:
-        """Whether it is for so many samples, and the weights are still where they were."""
-        return (rows, training) == (self._rows, self._training) and self._storage.current
+    def fits(self, layer: "Layer", rows: int, training: bool) -> bool:
+        """Whether it is for so many samples, and the weights are still where they were and trained as they were."""
+        same = (rows, training, _trained(layer)) == (self._rows, self._training, self._trained)
+        return same and self._storage.current
 
     def forward(self, x: np.ndarray, step: int) -> np.ndarray:
         """y for x, while training in step `step`."""
@@ -82,3 +84,7 @@ class Alone:
     def _read(self, flat: np.ndarray, where: slice, width: int, shape: tuple[int, ...]) -> np.ndarray:
         columns = int(np.prod(shape))
         return flat[where].reshape(self._rows, width)[:, :columns].reshape(self._rows, *shape).copy()
+
+
+def _trained(layer: "Layer") -> tuple[bool, ...]:
+    return (layer.trainable, *(p.trainable for p in layer.parameters))

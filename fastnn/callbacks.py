@@ -78,7 +78,8 @@ class History(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the epoch's numbers."""
-        self.extend(range(epoch, epoch + 1), {k: [float(v)] for k, v in (logs or {}).items()})
+        # A metric may have a number for each class: an array, as in Keras.
+        self.extend(range(epoch, epoch + 1), {k: [v if np.ndim(v) else float(v)] for k, v in (logs or {}).items()})
 
     def extend(self, epochs: Iterable[int], columns: dict[str, list[float]]) -> None:
         """Append the numbers of several epochs at once."""
@@ -133,6 +134,11 @@ class _Monitor(Callback):
             raise ValueError(
                 f'{type(self).__name__} monitors "{self.monitor}", but fit logs only {", ".join(logs or {})}; '
                 "pass validation data or another monitor"
+            )
+        if np.ndim(value):
+            raise ValueError(
+                f'{type(self).__name__} monitors "{self.monitor}", which has {np.size(value)} numbers an epoch; '
+                'use a metric with one, such as fastnn.metrics.F1Score("macro")'
             )
         return value
 

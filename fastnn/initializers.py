@@ -92,6 +92,23 @@ class HeNormal(Initializer):
         return _truncated_normal(rng, shape, 0, math.sqrt(2 / _fans(shape)[0]) / _TRUNCATED_STDDEV)
 
 
+class LecunUniform(Initializer):
+    """Uniform in [-l, l], l = sqrt(3 / inputs) (LeCun et al. 1998)."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Uniform numbers."""
+        limit = math.sqrt(3 / _fans(shape)[0])
+        return rng.uniform(-limit, limit, shape)
+
+
+class LecunNormal(Initializer):
+    """Truncated normal of standard deviation sqrt(1 / inputs) (LeCun et al. 1998). Goes with "selu"."""
+
+    def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+        """Truncated normal numbers."""
+        return _truncated_normal(rng, shape, 0, math.sqrt(1 / _fans(shape)[0]) / _TRUNCATED_STDDEV)
+
+
 class RandomNormal(Initializer):
     """Normal, N(mean, stddev^2).
 
@@ -173,6 +190,8 @@ _BY_NAME: dict[str, type[Initializer]] = {
     "glorot_normal": GlorotNormal,
     "he_uniform": HeUniform,
     "he_normal": HeNormal,
+    "lecun_uniform": LecunUniform,
+    "lecun_normal": LecunNormal,
     "random_normal": RandomNormal,
     "normal": RandomNormal,
     "truncated_normal": TruncatedNormal,

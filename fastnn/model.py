@@ -265,9 +265,18 @@ class Sequential(Stack):
     def prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
         """Checked samples as rows; builds the model for them where it is not built yet."""
         if not self.built:
-            with self.lock:
+            with self.lock, self.unchanged_on_error():
                 self.build_for(checks.finite(checks.numeric_array(x, argument), argument))
-        return checks.rows_of(x, argument, self.sample_shape, self.layers[0].dtype)
+                return self._rows(x, argument)
+        return self._rows(x, argument)
+
+    def _rows(self, x: Any, argument: str) -> np.ndarray:
+        rows = checks.rows_of(x, argument, self.sample_shape, self.layers[0].dtype)
+        for layer in self.layers:
+            if not layer.shape_only:
+                layer.check_samples(rows, argument)
+                break
+        return rows
 
     def _predict(self, x: Any) -> np.ndarray:
         samples = Samples(self.prepare_x(x))

@@ -4,6 +4,8 @@ import sys
 import time
 from typing import Any
 
+import numpy as np
+
 from .callbacks import Callback, Logs
 
 _SHORT = {"accuracy": "acc", "learning_rate": "rate"}
@@ -15,9 +17,14 @@ def line(part: str, logs: Logs, epoch: int | None = None, epochs: int | None = N
     """`[ Train | 005/015 ] loss = 0.03656, acc = 0.89131`."""
     place = "" if epoch is None else f" | {epoch:03d}/{epochs:03d}"
     numbers = ", ".join(
-        f"{_SHORT.get(name, name)} = {value:{_FORMAT.get(name, '.5f')}}" for name, value in logs.items()
+        f"{_SHORT.get(name, name)} = {_shown(value, _FORMAT.get(name, '.5f'))}" for name, value in logs.items()
     )
     return f"[ {part}{place} ] {numbers}"
+
+
+def _shown(value: Any, form: str) -> str:
+    """A number, or those of a metric that has one for each class."""
+    return f"{value:{form}}" if np.ndim(value) == 0 else f"[{', '.join(_shown(v, form) for v in value)}]"
 
 
 class Progress(Callback):

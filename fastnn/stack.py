@@ -13,6 +13,8 @@ from .layers.base import InputLayer, Layer, Shape, assign, automatic_name, keep_
 from .serialization import CustomObjects, checked_custom_objects, decode, describe
 from .storage import Parameter, Storage, shared_storage
 
+_SO_FAR = "; the shapes so far: "  # stands between what a layer refuses and how its input came about
+
 
 class Stack:
     """What a network is before anybody trains it. Users meet it as `Sequential`.
@@ -49,10 +51,16 @@ class Stack:
             raise ValueError(f"layer names must differ, received {layer.name!r} twice")
         if self.layers and layer.dtype != self.dtype:
             raise ValueError(f"layer {layer.name} computes in {layer.dtype}, the layers before it in {self.dtype}")
+        before = next((other for other in self.layers if not other.shape_only), None)
+        if layer.takes_indices and before is not None:
+            raise ValueError(
+                f"layer {layer.name} ({type(layer).__name__}) takes integers from the data and must come first, or "
+                f"after layers that only change the shape; {before.name} ({type(before).__name__}) before it gives none"
+            )
         if not self.layers and layer.input_shape is not None and not self.sample_shape:
             self.sample_shape = tuple(n for n in layer.input_shape[1:] if n is not None)
         if self.sample_shape:
-            layer.build_once(self.output_shape or (None, *self.sample_shape))
+            self._build_layer(layer, self.layers, self.sample_shape)
         self.structure_changes()
         self.layers.append(layer)
         self.joined_storage()
@@ -71,12 +79,24 @@ class Stack:
         shape = tuple(checks.positive_integer(n, "input_shape") for n in input_shape[1:])
         if self.sample_shape and shape != self.sample_shape:
             raise ValueError(f"{self.name} takes samples of shape {self.sample_shape}, received {shape}")
-        now: Shape = (None, *shape)
         with self.unchanged_on_error():
-            for layer in self.layers:
-                now = layer.build_once(now)
+            for i, layer in enumerate(self.layers):
+                self._build_layer(layer, self.layers[:i], shape)
         self.joined_storage()
         self.sample_shape = shape
+
+    def _build_layer(self, layer: Layer, before: Sequence[Layer], sample_shape: tuple[int, ...]) -> None:
+        """Build a layer behind those `before` it; where it cannot take their output, the error tells all the shapes."""
+        now: Shape | None = before[-1].output_shape if before else (None, *sample_shape)
+        assert now is not None
+        try:
+            layer.build_once(now)
+        except ValueError as error:
+            if _SO_FAR not in str(error):  # else the layer has a model inside, which has told its own
+                shapes = [("Input", sample_shape), *((other.name, other.sample_output_shape) for other in before)]
+                chain = " -> ".join(f"{name} ({', '.join(map(str, shape))})" for name, shape in shapes)
+                error.args = (f"{error}{_SO_FAR}{chain}",)
+            raise
 
     @contextmanager
     def unchanged_on_error(self) -> Iterator[None]:

@@ -1,6 +1,7 @@
 """The table that `model.summary()` prints, in Keras's form."""
 
 import io
+import math
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ def summary(model: "Stack") -> str:
         table.add_row(f"{layer.name} ({type(layer).__name__})", shape, count)
     text = io.StringIO()
     Console(file=text, width=80, color_system=None).print(table)
-    trainable = sum(layer.count_params() for layer in model.layers if layer.trainable)
+    trained = [p for layer in model.layers if layer.trainable for p in layer.parameters if p.trainable]
+    trainable = sum(math.prod(p.shape) for p in trained)
     total, itemsize = model.count_params(), model.dtype.itemsize
     counts = {"Total": total, "Trainable": trainable, "Non-trainable": total - trainable}
     lines = [f" {name} params: {count:,} ({_size(count, itemsize)})" for name, count in counts.items()]

@@ -1,12 +1,22 @@
-"""Activation functions and their gradients, in place and computed from the output: no input is kept.
+"""Activation functions and their gradients. Arrays are flat, of any size; softmax takes rows: B batch, C classes.
 
-Forward: `y` holds x before and y after. Backward: `dx` holds dy before and dx after. Both are flat, of any size;
-softmax takes rows: B batch, C classes. In place is not only half the memory: LLVM vectorises a loop over two arrays
-only where they do not overlap.
+Most work in place and are computed from the output, so that no input is kept. Forward: `y` holds x before and y after.
+Backward: `dx` holds dy before and dx after. In place is not only half the memory: LLVM vectorises a loop over two
+arrays only where they do not overlap.
+
+GELU and SiLU have the same y for two x, and so need x: they read x and write y elsewhere, read dy and write dx
+elsewhere. The arrays must not overlap.
 """
 
-from .elementary import exp, logistic, tanh
+from . import elementary
+from . import instructions as op
+from .elementary import exp, expm1_negative, logistic, normal, normal_distribution, tanh
 from .jit import jit
+from .operations import dx_flat, dy_flat, operation, x_flat, y_flat
+
+# Klambauer et al., "Self-Normalizing Neural Networks" (2017): so that N(0, 1) comes out as it went in.
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+_NORMAL_DENSITY = 0.39894228040143267794  # at 0: 1 / sqrt(2 pi)
 
 
 @jit
@@ -72,6 +82,110 @@ def tanh_backward(dx, y):
 
 
 @jit
+def elu_forward(y, alpha):
+    """y = x where x > 0, else alpha (exp(x) - 1)."""
+    zero, alpha = y.dtype.type(0), y.dtype.type(alpha)
+    for i in range(y.size):
+        y[i] = y[i] if y[i] > zero else alpha * expm1_negative(y[i])
+
+
+@jit
+def elu_backward(dx, y, alpha):
+    """dx = dy where y > 0, else dy alpha exp(x) = dy (y + alpha); y has the sign of x, because alpha is positive."""
+    zero, one, alpha = y.dtype.type(0), y.dtype.type(1), y.dtype.type(alpha)
+    for i in range(y.size):
+        dx[i] = dx[i] * (one if y[i] > zero else y[i] + alpha)
+
+
+@jit
+def selu_forward(y):
+    """y = scale x where x > 0, else scale alpha (exp(x) - 1)."""
+    zero, scale, depth = y.dtype.type(0), y.dtype.type(SELU_SCALE), y.dtype.type(SELU_SCALE * SELU_ALPHA)
+    for i in range(y.size):
+        y[i] = scale * y[i] if y[i] > zero else depth * expm1_negative(y[i])
+
+
+@jit
+def selu_backward(dx, y):
+    """dx = dy scale where y > 0, else dy (y + scale alpha)."""
+    zero, scale, depth = y.dtype.type(0), y.dtype.type(SELU_SCALE), y.dtype.type(SELU_SCALE * SELU_ALPHA)
+    for i in range(y.size):
+        dx[i] = dx[i] * (scale if y[i] > zero else y[i] + depth)
+
+
+@jit
+def softplus_forward(y):
+    """y = log(1 + exp(x))."""
+    for i in range(y.size):
+        y[i] = elementary.softplus(y[i])
+
+
+@jit
+def softplus_backward(dx, y):
+    """dx = dy (1 - exp(-y))."""
+    for i in range(y.size):
+        dx[i] = dx[i] * -expm1_negative(-y[i])
+
+
+@jit
+def hard_sigmoid_forward(y):
+    """y = (x + 3) / 6, but at least 0 and at most 1."""
+    real = y.dtype.type
+    zero, one, three, sixth = real(0), real(1), real(3), real(1 / 6)
+    for i in range(y.size):
+        value = (y[i] + three) * sixth
+        value = zero if value < zero else value
+        y[i] = one if value > one else value
+
+
+@jit
+def hard_sigmoid_backward(dx, y):
+    """dx = dy / 6 where 0 < y < 1, else 0."""
+    real = y.dtype.type
+    zero, one, sixth = real(0), real(1), real(1 / 6)
+    for i in range(y.size):
+        dx[i] = dx[i] * sixth if (y[i] > zero) & (y[i] < one) else zero
+
+
+@jit
+def gelu_forward(y, x):
+    """y = x P(X < x) for a standard normal X (Hendrycks & Gimpel 2016); not its approximation by a tanh."""
+    for i in range(y.size):
+        y[i] = x[i] * normal_distribution(x[i])
+
+
+@jit
+def gelu_backward(dx, dy, x):
+    """dx = dy (P(X < x) + x density(x))."""
+    density = x.dtype.type(_NORMAL_DENSITY)
+    for i in range(dx.size):
+        below, bell = normal(x[i])
+        dx[i] = dy[i] * (below + x[i] * (density * bell))
+
+
+@jit
+def silu_forward(y, x):
+    """y = x / (1 + exp(-x)), also called swish."""
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    for i in range(y.size):
+        e = exp(-abs(x[i]))  # at most 1, and exact also where exp(-x) would be infinite
+        y[i] = x[i] * (e if x[i] < zero else one) / (one + e)
+
+
+@jit
+def silu_backward(dx, dy, x):
+    """dx = dy s (1 + x (1 - s)), s = 1 / (1 + exp(-x))."""
+    zero, one = x.dtype.type(0), x.dtype.type(1)
+    for i in range(dx.size):
+        e = exp(-abs(x[i]))
+        large = one / (one + e)
+        small = e * large
+        s = small if x[i] < zero else large
+        rest = large if x[i] < zero else small
+        dx[i] = dy[i] * (s * (one + x[i] * rest))
+
+
+@jit
 def softmax_row(y, classes):
     """y[C] = exp(x) / sum exp(x), the maximum subtracted first; returns that maximum and that sum."""
     largest = y[0]
@@ -104,3 +218,61 @@ def softmax_backward(dx, y, classes):
             total += dx[i, j] * y[i, j]
         for j in range(classes):
             dx[i, j] = y[i, j] * (dx[i, j] - total)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Operations. The interpreter has the others built in.
+
+
+@operation
+def elu(task, ins, weights, batch, data, order, span):
+    """ELU, ins.alpha being its alpha."""
+    if task == op.FORWARD:
+        elu_forward(y_flat(ins, batch, span), ins.alpha)
+    elif task == op.BACKWARD:
+        elu_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span), ins.alpha)
+
+
+@operation
+def selu(task, ins, weights, batch, data, order, span):
+    """SELU."""
+    if task == op.FORWARD:
+        selu_forward(y_flat(ins, batch, span))
+    elif task == op.BACKWARD:
+        selu_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
+
+
+@operation
+def softplus(task, ins, weights, batch, data, order, span):
+    """Softplus."""
+    if task == op.FORWARD:
+        softplus_forward(y_flat(ins, batch, span))
+    elif task == op.BACKWARD:
+        softplus_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
+
+
+@operation
+def hard_sigmoid(task, ins, weights, batch, data, order, span):
+    """The hard sigmoid."""
+    if task == op.FORWARD:
+        hard_sigmoid_forward(y_flat(ins, batch, span))
+    elif task == op.BACKWARD:
+        hard_sigmoid_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
+
+
+@operation
+def gelu(task, ins, weights, batch, data, order, span):
+    """GELU, into a buffer of its own."""
+    if task == op.FORWARD:
+        gelu_forward(y_flat(ins, batch, span), x_flat(ins, batch, span))
+    elif task == op.BACKWARD:
+        gelu_backward(dx_flat(ins, batch, span), dy_flat(ins, batch, span), x_flat(ins, batch, span))
+
+
+@operation
+def silu(task, ins, weights, batch, data, order, span):
+    """SiLU, into a buffer of its own."""
+    if task == op.FORWARD:
+        silu_forward(y_flat(ins, batch, span), x_flat(ins, batch, span))
+    elif task == op.BACKWARD:
+        silu_backward(dx_flat(ins, batch, span), dy_flat(ins, batch, span), x_flat(ins, batch, span))

@@ -7,8 +7,12 @@ Srivastava et al. 2014, "Dropout", in its inverted form: scaled while training, 
 
 import numpy as np
 
+from . import instructions as op
 from .jit import jit
+from .operations import dy_rows, operation, y_rows
 from .random import normal, row_key, unit_bits
+from .tile import vector
+from .vectors import load, multiply, spread, store, where_reached, width
 
 _UNIT = 2.0**-24  # the step between the 24-bit numbers that are compared with the rate
 # The step between the 23-bit numbers in (-1, 1) that become normal ones. With one bit more, half a step below 1 would
@@ -39,3 +43,37 @@ def gaussian_noise(y, stddev, seed, step, first, features):
         for j in range(features):
             bits = np.int32(unit_bits(key, j) >> np.uint32(9))
             y[i, j] += deviation * normal((real(bits) + half) * step_size - one)
+
+
+@jit
+def drop_channels(y, factors, rate, seed, step, first, pixels, channels):
+    """y[B, pixels C] = x / (1 - rate) with probability 1 - rate, else 0, alike in all pixels of a channel.
+
+    Its gradient is the same function of dy. `factors` [C] is space to work in.
+    """
+    real = y.dtype.type
+    factor, threshold = real(1.0 / (1.0 - rate)), np.uint32(np.int64(rate / _UNIT))
+    dropped, kept = spread(y, real(0)), spread(y, real(1))
+    for i in range(y.shape[0]):
+        key = row_key(seed, step, first + i)
+        for c in range(channels):
+            factors[c] = factor if (unit_bits(key, c) >> np.uint32(8)) >= threshold else real(0)
+        for c in range(0, channels, width(y)):
+            count, at = channels - c, i * y.shape[1] + c
+            of_channels = load(factors, c, count)
+            for p in range(pixels):
+                scaled = multiply(load(y, at + p * channels, count), of_channels)
+                store(y, at + p * channels, count, where_reached(of_channels, kept, scaled, dropped))
+
+
+@operation
+def spatial_dropout(task, ins, weights, batch, data, order, span):
+    """The layers SpatialDropout1D and 2D."""
+    factors = vector(batch.scratch[span.thread], ins.scratch, ins.channels)
+    pixels = ins.inputs // ins.channels
+    if task == op.FORWARD:
+        y = y_rows(ins, batch, span)
+        drop_channels(y, factors, ins.alpha, ins.seed, span.step, span.start, pixels, ins.channels)
+    elif task == op.BACKWARD and ins.gradient:
+        dy = dy_rows(ins, batch, span)
+        drop_channels(dy, factors, ins.alpha, ins.seed, span.step, span.start, pixels, ins.channels)

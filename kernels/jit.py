@@ -60,6 +60,8 @@ _FEATURES = _host_features()
 SIMD_BYTES = _simd_bytes(_FEATURES)
 # Fused multiply-add in hardware; without it llvm.fma is a slow library call.
 HAS_FMA = "fma" in _FEATURES or platform.machine().lower() in ("arm64", "aarch64")
+# Loads and stores of a part of a vector; without them LLVM makes a branch for each number.
+HAS_MASKS = bool(_FEATURES & {"avx", "avx512f"})
 # Vector registers that the tile can count on: x86 has 32 with AVX-512 and 16 before it; 64-bit Arm has 32.
 VECTOR_REGISTERS = 32 if "avx512f" in _FEATURES or platform.machine().lower() in ("arm64", "aarch64") else 16
 
@@ -75,7 +77,7 @@ def cache_key():
     for source in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(source.name.encode() + b"\0" + source.read_bytes())
     versions = (numba.__version__, llvmlite.__version__, np.__version__, sys.version_info[:2])
-    settings = (SIMD_BYTES, HAS_FMA, VECTOR_REGISTERS, numba.config.BOUNDSCHECK, numba.config.OPT)
+    settings = (SIMD_BYTES, HAS_FMA, HAS_MASKS, VECTOR_REGISTERS, numba.config.BOUNDSCHECK, numba.config.OPT)
     digest.update(repr((versions, settings)).encode())
     return digest.hexdigest()[:16]
 

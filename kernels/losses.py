@@ -1,14 +1,28 @@
 """Losses of each sample, with the gradient of sum_i scale[i] loss_i, where scale is the sample's weight / batch size.
 
 B batch, C outputs or classes. Outputs first: values[B], then the gradient dx[B, ...], of which only C columns are
-written. The fused losses start from logits: y holds x before and softmax(x) or sigmoid(x) after.
+written. The fused losses start from logits: y holds x before and softmax(x) or sigmoid(x) after. A loss's own numbers
+stand before C. The formulas are Keras's: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/losses/losses.py
 """
 
+from . import instructions as op
 from .activations import softmax_row
 from .elementary import exp, log, log1p_ratio, logistic
 from .jit import jit
+from .operations import dy_rows, operation, scale_rows, target_rows, value_rows, y_rows
+from .tile import matrix
 
-_SMALLEST_PROBABILITY = 1e-7  # keras.config.epsilon()
+_EPSILON = 1e-7  # keras.config.epsilon()
+
+
+@jit
+def smooth_targets(smoothed, targets, smoothing, classes, columns):
+    """smoothed[B, C] = t (1 - smoothing) + smoothing / classes: as much as before, but some of it shared evenly."""
+    real = targets.dtype.type
+    keep, shared = real(1 - smoothing), real(smoothing / classes)
+    for i in range(smoothed.shape[0]):
+        for j in range(columns):
+            smoothed[i, j] = targets[i, j] * keep + shared
 
 
 @jit
@@ -43,7 +57,7 @@ def softmax_cross_entropy(values, dx, y, targets, scale, classes):
 
 
 @jit
-def _sum_up(row, columns):
+def sum_up(row, columns):
     """The sum of row[columns], which it overwrites: 16 sums side by side, so that it is vectorised in one fixed order.
 
     Were the order left to LLVM, a loss's last bit would depend on what the kernel is compiled into.
@@ -71,7 +85,7 @@ def sigmoid_binary_cross_entropy(values, dx, y, targets, scale, outputs):
             linear = (logit if logit > zero else zero) - targets[i, j] * logit
             dx[i, j] = linear + log1p_ratio(exp(-abs(logit)))
             y[i, j] = logistic(logit)
-        values[i] = _sum_up(dx[i], outputs) * share
+        values[i] = sum_up(dx[i], outputs) * share
         for j in range(outputs):
             dx[i, j] = (y[i, j] - targets[i, j]) * factor
 
@@ -86,7 +100,7 @@ def mean_squared_error(values, dx, y, targets, scale, outputs):
         for j in range(outputs):
             difference = y[i, j] - targets[i, j]
             dx[i, j] = difference * difference
-        values[i] = _sum_up(dx[i], outputs) * share
+        values[i] = sum_up(dx[i], outputs) * share
         for j in range(outputs):
             dx[i, j] = (y[i, j] - targets[i, j]) * factor
 
@@ -102,6 +116,38 @@ def half_mean_squared_error(values, dx, y, targets, scale, outputs):
             dx[i, j] *= half
 
 
+@jit
+def softmax_focal_cross_entropy(values, dx, y, targets, scale, alpha, gamma, classes):
+    """loss = -sum alpha (1 - p)^gamma t log p with p = softmax(x), which y holds after.
+
+    With h = dloss/dp p, dx = scale (h - p sum h). A class with t = 0 has no part in either sum.
+    """
+    real = y.dtype.type
+    zero, one, weight, power = real(0), real(1), real(alpha), real(gamma)
+    for i in range(scale.size):
+        for j in range(classes):
+            dx[i, j] = y[i, j]
+        largest, total = softmax_row(y[i], classes)
+        log_total = log(total)
+        loss, slopes = zero, zero
+        for j in range(classes):
+            slope = zero
+            if targets[i, j] != zero:
+                p, log_p = y[i, j], (dx[i, j] - largest) - log_total
+                rest = one - p
+                ratio = -one if rest == zero else log_p / rest  # its limit for p = 1
+                # 0^0 is 1: what is left of the focus for gamma = 0.
+                focus = exp(power * log(rest)) if rest > zero or power > zero else one
+                focus = targets[i, j] * weight * focus
+                loss -= focus * log_p
+                slope = focus * (power * p * ratio - one)
+            slopes += slope
+            dx[i, j] = slope
+        values[i] = loss
+        for j in range(classes):
+            dx[i, j] = (dx[i, j] - y[i, j] * slopes) * scale[i]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # From probabilities y, clipped to [1e-7, 1 - 1e-7] as Keras does: where softmax or sigmoid is not the last thing
 # before the loss, so that the logits are not known.
@@ -111,7 +157,7 @@ def half_mean_squared_error(values, dx, y, targets, scale, outputs):
 def cross_entropy(values, dy, y, targets, scale, classes):
     """loss = -sum t log(y / sum y)."""
     real = y.dtype.type
-    smallest, largest, one = real(_SMALLEST_PROBABILITY), real(1 - _SMALLEST_PROBABILITY), real(1)
+    smallest, largest, one = real(_EPSILON), real(1 - _EPSILON), real(1)
     for i in range(scale.size):
         total = real(0)
         for j in range(classes):
@@ -134,7 +180,7 @@ def cross_entropy(values, dy, y, targets, scale, classes):
 def sparse_cross_entropy(values, dy, y, labels, scale, classes):
     """loss = -log(y[label] / sum y)."""
     real = y.dtype.type
-    smallest, largest, one = real(_SMALLEST_PROBABILITY), real(1 - _SMALLEST_PROBABILITY), real(1)
+    smallest, largest, one = real(_EPSILON), real(1 - _EPSILON), real(1)
     for i in range(labels.size):
         total = real(0)
         for j in range(classes):
@@ -152,7 +198,7 @@ def sparse_cross_entropy(values, dy, y, labels, scale, classes):
 def binary_cross_entropy(values, dy, y, targets, scale, outputs):
     """loss = mean of -(t log y + (1 - t) log(1 - y)) over a row."""
     real = y.dtype.type
-    smallest, largest, one = real(_SMALLEST_PROBABILITY), real(1 - _SMALLEST_PROBABILITY), real(1)
+    smallest, largest, one = real(_EPSILON), real(1 - _EPSILON), real(1)
     share = one / real(outputs)
     for i in range(scale.size):
         loss = real(0)
@@ -163,3 +209,87 @@ def binary_cross_entropy(values, dy, y, targets, scale, outputs):
             gradient = (clipped - target) / (clipped * (one - clipped)) * (scale[i] * share)
             dy[i, j] = gradient if clipped == p else real(0)
         values[i] = loss * share
+
+
+@jit
+def focal_cross_entropy(values, dy, y, targets, scale, alpha, gamma, classes):
+    """loss = -sum alpha (1 - p)^gamma t log p with p = y / sum y."""
+    real = y.dtype.type
+    smallest, largest, zero, one = real(_EPSILON), real(1 - _EPSILON), real(0), real(1)
+    weight, power = real(alpha), real(gamma)
+    for i in range(scale.size):
+        total = zero
+        for j in range(classes):
+            total += y[i, j]
+        loss, share = zero, zero
+        for j in range(classes):
+            p, slope = y[i, j] / total, zero
+            if targets[i, j] != zero:
+                clipped = smallest if p < smallest else largest if p > largest else p
+                rest, log_p = one - clipped, log(clipped)
+                focus = targets[i, j] * weight * exp(power * log(rest))
+                loss -= focus * log_p
+                slope = focus * (power * log_p / rest - one / clipped) if clipped == p else zero
+            share += slope * p
+            dy[i, j] = slope
+        values[i] = loss
+        for j in range(classes):
+            dy[i, j] = (dy[i, j] - share) * (scale[i] * (one / total))
+
+
+@jit
+def kl_divergence(values, dy, y, targets, scale, outputs):
+    """loss = sum t log(t / y), with t and y clipped to [1e-7, 1]; dy = -scale t / y."""
+    real = y.dtype.type
+    smallest, zero, one = real(_EPSILON), real(0), real(1)
+    for i in range(scale.size):
+        for j in range(outputs):
+            p, t = y[i, j], targets[i, j]
+            p = smallest if p < smallest else one if p > one else p
+            t = smallest if t < smallest else one if t > one else t
+            dy[i, j] = t * log(t / p)
+        values[i] = sum_up(dy[i], outputs)
+        for j in range(outputs):
+            p, t = y[i, j], targets[i, j]
+            t = smallest if t < smallest else one if t > one else t
+            slope = -t / p if smallest <= p <= one else zero
+            dy[i, j] = slope * scale[i]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Operations.
+
+
+@operation
+def label_smoothing(task, ins, weights, batch, data, order, span):
+    """`smooth_targets`, from where the batch's targets stand to where the loss reads them."""
+    if task == op.FORWARD:
+        rows = span.stop - span.start
+        targets = matrix(batch.targets, span.start * ins.y_stride, rows, ins.y_stride)
+        smooth_targets(target_rows(ins, batch, span), targets, ins.alpha, ins.channels, ins.outputs)
+
+
+@operation
+def softmax_focal_cross_entropy_loss(task, ins, weights, batch, data, order, span):
+    """`softmax_focal_cross_entropy`."""
+    if task == op.FORWARD:
+        values, dx, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
+        targets, scale = target_rows(ins, batch, span), scale_rows(batch, span)
+        softmax_focal_cross_entropy(values, dx, y, targets, scale, ins.alpha, ins.beta, ins.outputs)
+
+
+@operation
+def focal_cross_entropy_loss(task, ins, weights, batch, data, order, span):
+    """`focal_cross_entropy`."""
+    if task == op.FORWARD:
+        values, dy, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
+        targets, scale = target_rows(ins, batch, span), scale_rows(batch, span)
+        focal_cross_entropy(values, dy, y, targets, scale, ins.alpha, ins.beta, ins.outputs)
+
+
+@operation
+def kl_divergence_loss(task, ins, weights, batch, data, order, span):
+    """`kl_divergence`."""
+    if task == op.FORWARD:
+        values, dy, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
+        kl_divergence(values, dy, y, target_rows(ins, batch, span), scale_rows(batch, span), ins.outputs)

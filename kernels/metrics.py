@@ -1,9 +1,20 @@
-"""Metrics of each sample, from a layer's output y and the targets: what is logged is their mean over the samples.
+"""Metrics, from a layer's output y and the targets.
+
+Those of each sample give values[B]: what is logged is their mean over the samples. The others add to sums in float64,
+`state`, over all rows of the batch, in their order: what is logged is computed from the sums. Counts are exact there.
 
 B batch, C outputs or classes.
 """
 
+import numpy as np
+
+from . import instructions as op
+from .elementary import logistic
 from .jit import jit
+from .operations import label_rows, operation, target_rows, value_rows, y_rows
+from .tile import vector
+
+_NO_PROBABILITY = 1e-9  # Keras's: a largest output below it is no hit for F1Score
 
 
 @jit
@@ -63,3 +74,180 @@ def mean_absolute_error(values, y, targets, outputs):
         for j in range(outputs):
             total += abs(y[i, j] - targets[i, j])
         values[i] = total / real(outputs)
+
+
+@jit
+def _in_top_k(row, label, k, classes):
+    """Whether fewer than k outputs are larger than the label's, which is a number."""
+    at_label = row[label]
+    larger = 0
+    for j in range(classes):
+        larger += row[j] > at_label
+    return larger < k and at_label == at_label
+
+
+@jit
+def sparse_top_k_categorical_accuracy(values, y, labels, k, classes):
+    """1 where fewer than k outputs are larger than the label's, else 0: of equals all count."""
+    for i in range(labels.size):
+        values[i] = _in_top_k(y[i], labels[i], k, classes)
+
+
+@jit
+def top_k_categorical_accuracy(values, y, targets, k, classes):
+    """The same for the place where the target is largest."""
+    for i in range(values.size):
+        values[i] = _in_top_k(y[i], _largest(targets[i], classes), k, classes)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Sums over the rows of a batch.
+
+
+@jit
+def binary_confusion(state, y, targets, threshold, rows, outputs):
+    """state[3]: true positives, false positives, false negatives; y > threshold is a yes, and so is t other than 0."""
+    limit, zero = y.dtype.type(threshold), y.dtype.type(0)
+    hits, false_alarms, misses = 0, 0, 0
+    for i in range(rows):
+        for j in range(outputs):
+            said, true = y[i, j] > limit, targets[i, j] != zero
+            hits += said and true
+            false_alarms += said and not true
+            misses += true and not said
+    state[0] += hits
+    state[1] += false_alarms
+    state[2] += misses
+
+
+@jit
+def _count(state, j, classes, said, target):
+    """Add class j of one sample to the true positives, false positives and false negatives of all classes."""
+    t = np.float64(target)
+    if said:
+        state[j] += t
+        state[classes + j] += 1.0 - t
+    else:
+        state[2 * classes + j] += t
+
+
+@jit
+def class_confusion(state, y, targets, rows, classes):
+    """state[3 C]: each class's true positives, then false positives, then false negatives; the largest is a yes.
+
+    All of several that are equally large are, but none where that is 0.
+    """
+    smallest = y.dtype.type(_NO_PROBABILITY)
+    for i in range(rows):
+        largest = y[i, _largest(y[i], classes)]
+        for j in range(classes):
+            _count(state, j, classes, y[i, j] >= largest and abs(y[i, j]) > smallest, targets[i, j])
+
+
+@jit
+def sparse_class_confusion(state, y, labels, rows, classes):
+    """`class_confusion` with the one-hot rows of the labels."""
+    smallest = y.dtype.type(_NO_PROBABILITY)
+    for i in range(rows):
+        largest = y[i, _largest(y[i], classes)]
+        for j in range(classes):
+            _count(state, j, classes, y[i, j] >= largest and abs(y[i, j]) > smallest, labels[i] == j)
+
+
+@jit
+def class_confusion_above(state, y, targets, threshold, rows, classes):
+    """`class_confusion` where every output above the threshold is a yes."""
+    limit = y.dtype.type(threshold)
+    for i in range(rows):
+        for j in range(classes):
+            _count(state, j, classes, y[i, j] > limit, targets[i, j])
+
+
+@jit
+def _bucket(row, j, outputs_are_logits, last):
+    """The bucket of row[j]: number k has the probabilities in (k / last, (k + 1) / last], and the first one 0 too."""
+    zero, one = row.dtype.type(0), row.dtype.type(1)
+    p = logistic(row[j]) if outputs_are_logits else row[j]
+    p = p if p > zero else zero  # a NaN counts as 0
+    p = one if p > one else p
+    return max(0, int(np.ceil(p * row.dtype.type(last))) - 1)
+
+
+@jit
+def score_histogram(state, y, targets, outputs_are_logits, buckets, rows, outputs):
+    """state[2 N]: outputs in each of N buckets of [0, 1], of targets other than 0 first, then of targets 0."""
+    count, zero = int(buckets), y.dtype.type(0)
+    for i in range(rows):
+        for j in range(outputs):
+            bucket = _bucket(y[i], j, outputs_are_logits, count - 1)
+            state[bucket if targets[i, j] != zero else count + bucket] += 1.0
+
+
+@jit
+def squared_sums(state, y, targets, rows, outputs):
+    """state[3 C]: each output's sum of t, then of t^2, then of (y - t)^2."""
+    for i in range(rows):
+        for j in range(outputs):
+            t = np.float64(targets[i, j])
+            difference = np.float64(y[i, j]) - t
+            state[j] += t
+            state[outputs + j] += t * t
+            state[2 * outputs + j] += difference * difference
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Operations.
+
+
+@operation
+def sparse_top_k_categorical_accuracy_metric(task, ins, weights, batch, data, order, span):
+    """`sparse_top_k_categorical_accuracy`."""
+    if task == op.FORWARD:
+        values, y, labels = value_rows(ins, batch, span), y_rows(ins, batch, span), label_rows(batch, span)
+        sparse_top_k_categorical_accuracy(values, y, labels, ins.alpha, ins.outputs)
+
+
+@operation
+def top_k_categorical_accuracy_metric(task, ins, weights, batch, data, order, span):
+    """`top_k_categorical_accuracy`."""
+    if task == op.FORWARD:
+        values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
+        top_k_categorical_accuracy(values, y, targets, ins.alpha, ins.outputs)
+
+
+@operation
+def binary_confusion_metric(task, ins, weights, batch, data, order, span):
+    """`binary_confusion`: Precision and Recall."""
+    if task == op.TOTAL_FORWARD:
+        state, y, targets = vector(batch.sums, ins.value, 3), y_rows(ins, batch, span), target_rows(ins, batch, span)
+        binary_confusion(state, y, targets, ins.alpha, span.rows, ins.outputs)
+
+
+@operation
+def class_confusion_metric(task, ins, weights, batch, data, order, span):
+    """`class_confusion` of rows or of labels, whatever there is, and with a threshold: F1Score."""
+    if task == op.TOTAL_FORWARD:
+        state, y = vector(batch.sums, ins.value, 3 * ins.outputs), y_rows(ins, batch, span)
+        if data.labels.size:
+            sparse_class_confusion(state, y, label_rows(batch, span), span.rows, ins.outputs)
+        elif ins.alpha > 0:
+            class_confusion_above(state, y, target_rows(ins, batch, span), ins.alpha, span.rows, ins.outputs)
+        else:
+            class_confusion(state, y, target_rows(ins, batch, span), span.rows, ins.outputs)
+
+
+@operation
+def score_histogram_metric(task, ins, weights, batch, data, order, span):
+    """`score_histogram`: AUC."""
+    if task == op.TOTAL_FORWARD:
+        state = vector(batch.sums, ins.value, 2 * int(ins.beta))
+        y, targets = y_rows(ins, batch, span), target_rows(ins, batch, span)
+        score_histogram(state, y, targets, ins.alpha, ins.beta, span.rows, ins.outputs)
+
+
+@operation
+def squared_sums_metric(task, ins, weights, batch, data, order, span):
+    """`squared_sums`: R2Score."""
+    if task == op.TOTAL_FORWARD:
+        state = vector(batch.sums, ins.value, 3 * ins.outputs)
+        squared_sums(state, y_rows(ins, batch, span), target_rows(ins, batch, span), span.rows, ins.outputs)

@@ -84,9 +84,21 @@ def dy_rows(ins, batch, span):
 
 
 @jit_part
+def x_flat(ins, batch, span):
+    """x as one row of numbers, padding included."""
+    return vector(batch.activations, ins.x + span.start * ins.x_stride, (span.stop - span.start) * ins.x_stride)
+
+
+@jit_part
 def y_flat(ins, batch, span):
     """y as one row of numbers, padding included: for what is done to each number alone."""
     return vector(batch.activations, ins.y + span.start * ins.y_stride, (span.stop - span.start) * ins.y_stride)
+
+
+@jit_part
+def dx_flat(ins, batch, span):
+    """dx as one row of numbers, padding included."""
+    return vector(batch.gradients, ins.x + span.start * ins.x_stride, (span.stop - span.start) * ins.x_stride)
 
 
 @jit_part

@@ -1,35 +1,281 @@
-"""Pooling: an image's numbers, or those of a window, become one, channel by channel.
+"""Pooling: the numbers of a window, or of the whole image, become one, channel by channel.
 
-Channels last: a sample's image is height times width pixels of C numbers each.
+Channels last: a sample's image is height times width pixels of C numbers each; in one dimension the height is 1.
+B batch. Windows are cut off at the borders: pixels outside do not count.
 """
 
+from typing import NamedTuple
+
+import numpy as np
+
 from . import instructions as op
-from .jit import jit
+from .jit import jit, jit_inline
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
+from .tile import flattened, vector
+from .vectors import add, divide, larger, load, spread, store, where_reached, width
+
+
+class Windows(NamedTuple):
+    """Where the windows lie: an operation's integers."""
+
+    height: int  # of x
+    width: int
+    rows: int  # of y: windows below each other ...
+    columns: int  # ... and side by side
+    window_height: int
+    window_width: int
+    row_step: int
+    column_step: int
+    above: int  # how far the first window begins above x ...
+    before: int  # ... and before it
+
+
+@jit_inline
+def windows_at(tables, at):
+    """The `Windows` that are written in the tables."""
+    return Windows(
+        tables[at], tables[at + 1], tables[at + 2], tables[at + 3], tables[at + 4], tables[at + 5], tables[at + 6],
+        tables[at + 7], tables[at + 8], tables[at + 9],
+    )  # fmt: skip
+
+
+@jit_inline
+def inside(number, step, before, window, size):
+    """The first pixel of a window, along one axis, that is not cut off, and how many there are."""
+    start = number * step - before
+    first = max(np.int64(0), start)
+    return first, min(size, start + window) - first
+
+
+@jit_inline
+def clear(array, at, size):
+    """Set `size` numbers from `at` on to 0."""
+    part = vector(flattened(array), at, size)
+    for i in range(part.size):
+        part[i] = 0
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The pixels of one window, `line` numbers from row to row: a vector of `count` channels of each, from `at` on. They are
+# part of the loops over all windows, twice: for 2 x 2 pixels, which most networks have, LLVM leaves no loop.
+
+
+@jit_inline
+def largest(x, at, line, channels, count, rows, columns):
+    """The largest number."""
+    best = spread(x, x.dtype.type(-np.inf))
+    for r in range(rows):
+        for q in range(columns):
+            best = larger(load(x, at + r * line + q * channels, count), best)
+    return best
+
+
+@jit_inline
+def give_first(dx, rest, best, x, apart, at, line, channels, count, rows, columns):
+    """Give `rest` to the first pixel that reaches `best`: written where windows lie `apart`, else added."""
+    none = spread(dx, dx.dtype.type(0))
+    for r in range(rows):
+        for q in range(columns):
+            p = at + r * line + q * channels
+            pixel = load(x, p, count)
+            part = where_reached(pixel, best, rest, none)
+            store(dx, p, count, part if apart else add(load(dx, p, count), part))
+            rest = where_reached(pixel, best, none, rest)
+
+
+@jit_inline
+def total(x, at, line, channels, count, rows, columns):
+    """The sum."""
+    result = spread(x, x.dtype.type(0))
+    for r in range(rows):
+        for q in range(columns):
+            result = add(result, load(x, at + r * line + q * channels, count))
+    return result
+
+
+@jit_inline
+def give_all(dx, share, apart, at, line, channels, count, rows, columns):
+    """Give `share` to every pixel: written where windows lie `apart`, else added."""
+    for r in range(rows):
+        for q in range(columns):
+            p = at + r * line + q * channels
+            store(dx, p, count, share if apart else add(load(dx, p, count), share))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# All windows.
+
+
+@jit
+def max_pooling_forward(y, x, w, channels):
+    """y[B, rows columns C] = the largest number of each of the windows w of x[B, height width C]; NaN if it has one."""
+    line = w.width * channels
+    for i in range(y.shape[0]):
+        for row in range(w.rows):
+            top, rows = inside(row, w.row_step, w.above, w.window_height, w.height)
+            for c in range(0, channels, width(y)):
+                count, to = channels - c, i * y.shape[1] + row * w.columns * channels + c
+                for column in range(w.columns):
+                    left, columns = inside(column, w.column_step, w.before, w.window_width, w.width)
+                    at = i * x.shape[1] + top * line + left * channels + c
+                    if rows == 2 and columns == 2:
+                        best = largest(x, at, line, channels, count, 2, 2)
+                    else:
+                        best = largest(x, at, line, channels, count, rows, columns)
+                    store(y, to, count, best)
+                    to += channels
+
+
+@jit
+def max_pooling_backward(dx, dy, x, y, w, channels):
+    """dx[B, height width C] = the sum of dy[B, rows columns C] over the windows w whose first largest number it is."""
+    line, apart = w.width * channels, w.row_step >= w.window_height and w.column_step >= w.window_width
+    for i in range(y.shape[0]):
+        ready = np.int64(0)  # rows of dx that have been set to 0: each just before it is needed
+        for row in range(w.rows):
+            top, rows = inside(row, w.row_step, w.above, w.window_height, w.height)
+            clear(dx, i * dx.shape[1] + ready * line, (top + rows - ready) * line)
+            ready = top + rows
+            for c in range(0, channels, width(y)):
+                count, to = channels - c, i * y.shape[1] + row * w.columns * channels + c
+                for column in range(w.columns):
+                    left, columns = inside(column, w.column_step, w.before, w.window_width, w.width)
+                    at = i * x.shape[1] + top * line + left * channels + c
+                    rest, best = load(dy, to, count), load(y, to, count)
+                    if rows == 2 and columns == 2:
+                        give_first(dx, rest, best, x, apart, at, line, channels, count, 2, 2)
+                    else:
+                        give_first(dx, rest, best, x, apart, at, line, channels, count, rows, columns)
+                    to += channels
+        clear(dx, i * dx.shape[1] + ready * line, (w.height - ready) * line)
+
+
+@jit
+def average_pooling_forward(y, x, w, channels):
+    """y[B, rows columns C] = the mean of each of the windows w of x[B, height width C]."""
+    line = w.width * channels
+    for i in range(y.shape[0]):
+        for row in range(w.rows):
+            top, rows = inside(row, w.row_step, w.above, w.window_height, w.height)
+            for c in range(0, channels, width(y)):
+                count, to = channels - c, i * y.shape[1] + row * w.columns * channels + c
+                for column in range(w.columns):
+                    left, columns = inside(column, w.column_step, w.before, w.window_width, w.width)
+                    at = i * x.shape[1] + top * line + left * channels + c
+                    if rows == 2 and columns == 2:
+                        result = total(x, at, line, channels, count, 2, 2)
+                    else:
+                        result = total(x, at, line, channels, count, rows, columns)
+                    store(y, to, count, divide(result, spread(y, y.dtype.type(rows * columns))))
+                    to += channels
+
+
+@jit
+def average_pooling_backward(dx, dy, w, channels):
+    """dx[B, height width C] = the sum over the windows w that hold it of dy[B, rows columns C] / their pixels."""
+    line, apart = w.width * channels, w.row_step >= w.window_height and w.column_step >= w.window_width
+    for i in range(dy.shape[0]):
+        ready = np.int64(0)
+        for row in range(w.rows):
+            top, rows = inside(row, w.row_step, w.above, w.window_height, w.height)
+            clear(dx, i * dx.shape[1] + ready * line, (top + rows - ready) * line)
+            ready = top + rows
+            for c in range(0, channels, width(dy)):
+                count, to = channels - c, i * dy.shape[1] + row * w.columns * channels + c
+                for column in range(w.columns):
+                    left, columns = inside(column, w.column_step, w.before, w.window_width, w.width)
+                    at = i * dx.shape[1] + top * line + left * channels + c
+                    share = divide(load(dy, to, count), spread(dy, dy.dtype.type(rows * columns)))
+                    if rows == 2 and columns == 2:
+                        give_all(dx, share, apart, at, line, channels, count, 2, 2)
+                    else:
+                        give_all(dx, share, apart, at, line, channels, count, rows, columns)
+                    to += channels
+        clear(dx, i * dx.shape[1] + ready * line, (w.height - ready) * line)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The whole image.
+
+
+@jit
+def global_max_forward(y, x, pixels, channels):
+    """y[B, C] = the largest number of x[B, pixels C] over the pixels; NaN if it has one."""
+    for i in range(y.shape[0]):
+        for c in range(0, channels, width(y)):
+            count, at = channels - c, i * x.shape[1] + c
+            store(y, i * y.shape[1] + c, count, largest(x, at, 0, channels, count, 1, pixels))
+
+
+@jit
+def global_max_backward(dx, dy, x, y, pixels, channels):
+    """dx[B, pixels C] = dy[B, C] shared equally by all pixels that are as large as the largest, else 0."""
+    none, one = spread(dx, dx.dtype.type(0)), spread(dx, dx.dtype.type(1))
+    for i in range(dx.shape[0]):
+        for c in range(0, channels, width(dx)):
+            count, at, to = channels - c, i * dx.shape[1] + c, i * dy.shape[1] + c
+            best, sharing = load(y, to, count), none
+            for p in range(pixels):
+                sharing = add(sharing, where_reached(load(x, at + p * channels, count), best, one, none))
+            share = divide(load(dy, to, count), sharing)
+            for p in range(pixels):
+                pixel = load(x, at + p * channels, count)
+                store(dx, at + p * channels, count, where_reached(pixel, best, share, none))
 
 
 @jit
 def global_average_forward(y, x, pixels, channels):
     """y[B, C] = the mean of x[B, pixels C] over the pixels."""
-    share = y.dtype.type(1.0 / pixels)
+    number = spread(y, y.dtype.type(pixels))
     for i in range(y.shape[0]):
-        for c in range(channels):
-            y[i, c] = 0
-        for p in range(pixels):
-            for c in range(channels):
-                y[i, c] += x[i, p * channels + c]
-        for c in range(channels):
-            y[i, c] *= share
+        for c in range(0, channels, width(y)):
+            count, at = channels - c, i * x.shape[1] + c
+            store(y, i * y.shape[1] + c, count, divide(total(x, at, 0, channels, count, 1, pixels), number))
 
 
 @jit
 def global_average_backward(dx, dy, pixels, channels):
     """dx[B, pixels C] = dy[B, C] / pixels, the same for all pixels."""
-    share = dx.dtype.type(1.0 / pixels)
+    number = spread(dx, dx.dtype.type(pixels))
     for i in range(dx.shape[0]):
-        for p in range(pixels):
-            for c in range(channels):
-                dx[i, p * channels + c] = dy[i, c] * share
+        for c in range(0, channels, width(dx)):
+            count, at = channels - c, i * dx.shape[1] + c
+            share = divide(load(dy, i * dy.shape[1] + c, count), number)
+            give_all(dx, share, True, at, 0, channels, count, 1, pixels)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The operations.
+
+
+@operation
+def max_pooling(task, ins, weights, batch, data, order, span):
+    """The layers MaxPooling1D and 2D."""
+    w, x, y = windows_at(batch.tables, ins.table), x_rows(ins, batch, span), y_rows(ins, batch, span)
+    if task == op.FORWARD:
+        max_pooling_forward(y, x, w, ins.channels)
+    elif task == op.BACKWARD and ins.gradient:
+        max_pooling_backward(dx_rows(ins, batch, span), dy_rows(ins, batch, span), x, y, w, ins.channels)
+
+
+@operation
+def average_pooling(task, ins, weights, batch, data, order, span):
+    """The layers AveragePooling1D and 2D."""
+    w = windows_at(batch.tables, ins.table)
+    if task == op.FORWARD:
+        average_pooling_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), w, ins.channels)
+    elif task == op.BACKWARD and ins.gradient:
+        average_pooling_backward(dx_rows(ins, batch, span), dy_rows(ins, batch, span), w, ins.channels)
+
+
+@operation
+def global_max_pooling(task, ins, weights, batch, data, order, span):
+    """The layers GlobalMaxPooling1D and 2D."""
+    pixels, x, y = ins.inputs // ins.channels, x_rows(ins, batch, span), y_rows(ins, batch, span)
+    if task == op.FORWARD:
+        global_max_forward(y, x, pixels, ins.channels)
+    elif task == op.BACKWARD and ins.gradient:
+        global_max_backward(dx_rows(ins, batch, span), dy_rows(ins, batch, span), x, y, pixels, ins.channels)
 
 
 @operation

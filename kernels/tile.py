@@ -137,6 +137,24 @@ def writable(array):
 
 
 @intrinsic
+def _copy(typing_context, target, target_at, source, source_at, size):
+    def code(context, builder, signature, args):
+        to, at = (
+            builder.gep(context.make_array(signature.args[p])(context, builder, args[p]).data, [args[p + 1]])
+            for p in (0, 2)
+        )
+        cgutils.raw_memcpy(builder, to, at, args[4], target.dtype.bitwidth // 8)
+        return context.get_dummy_value()
+
+    return types.void(target, types.intp, source, types.intp, types.intp), code
+
+
+def copy(target, target_at, source, source_at, size):
+    """Copy `size` elements of one flat array into another: faster than a loop where there are few."""
+    target[target_at : target_at + size] = source[source_at : source_at + size]
+
+
+@intrinsic
 def _lanes(typing_context, array):
     count = SIMD_BYTES // (array.dtype.bitwidth // 8)
     return types.intp(array), lambda context, builder, signature, args: context.get_constant(types.intp, count)
@@ -285,7 +303,7 @@ def store_lanes(builder, value, base, v, width, count, align):
     builder.call(function, [value, address, number(align), mask])
 
 
-def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES):
+def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES, strip=1, taps=1):
     """The tile of a convolution: rows of A begin where a table says, and the sum over k comes in runs.
 
         C[i, j] = start[i, j] + sum_r sum_k A[row_at[i] + run_at[r] + k a_step] B[r b_run + k b_row + j]
@@ -294,16 +312,24 @@ def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES):
     multiply-adds over (r, k) in order, as in `make_tile`. `row_at` and `run_at` begin at `rows_at` and `runs_at` of the
     int64 array `tables`. Only the first `rows_left` rows and `columns_left` columns are stored, and no further entry of
     row_at is read: C and the tables need no padding. B and start are read in whole vectors.
+
+    With `strip` > 1 each of the tile's `rows` stands for that many rows m of C, of which the first begins out_at[i]
+    elements behind c_offset (the table at `outs_at`), and each term for `taps` terms t, which are innermost:
+
+        C[i, m, j] = ... A[row_at[i] + run_at[r] + k a_step + (m + t) a_row] B[r b_run + k b_row + t b_tap + j]
+
+    So an element of A is loaded once for all the pairs (m, t) that meet in it. `start` lies as C does or, where s_row
+    is 0, is one row for all. The last three arguments are not looked at where `strip` is 1.
     """
 
     @intrinsic
     def tile(
         typing_context, c, c_offset, c_row, a, a_offset, a_step, b, b_offset, b_run, b_row, tables, rows_at, runs_at,
-        runs, terms, start, s_offset, s_row, rows_left, columns_left
+        runs, terms, start, s_offset, s_row, rows_left, columns_left, a_row, b_tap, outs_at
     ):  # fmt: skip
         intp = types.intp
         signature = types.void(
-            c, intp, intp, a, intp, intp, b, intp, intp, intp, tables, intp, intp, intp, intp, start, *[intp] * 4
+            c, intp, intp, a, intp, intp, b, intp, intp, intp, tables, intp, intp, intp, intp, start, *[intp] * 7
         )
 
         def code(context, builder, signature, args):
@@ -311,11 +337,21 @@ def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES):
             width = vector_bytes // size
             index = ir.IntType(64)
             c_row, a_step, b_run, b_row, runs, terms = (args[p] for p in (2, 5, 8, 9, 13, 14))
-            s_row, rows_left, columns_left = args[17:]
+            s_row, rows_left, columns_left, a_row, b_tap = args[17:22]
 
             def pointer(position, offset):
                 array = context.make_array(signature.args[position])(context, builder, args[position])
                 return builder.gep(array.data, [args[offset]])
+
+            def present(i):
+                """Row i, or past the last one that again, for nothing."""
+                return builder.select(builder.icmp_signed("<", index(i), rows_left), index(i), last_row)
+
+            def entry_of(table, i):
+                return builder.load(builder.gep(table, [present(i)]))
+
+            def rows_from(base, first, row):
+                return [builder.gep(base, [builder.add(first, builder.mul(row, index(i)))]) for i in range(strip)]
 
             def phi_from(value, block):
                 phi = builder.phi(value.type)
@@ -323,17 +359,18 @@ def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES):
                 return phi
 
             c_base, a_base, b_base, start_base = (pointer(p, p + 1) for p in (0, 3, 6, 15))
-            row_at, run_at = pointer(10, 11), pointer(10, 12)
+            row_at, run_at, out_at = pointer(10, 11), pointer(10, 12), pointer(10, 22)
             last_row = builder.sub(rows_left, index(1))
-            last_start = builder.mul(last_row, s_row)
+            one_row = builder.icmp_signed("==", s_row, index(0))
             a_rows, first = [], []
-            for i in range(rows):  # past the last row that one again, for nothing
-                there = builder.icmp_signed("<", index(i), rows_left)
-                entry = builder.load(builder.gep(row_at, [builder.select(there, index(i), last_row)]))
-                a_rows.append(builder.gep(a_base, [entry]))
-                s_at = builder.select(there, builder.mul(s_row, index(i)), last_start)
-                start_row = builder.gep(start_base, [s_at])
-                first += [load_vector(builder, start_row, v, width, size) for v in range(vectors)]
+            for i in range(rows):
+                a_rows.append(builder.gep(a_base, [entry_of(row_at, i)]))
+                if strip == 1:
+                    s_from = builder.mul(s_row, present(i))
+                else:
+                    s_from = builder.select(one_row, index(0), entry_of(out_at, i))
+                for start_row in rows_from(start_base, s_from, s_row):
+                    first += [load_vector(builder, start_row, v, width, size) for v in range(vectors)]
             entry = builder.block
             outer, loop, latch, done, whole, part, end = (
                 builder.append_basic_block(f"window.{name}")
@@ -350,12 +387,17 @@ def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES):
             builder.position_at_end(loop)
             k, a_now, b_now = (phi_from(value, outer) for value in (index(0), a_from, b_run_now))
             sums = [phi_from(value, outer) for value in run_sums]
-            b_vectors = [load_vector(builder, b_now, v, width, size) for v in range(vectors)]
-            new_sums = []
+            b_taps = [builder.gep(b_now, [builder.mul(b_tap, index(t))]) if t else b_now for t in range(taps)]
+            b_vectors = [[load_vector(builder, tap, v, width, size) for v in range(vectors)] for tap in b_taps]
+            new_sums = list(sums)
+            a_at = [builder.add(a_now, builder.mul(a_row, index(n))) if n else a_now for n in range(strip + taps - 1)]
             for i in range(rows):
-                a_value = broadcast(builder, builder.load(builder.gep(a_rows[i], [a_now])), width)
-                for v in range(vectors):
-                    new_sums.append(multiply_add(builder, a_value, b_vectors[v], sums[i * vectors + v]))
+                for n in range(strip + taps - 1):
+                    a_value = broadcast(builder, builder.load(builder.gep(a_rows[i], [a_at[n]])), width)
+                    for m in range(max(0, n - taps + 1), min(strip, n + 1)):
+                        for v in range(vectors):
+                            at = (i * strip + m) * vectors + v
+                            new_sums[at] = multiply_add(builder, a_value, b_vectors[n - m][v], new_sums[at])
             k_next = builder.add(k, index(1))
             nexts = [k_next, builder.add(a_now, a_step), builder.gep(b_now, [b_row]), *new_sums]
             for phi, following in zip([k, a_now, b_now, *sums], nexts):
@@ -369,28 +411,30 @@ def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES):
             builder.cbranch(builder.icmp_signed("<", r_next, runs), outer, done)
 
             builder.position_at_end(done)
-            c_rows = [builder.gep(c_base, [builder.mul(c_row, index(i))]) for i in range(rows)]
-            last_lanes = builder.sub(columns_left, index(width * (vectors - 1)))
+            c_rows = []
+            for i in range(rows):
+                c_from = builder.mul(c_row, index(i)) if strip == 1 else entry_of(out_at, i)
+                c_rows += rows_from(c_base, c_from, c_row)
+            results = [new_sums[at : at + vectors] for at in range(0, len(new_sums), vectors)]
+            lanes_left = [builder.sub(columns_left, index(width * v)) for v in range(vectors)]
             all_rows = builder.icmp_signed("<=", index(rows), rows_left)
-            all_columns = builder.icmp_signed("<=", index(width), last_lanes)
+            all_columns = builder.icmp_signed("<=", index(width), lanes_left[-1])
             builder.cbranch(builder.and_(all_rows, all_columns), whole, part)
 
             builder.position_at_end(whole)
-            for i in range(rows):
+            for c_row_at, result in zip(c_rows, results):
                 for v in range(vectors):
-                    builder.store(new_sums[i * vectors + v], vector_at(builder, c_rows[i], v, width), align=size)
+                    builder.store(result[v], vector_at(builder, c_row_at, v, width), align=size)
             builder.branch(end)
 
             builder.position_at_end(part)
-            for i in range(rows):
-                if i > 0:
+            for i, (c_row_at, result) in enumerate(zip(c_rows, results)):
+                if i > 0 and i % strip == 0:
                     more = builder.append_basic_block("window.row")
-                    builder.cbranch(builder.icmp_signed("<", index(i), rows_left), more, end)
+                    builder.cbranch(builder.icmp_signed("<", index(i // strip), rows_left), more, end)
                     builder.position_at_end(more)
-                for v in range(vectors - 1):
-                    builder.store(new_sums[i * vectors + v], vector_at(builder, c_rows[i], v, width), align=size)
-                last = vectors - 1
-                store_lanes(builder, new_sums[i * vectors + last], c_rows[i], last, width, last_lanes, size)
+                for v in range(vectors):
+                    store_lanes(builder, result[v], c_row_at, v, width, lanes_left[v], size)
             builder.branch(end)
             builder.position_at_end(end)
             return context.get_dummy_value()
@@ -399,18 +443,25 @@ def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES):
 
     def plain(
         c, c_offset, c_row, a, a_offset, a_step, b, b_offset, b_run, b_row, tables, rows_at, runs_at,
-        runs, terms, start, s_offset, s_row, rows_left, columns_left
+        runs, terms, start, s_offset, s_row, rows_left, columns_left, a_row, b_tap, outs_at
     ):  # fmt: skip
         columns = min(columns_left, vectors * vector_bytes // c.itemsize)
         b = b.reshape(-1)
         for i in range(min(rows, rows_left)):
-            total = start[s_offset + i * s_row : s_offset + i * s_row + columns].copy()
-            for r in range(runs):
-                a_from, b_from = a_offset + tables[rows_at + i] + tables[runs_at + r], b_offset + r * b_run
-                for k in range(terms):
-                    b_at = b_from + k * b_row
-                    total += a[a_from + k * a_step] * b[b_at : b_at + columns]
-            c[c_offset + i * c_row : c_offset + i * c_row + columns] = total
+            for m in range(strip):
+                if strip == 1:
+                    s_at, c_at = s_offset + i * s_row, c_offset + i * c_row
+                else:
+                    first = tables[outs_at + i]
+                    s_at, c_at = s_offset + (first if s_row else 0) + m * s_row, c_offset + first + m * c_row
+                total = start[s_at : s_at + columns].copy()
+                for r in range(runs):
+                    a_from, b_from = a_offset + tables[rows_at + i] + tables[runs_at + r], b_offset + r * b_run
+                    for k in range(terms):
+                        for t in range(taps):
+                            b_at = b_from + k * b_row + t * b_tap
+                            total += a[a_from + k * a_step + (m + t) * a_row] * b[b_at : b_at + columns]
+                c[c_at : c_at + columns] = total
 
     return tile if JIT_ENABLED else plain
 
@@ -495,7 +546,7 @@ def add_rows(c, c_offset, b, b_offset, b_row, depth, columns_left):
 
 if JIT_ENABLED:
     vector, matrix, flattened, writable, lanes = _vector, _matrix, _flattened, _writable, _lanes
-    add_rows = _add_rows
+    copy, add_rows = _copy, _add_rows
 
 tile_wide = make_tile(ROWS, VECTORS)
 tile_middle = make_tile(ROWS, 2)

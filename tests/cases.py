@@ -8,6 +8,7 @@ B batch (rows), C columns. Kernels are called here with C-contiguous matrices [B
 matrices are padded (`padded_matrix`) and it has no kernels in its rows: `tests/test_kernels_dense.py` calls them.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -15,19 +16,25 @@ from typing import Any
 
 import numpy as np
 
-from fastnn import layers, losses, metrics, optimizers
+from fastnn import initializers, layers, losses, metrics, optimizers
 from fastnn.kernels import activations, dropout, rescaling
+from fastnn.kernels import error_losses as error_kernels
 from fastnn.kernels import losses as loss_kernels
 from fastnn.kernels import metrics as metric_kernels
 from fastnn.kernels import optimizers as optimizer_kernels
 from fastnn.kernels.tile import padded, stride
 
 from .reference import activations as activations_reference
+from .reference import conv as conv_reference
 from .reference import dense as dense_reference
 from .reference import dropout as dropout_reference
+from .reference import embedding as embedding_reference
 from .reference import losses as losses_reference
 from .reference import metrics as metrics_reference
+from .reference import normalization as normalization_reference
 from .reference import optimizers as optimizers_reference
+from .reference import padding as padding_reference
+from .reference import pooling as pooling_reference
 
 Array = np.ndarray
 
@@ -66,6 +73,14 @@ def yes_or_no(rng: np.random.Generator, rows: int, columns: int, dtype: Any) -> 
     return rng.integers(2, size=(rows, columns)).astype(dtype)
 
 
+def signs(rng: np.random.Generator, rows: int, columns: int, dtype: Any) -> Array:
+    return (2 * rng.integers(2, size=(rows, columns)) - 1).astype(dtype)
+
+
+def counts(rng: np.random.Generator, rows: int, columns: int, dtype: Any) -> Array:
+    return rng.poisson(1.5, (rows, columns)).astype(dtype)
+
+
 def padded_matrix(array: Array, fill: float = 0.0) -> Array:
     """The matrix as a dense kernel takes it: whole tiles of rows, and columns up to the stride."""
     result = np.full((padded(array.shape[0]), stride(array.shape[1], array.dtype)), fill, array.dtype)
@@ -88,9 +103,13 @@ class LayerCase:
         backward: the reference, (dx, *gradients of the weights) from (dy, x, y, *weights).
         forward_kernel: (y), in place: y holds x before and y after.
         backward_kernel: (dx, y), in place: dx holds dy before and dx after.
+        from_input: whether the backward kernel takes x in the place of y.
         elementwise: whether every number is computed alone, so that its place in the array does not matter.
         tolerance: of the relative error, where it is not that of `comparing.TOLERANCE`.
         shape: the shape of a sample for `columns` columns.
+        linear: of a layer that adds up products, the reference of the sums, before any activation.
+        indices: of a layer that takes integers, (columns of x, how many integers) for each group of columns; x has
+            other numbers elsewhere.
     """
 
     name: str
@@ -99,9 +118,28 @@ class LayerCase:
     backward: Callable[..., tuple[Array, ...]]
     forward_kernel: Callable[[Array], None] | None = None
     backward_kernel: Callable[[Array, Array], None] | None = None
+    from_input: bool = False
     elementwise: bool = False
     tolerance: float | None = None
     shape: Callable[[int], tuple[int, ...]] = field(default=lambda columns: (columns,))
+    linear: Callable[..., Array] | None = None
+    indices: tuple[tuple[slice, int], ...] = ()
+
+    def samples(self, rng: np.random.Generator, shape: tuple[int, ...], dtype: Any) -> Array:
+        """x for the layer."""
+        return self.with_indices(rng, rng.normal(size=shape).astype(dtype))
+
+    def with_indices(self, rng: np.random.Generator, x: Array) -> Array:
+        """x with indices where the layer takes them."""
+        for columns, most in self.indices:
+            x[:, columns] = rng.integers(most, size=x[:, columns].shape)
+        return x
+
+    def with_whole_indices(self, x: Array) -> Array:
+        """x with its indices rounded, for whoever changes x a little."""
+        for columns, _ in self.indices:
+            x[:, columns] = np.round(x[:, columns])
+        return x
 
 
 def _flat(kernel: Callable[..., None], *numbers: float) -> Callable[..., None]:
@@ -127,7 +165,33 @@ def _activation(name: str, make: Callable[..., layers.Layer], kernel: str, *numb
     )
 
 
-def _dense(name: str, activation: str | None = None, use_bias: bool = True) -> LayerCase:
+def _activation_of_input(name: str, make: Callable[..., layers.Layer]) -> LayerCase:
+    """An activation whose kernels read x, and write elsewhere: (y, x) and (dx, dy, x)."""
+    forward_kernel, backward_kernel = (getattr(activations, f"{name}_{way}") for way in ("forward", "backward"))
+    forward, backward = (getattr(activations_reference, f"{name}_{way}") for way in ("forward", "backward"))
+    return LayerCase(
+        name,
+        make,
+        forward,
+        backward=lambda dy, x, y: (backward(dy, x),),
+        forward_kernel=lambda y: forward_kernel(y.reshape(-1), y.flatten()),
+        backward_kernel=lambda dx, x: backward_kernel(dx.reshape(-1), dx.flatten(), x.reshape(-1)),
+        from_input=True,
+        elementwise=True,
+    )
+
+
+def _prelu(name: str, shared_axes: list[int] | None, shape: Callable[[int], tuple[int, ...]]) -> LayerCase:
+    return LayerCase(
+        name,
+        partial(layers.PReLU, initializers.Constant(0.25), shared_axes),
+        activations_reference.prelu_forward,
+        backward=lambda dy, x, y, alpha: activations_reference.prelu_backward(dy, x, alpha),
+        shape=shape,
+    )
+
+
+def _dense(name: str, activation: str | None = None, use_bias: bool = True, from_input: bool = False) -> LayerCase:
     act = getattr(activations_reference, f"{activation}_forward", lambda z: z)
     act_backward = getattr(activations_reference, f"{activation}_backward", lambda dy, y: dy)
 
@@ -135,11 +199,146 @@ def _dense(name: str, activation: str | None = None, use_bias: bool = True) -> L
         return act(dense_reference.dense_forward(x, w, b))
 
     def backward(dy: Array, x: Array, y: Array, w: Array, b: Array | None = None) -> tuple[Array, ...]:
-        dx, dw, db = dense_reference.dense_backward(act_backward(dy, y), x, w)
+        kept = dense_reference.dense_forward(x, w, b) if from_input else y
+        dx, dw, db = dense_reference.dense_backward(act_backward(dy, kept), x, w)
         return (dx, dw, db) if use_bias else (dx, dw)
 
     make = partial(layers.Dense, 5, activation=activation, use_bias=use_bias, bias_initializer=np.arange(-2.0, 3.0) / 4)
-    return LayerCase(name, make, forward, backward)
+    return LayerCase(name, make, forward, backward, linear=lambda x, w, b=0.0: dense_reference.dense_forward(x, w, b))
+
+
+def _conv(name: str, make: Callable[..., layers.Layer], shape: Callable[[int], tuple[int, ...]]) -> LayerCase:
+    """A convolution; the geometry is computed here anew, from the layer's arguments."""
+    layer = make(dtype="float64")
+    one = (1,) * (2 - len(layer.kernel_size))
+    strides, dilation = (*one, *layer.strides), (*one, *layer.dilation_rate)
+
+    def image(x: Array) -> Array:
+        return x if x.ndim == 4 else x[:, np.newaxis]
+
+    def borders(x: Array, w: Array) -> Any:
+        if layer.padding == "valid":
+            return (0, 0), (0, 0)
+        windows = [d * (n - 1) + 1 for n, d in zip(w.shape, dilation, strict=False)]
+        sizes = zip(image(x).shape[1:3], windows, strides, strict=True)
+        zeros = [max(0, (math.ceil(n / s) - 1) * s + window - n) for n, window, s in sizes]
+        return tuple((z // 2, z - z // 2) for z in zeros)
+
+    def kernel(w: Array) -> Array:
+        return w if w.ndim == 4 else w[np.newaxis]
+
+    def forward(x: Array, w: Array, b: Array | float = 0.0) -> Array:
+        y = conv_reference.conv_forward(image(x), kernel(w), b, strides, dilation, borders(x, kernel(w)))
+        return y if x.ndim == 4 else y[:, 0]
+
+    def backward(dy: Array, x: Array, y: Array, w: Array, b: Array | None = None) -> tuple[Array, ...]:
+        dx, dw, db = conv_reference.conv_backward(
+            image(dy), image(x), kernel(w), strides, dilation, borders(x, kernel(w))
+        )
+        dx, dw = dx.reshape(x.shape), dw.reshape(w.shape)
+        return (dx, dw) if b is None else (dx, dw, db)
+
+    return LayerCase(name, make, forward, backward, shape=shape, linear=forward)
+
+
+def _categorical(name: str, others: int) -> LayerCase:
+    """Tables for two columns, in the order that they do not stand in, and `others` more columns."""
+
+    def tables(weights: tuple[Array, ...]) -> list[tuple[int, Array]]:
+        return list(zip((others + 1, 0), weights, strict=True))
+
+    return LayerCase(
+        name,
+        partial(layers.CategoricalEmbedding, [(others + 1, 7, 3), (0, 9)]),
+        forward=lambda x, *weights: embedding_reference.categorical_forward(x, tables(weights)),
+        backward=lambda dy, x, y, *weights: embedding_reference.categorical_backward(dy, x, tables(weights)),
+        shape=lambda columns: (others + 2,),
+        indices=((slice(others + 1, others + 2), 7), (slice(0, 1), 9)),
+    )
+
+
+def _of_images(function: Callable[..., Array], *arrays: Array, **numbers: Any) -> Array:
+    """A reference of images for sequences too, which are images with a single line; also where y has neither."""
+    result = function(*(a[:, np.newaxis] if a.ndim == 3 else a for a in arrays), **numbers)
+    return result[:, 0] if arrays[-1].ndim == 3 and result.ndim == 4 else result
+
+
+def _pooling(name: str, make: Callable[..., layers.Layer], shape: Callable[[int], tuple[int, ...]]) -> LayerCase:
+    """A pooling layer; the reference is found by its class."""
+    layer = make(dtype="float64")
+    kind = type(layer).__name__
+    reference = ("global_" if "Global" in kind else "") + ("max" if "Max" in kind else "average")
+    numbers = {}
+    if "Global" not in kind:
+        reference += "_pooling"
+        one = (1,) * (2 - len(layer.pool_size))
+        numbers = {"size": (*one, *layer.pool_size), "strides": (*one, *layer.strides), "padding": layer.padding}
+    forward = partial(_of_images, getattr(pooling_reference, f"{reference}_forward"), **numbers)
+    backward = partial(_of_images, getattr(pooling_reference, f"{reference}_backward"), **numbers)
+    return LayerCase(
+        name, make, forward, lambda dy, x, y: (backward(dy, x),), shape=shape, linear=None if "max" in name else forward
+    )
+
+
+def _zero_padding(
+    name: str, make: Callable[..., layers.Layer], borders: Any, shape: Callable[[int], tuple[int, ...]]
+) -> LayerCase:
+    forward = partial(_of_images, padding_reference.zero_padding_forward, borders=borders)
+    backward = partial(_of_images, padding_reference.zero_padding_backward, borders=borders)
+    return LayerCase(name, make, forward, lambda dy, x, y: (backward(dy, x),), shape=shape)
+
+
+def _spatial_dropout(
+    name: str, make: Callable[..., layers.Layer], shape: Callable[[int], tuple[int, ...]]
+) -> LayerCase:
+    def drop(x: Array) -> Array:
+        mask = dropout_reference.keep_mask(_RATE, _SEED, _FIRST_STEP, 0, len(x), x.shape[-1])
+        return dropout_reference.drop_channels(x, mask, _RATE)
+
+    return LayerCase(name, partial(make, _RATE, seed=_SEED), drop, lambda dy, x, y: (drop(dy),), shape=shape)
+
+
+_EPSILON = 0.1  # large enough that a place where it is missing shows
+
+
+def _batch_normalization(name: str, shape: Callable[[int], tuple[int, ...]], *plain: str) -> LayerCase:
+    """While training: of the weights gamma, beta, moving mean and moving variance the last two have no gradient."""
+    return _normalization(name, "batch_normalization", layers.BatchNormalization, shape, plain, moving=2)
+
+
+def _layer_normalization(name: str, shape: Callable[[int], tuple[int, ...]], *plain: str) -> LayerCase:
+    return _normalization(name, "layer_normalization", layers.LayerNormalization, shape, plain)
+
+
+def _normalization(
+    name: str,
+    kernel: str,
+    make: Callable[..., layers.Layer],
+    shape: Callable[[int], tuple[int, ...]],
+    plain: tuple[str, ...],
+    moving: int = 0,
+) -> LayerCase:
+    """Without gamma and beta if `plain` has "scale" and "center"."""
+    reference_forward = getattr(normalization_reference, f"{kernel}_forward")
+    reference_backward = getattr(normalization_reference, f"{kernel}_backward")
+    has = [word not in plain for word in ("scale", "center")]
+
+    def both(weights: tuple[Array, ...]) -> list[Any]:
+        own = iter(weights)
+        return [next(own) if there else default for there, default in zip(has, (1.0, 0.0), strict=True)]
+
+    def backward(dy: Array, x: Array, y: Array, *weights: Array) -> tuple[Array, ...]:
+        dx, *gradients = reference_backward(dy, x, both(weights)[0], _EPSILON)
+        own = [gradient for gradient, there in zip(gradients, has, strict=True) if there]
+        return (dx, *own, *[np.zeros(x.shape[-1])] * moving)
+
+    return LayerCase(
+        name,
+        partial(make, epsilon=_EPSILON, **dict.fromkeys(plain, False)),
+        lambda x, *weights: reference_forward(x, *both(weights), _EPSILON),
+        backward,
+        shape=shape,
+    )
 
 
 _SCALE, _OFFSET = 1 / 255, -0.25
@@ -155,6 +354,38 @@ LAYERS = (
     _dense("dense_no_bias", use_bias=False),
     _dense("dense_tanh", "tanh"),
     _dense("dense_softmax", "softmax"),
+    _dense("dense_elu", "elu"),
+    _dense("dense_gelu", "gelu", from_input=True),
+    _conv("conv2d", partial(layers.Conv2D, 3, 2), lambda columns: (4, 5, columns % 9 + 1)),
+    _conv("conv2d_same", partial(layers.Conv2D, 5, (3, 2), padding="same"), lambda columns: (3, columns % 5 + 1, 2)),
+    _conv("conv2d_strides", partial(layers.Conv2D, 2, 3, (2, 3), "same", use_bias=False), lambda columns: (5, 7, 3)),
+    _conv(
+        "conv2d_dilated", partial(layers.Conv2D, 9, 2, dilation_rate=(2, 1)), lambda columns: (4, 3, columns % 3 + 1)
+    ),
+    _conv("conv1d", partial(layers.Conv1D, 4, 3, 2, "same"), lambda columns: (columns % 7 + 1, 3)),
+    _pooling("max_pooling2d", layers.MaxPooling2D, lambda columns: (5, 4, columns % 19 + 1)),
+    _pooling("max_pooling2d_same", partial(layers.MaxPooling2D, (3, 2), 2, "same"), lambda columns: (3, columns, 2)),
+    _pooling("max_pooling2d_far", partial(layers.MaxPooling2D, 2, (3, 4), "same"), lambda columns: (7, columns, 3)),
+    _pooling("max_pooling1d", partial(layers.MaxPooling1D, 3, 1), lambda columns: (columns + 2, 3)),
+    _pooling("average_pooling2d", layers.AveragePooling2D, lambda columns: (5, 4, columns % 19 + 1)),
+    _pooling(
+        "average_pooling2d_same", partial(layers.AveragePooling2D, (3, 4), 2, "same"), lambda columns: (3, columns, 9)
+    ),
+    _pooling("average_pooling1d", partial(layers.AveragePooling1D, 2, 3), lambda columns: (columns + 1, 2)),
+    _pooling("global_max_pooling2d", layers.GlobalMaxPooling2D, lambda columns: (3, 2, columns)),
+    _pooling("global_max_pooling1d", layers.GlobalMaxPooling1D, lambda columns: (columns, 9)),
+    _pooling("global_average_pooling2d", layers.GlobalAveragePooling2D, lambda columns: (3, 2, columns)),
+    _pooling("global_average_pooling1d", layers.GlobalAveragePooling1D, lambda columns: (columns, 9)),
+    _zero_padding("zero_padding2d", layers.ZeroPadding2D, ((1, 1), (1, 1)), lambda columns: (2, 3, columns)),
+    _zero_padding(
+        "zero_padding2d_sides",
+        partial(layers.ZeroPadding2D, ((0, 2), (3, 1))),
+        ((0, 2), (3, 1)),
+        lambda columns: (3, columns, 2),
+    ),
+    _zero_padding(
+        "zero_padding1d", partial(layers.ZeroPadding1D, (2, 0)), ((0, 0), (2, 0)), lambda columns: (columns, 3)
+    ),
     _activation("relu", layers.ReLU, "relu"),
     _activation("leaky_relu", layers.LeakyReLU, "leaky_relu", 0.3),
     _activation("relu_with_slope", partial(layers.ReLU, 0.01), "leaky_relu", 0.01),
@@ -162,6 +393,18 @@ LAYERS = (
     _activation("sigmoid", layers.Sigmoid, "sigmoid"),
     _activation("tanh", layers.Tanh, "tanh"),
     _activation("softmax", layers.Softmax, "softmax"),
+    _activation("elu", partial(layers.ELU, 0.7), "elu", 0.7),
+    _activation("elu_by_name", partial(layers.Activation, "elu"), "elu", 1.0),
+    _activation("selu", partial(layers.Activation, "selu"), "selu"),
+    _activation("softplus", partial(layers.Activation, "softplus"), "softplus"),
+    _activation("hard_sigmoid", partial(layers.Activation, "hard_sigmoid"), "hard_sigmoid"),
+    _activation_of_input("gelu", partial(layers.Activation, "gelu")),
+    _activation_of_input("silu", partial(layers.Activation, "silu")),
+    _prelu("prelu", None, lambda columns: (columns,)),
+    _prelu("prelu_of_images", None, lambda columns: (2, 3, columns)),
+    _prelu("prelu_one_slope", [1], lambda columns: (columns,)),
+    _prelu("prelu_by_channel", [1, 2], lambda columns: (2, 3, columns)),
+    _prelu("prelu_by_pixel", [3], lambda columns: (2, 3, columns)),
     LayerCase("linear", partial(layers.Activation, "linear"), lambda x: x, lambda dy, x, y: (dy,)),
     LayerCase(
         "flatten",
@@ -169,6 +412,30 @@ LAYERS = (
         forward=lambda x: x.reshape(len(x), -1),
         backward=lambda dy, x, y: (dy.reshape(x.shape),),
         shape=lambda columns: (2, columns, 3),
+    ),
+    LayerCase(
+        "embedding",
+        partial(layers.Embedding, 7, 5),
+        embedding_reference.embedding_forward,
+        backward=lambda dy, x, y, w: embedding_reference.embedding_backward(dy, x, w),
+        indices=((slice(None), 7),),
+    ),
+    LayerCase(
+        "embedding_images",
+        partial(layers.Embedding, 129, 17),
+        embedding_reference.embedding_forward,
+        backward=lambda dy, x, y, w: embedding_reference.embedding_backward(dy, x, w),
+        shape=lambda columns: (2, columns % 40 + 1),
+        indices=((slice(None), 129),),
+    ),
+    _categorical("categorical_embedding", others=4),
+    _categorical("categorical_embedding_alone", others=0),
+    LayerCase(
+        "reshape",
+        partial(layers.Reshape, (3, -1)),
+        forward=lambda x: x.reshape(len(x), 3, -1),
+        backward=lambda dy, x, y: (dy.reshape(x.shape),),
+        shape=lambda columns: (columns, 6),
     ),
     LayerCase(
         "rescaling",
@@ -187,6 +454,8 @@ LAYERS = (
         forward_kernel=lambda y: dropout.dropout(y, _RATE, _SEED, _FIRST_STEP, 0, y.shape[1]),
         backward_kernel=lambda dx, y: dropout.dropout(dx, _RATE, _SEED, _FIRST_STEP, 0, dx.shape[1]),
     ),
+    _spatial_dropout("spatial_dropout2d", layers.SpatialDropout2D, lambda columns: (3, 2, columns)),
+    _spatial_dropout("spatial_dropout1d", layers.SpatialDropout1D, lambda columns: (columns, 9)),
     LayerCase(
         "gaussian_noise",
         partial(layers.GaussianNoise, _STDDEV, seed=_SEED),
@@ -197,6 +466,14 @@ LAYERS = (
         forward_kernel=lambda y: dropout.gaussian_noise(y, _STDDEV, _SEED, _FIRST_STEP, 0, y.shape[1]),
         tolerance=1e-5,  # the normal numbers' own, in either float type
     ),
+    _batch_normalization("batch_normalization", lambda columns: (columns,)),
+    _batch_normalization("batch_normalization_of_images", lambda columns: (columns, 2, 3)),
+    _batch_normalization("batch_normalization_unscaled", lambda columns: (columns,), "scale"),
+    _batch_normalization("batch_normalization_plain", lambda columns: (3, columns), "scale", "center"),
+    _layer_normalization("layer_normalization", lambda columns: (columns,)),
+    _layer_normalization("layer_normalization_of_images", lambda columns: (3, 2, columns)),
+    _layer_normalization("layer_normalization_unscaled", lambda columns: (columns,), "scale"),
+    _layer_normalization("layer_normalization_uncentered", lambda columns: (columns,), "center"),
 )
 
 
@@ -215,6 +492,7 @@ class LossCase:
         targets: labels (B,) or targets (B, C).
         activation: for the fused losses, the reference of the activation that the kernel leaves in y; else None.
         fewest_columns: how many outputs the loss needs.
+        numbers: what kernel and reference take besides the arrays.
     """
 
     name: str
@@ -223,19 +501,21 @@ class LossCase:
     targets: Callable[..., Array]
     activation: Callable[[Array], Array] | None = None
     fewest_columns: int = 1
+    numbers: tuple[float, ...] = ()
 
     @property
     def kernel(self) -> Callable[..., None]:
-        """(values[B], dx[B, C], y[B, C], targets, scale[B], columns)."""
-        return getattr(loss_kernels, self.name)
+        """(values[B], dx[B, C], y[B, C], targets, scale[B], *numbers, columns)."""
+        return getattr(error_kernels if hasattr(error_kernels, self.name) else loss_kernels, self.name)
 
     @property
     def reference(self) -> Callable[..., tuple[Array, Array]]:
-        """(values, dx) from (y, targets, scale)."""
+        """(values, dx) from (y, targets, scale, *numbers)."""
         return getattr(losses_reference, self.name)
 
 
 _softmax, _sigmoid = activations_reference.softmax_forward, activations_reference.sigmoid_forward
+_FOCUS = (0.3, 1.5)  # alpha and gamma
 
 LOSSES = (
     LossCase(
@@ -258,6 +538,23 @@ LOSSES = (
     LossCase("sparse_cross_entropy", losses.SparseCategoricalCrossentropy, fractions, labels, fewest_columns=2),
     LossCase("cross_entropy", losses.CategoricalCrossentropy, fractions, probabilities, fewest_columns=2),
     LossCase("binary_cross_entropy", losses.BinaryCrossentropy, fractions, yes_or_no),
+    LossCase("mean_absolute_error", losses.MeanAbsoluteError, normal, normal),
+    LossCase("huber", partial(losses.Huber, 0.7), normal, normal, numbers=(0.7,)),
+    LossCase("log_cosh", losses.LogCosh, normal, normal),
+    LossCase("poisson", losses.Poisson, fractions, counts),
+    LossCase("hinge", losses.Hinge, normal, signs),
+    LossCase("squared_hinge", losses.SquaredHinge, normal, yes_or_no),
+    LossCase("kl_divergence", losses.KLDivergence, fractions, probabilities),
+    LossCase(
+        "focal_cross_entropy",
+        partial(losses.CategoricalFocalCrossentropy, *_FOCUS),
+        *(fractions, probabilities, None, 2, _FOCUS),
+    ),
+    LossCase(
+        "softmax_focal_cross_entropy",
+        partial(losses.CategoricalFocalCrossentropy, *_FOCUS, from_logits=True),
+        *(logits, probabilities, _softmax, 2, _FOCUS),
+    ),
 )
 
 
@@ -288,6 +585,84 @@ METRICS = (
     MetricCase("binary_accuracy", partial(metrics.BinaryAccuracy, threshold=0.4), fractions, yes_or_no, (0.4,)),
     MetricCase("mean_squared_error", metrics.MeanSquaredError, normal, normal),
     MetricCase("mean_absolute_error", metrics.MeanAbsoluteError, normal, normal),
+    MetricCase(
+        "sparse_top_k_categorical_accuracy",
+        partial(metrics.SparseTopKCategoricalAccuracy, 2),
+        *(probabilities, labels, (2,)),
+    ),
+    MetricCase("top_k_categorical_accuracy", partial(metrics.TopKCategoricalAccuracy, 2), probabilities, one_hot, (2,)),
+)
+
+
+@dataclass(frozen=True)
+class SumsCase:
+    """A metric that is computed from sums over the samples. Attributes as of a `LossCase`, and besides:
+
+    Attributes:
+        kernel: what adds to the sums: (state, y[B, C], targets, *numbers, rows, columns).
+        sums: the reference of the kernel, the sums of (y, targets, *numbers).
+        reference: the metric, of (y, targets).
+    """
+
+    name: str
+    make: Callable[[], metrics.SumsMetric]
+    kernel_name: str
+    reference: Callable[..., Any]
+    outputs: Callable[..., Array]
+    targets: Callable[..., Array]
+    numbers: tuple[float, ...] = ()
+
+    @property
+    def kernel(self) -> Callable[..., None]:
+        return getattr(metric_kernels, self.kernel_name)
+
+    @property
+    def sums(self) -> Callable[..., Array]:
+        return getattr(metrics_reference, self.kernel_name)
+
+
+def _f1(name: str, kernel: str, outputs: Any, targets: Any, *numbers: float, **options: Any) -> SumsCase:
+    reference = partial(metrics_reference.f1_score, **options)
+    return SumsCase(name, partial(metrics.F1Score, **options), kernel, reference, outputs, targets, numbers)
+
+
+def _auc(name: str, outputs: Any = fractions, from_logits: bool = False, **options: Any) -> SumsCase:
+    make = partial(metrics.AUC, from_logits=from_logits, **options)
+    reference = partial(metrics_reference.auc, from_logits=from_logits, **options)
+    return SumsCase(name, make, "score_histogram", reference, outputs, yes_or_no, (float(from_logits), 200))
+
+
+def _r2(name: str, **options: Any) -> SumsCase:
+    reference = partial(metrics_reference.r2_score, **options)
+    return SumsCase(name, partial(metrics.R2Score, **options), "squared_sums", reference, normal, normal)
+
+
+SUMS = (
+    *(
+        SumsCase(
+            name,
+            partial(make, 0.4),
+            "binary_confusion",
+            partial(getattr(metrics_reference, name), threshold=0.4),
+            *(fractions, yes_or_no, (0.4,)),
+        )
+        for name, make in (("precision", metrics.Precision), ("recall", metrics.Recall))
+    ),
+    _f1("f1_score", "class_confusion", probabilities, one_hot),
+    _f1("f1_score_micro", "class_confusion", probabilities, one_hot, average="micro"),
+    _f1("f1_score_macro", "class_confusion", probabilities, one_hot, average="macro"),
+    _f1("f1_score_weighted", "class_confusion", probabilities, one_hot, average="weighted"),
+    _f1("f1_score_of_labels", "sparse_class_confusion", probabilities, labels, average="macro"),
+    _f1("f1_score_above", "class_confusion_above", fractions, yes_or_no, 0.4, average="macro", threshold=0.4),
+    _auc("auc"),
+    _auc("auc_minoring", summation_method="minoring"),
+    _auc("auc_majoring", summation_method="majoring"),
+    _auc("auc_precision_recall", curve="PR"),
+    _auc("auc_precision_recall_minoring", curve="PR", summation_method="minoring"),
+    _auc("auc_of_logits", logits, True),
+    _r2("r2_score"),
+    _r2("r2_score_of_each", class_aggregation=None),
+    _r2("r2_score_weighted", class_aggregation="variance_weighted_average"),
 )
 
 

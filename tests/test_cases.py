@@ -9,24 +9,30 @@ import pytest
 
 from fastnn import layers, losses, metrics, optimizers
 from fastnn.kernels import activations as activation_kernels
+from fastnn.kernels import error_losses as error_kernels
 from fastnn.kernels import instructions as op
+from fastnn.kernels import layer_normalization as layer_normalization_kernels
 from fastnn.kernels import losses as loss_kernels
 from fastnn.kernels import metrics as metric_kernels
+from fastnn.kernels import normalization as normalization_kernels
 from fastnn.kernels import optimizers as optimizer_kernels
+from fastnn.kernels import prelu as prelu_kernels
+from fastnn.kernels.operations import OPERATIONS
 from fastnn.layers.activation import FUNCTIONS
+from fastnn.lowering import Lowering
 
 from . import reference
-from .cases import LAYERS, LOSSES, METRICS, OPTIMIZERS
+from .cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SUMS
 from .reference import activations as activations_reference
 from .reference import losses as losses_reference
 from .reference import metrics as metrics_reference
 from .reference import optimizers as optimizers_reference
 
 
-def kernels_of(module):
-    """The public kernels that a module defines itself."""
+def functions_of(module):
+    """The public functions that a module defines itself."""
     return {
-        name
+        name: value
         for name, value in vars(module).items()
         if callable(value)
         and not name.startswith("_")
@@ -34,12 +40,22 @@ def kernels_of(module):
     }
 
 
+def kernels_of(module):
+    """The public kernels that a module defines itself."""
+    return {name for name, value in functions_of(module).items() if value not in OPERATIONS}
+
+
+def operations_of(module):
+    """The operations that a module defines itself."""
+    return {value for value in functions_of(module).values() if value in OPERATIONS}
+
+
 def classes_of(module, base):
     return {c for c in vars(module).values() if isinstance(c, type) and issubclass(c, base) and c.__name__[0] != "_"}
 
 
 @pytest.mark.parametrize(
-    "table", [LAYERS, LOSSES, METRICS, OPTIMIZERS], ids=["layers", "losses", "metrics", "optimizers"]
+    "table", [LAYERS, LOSSES, METRICS, SUMS, OPTIMIZERS], ids=["layers", "losses", "metrics", "sums", "optimizers"]
 )
 def test_names_are_unique(table):
     names = [case.name for case in table]
@@ -52,20 +68,49 @@ def test_every_layer_and_activation_has_a_row():
     assert {layer.activation for layer in made if isinstance(layer, layers.Activation)} == set(FUNCTIONS)
 
 
+LOSS_PARTS = {"sum_up", "smooth_targets"}
+
+
+@pytest.mark.parametrize(
+    "kernels",
+    [activation_kernels, prelu_kernels, normalization_kernels, layer_normalization_kernels],
+    ids=["activations", "prelu", "normalization", "layer_normalization"],
+)
+def test_every_operation_has_a_row(kernels):
+    used = set()
+    for case in LAYERS:
+        layer, shape = case.make(dtype="float32"), case.shape(3)
+        layer.build_once((None, *shape))
+        for training in (True, False):
+            lowering = Lowering(layer.dtype, 8, shape, training=training)
+            layer.lower(lowering)
+            used |= {instruction["op"] for instruction in lowering.code}
+    assert operations_of(kernels) <= used
+
+
 def test_every_loss_has_a_row():
     made = [case.make() for case in LOSSES]
     assert {type(loss) for loss in made} == {c for c in classes_of(losses, losses.Loss) if c.opcode}
-    assert {case.name for case in LOSSES} == kernels_of(loss_kernels)
-    assert {loss.fused_opcode if loss.from_logits else loss.opcode for loss in made} == {
-        getattr(op, case.name.upper()) for case in LOSSES
-    }
+    kernels = kernels_of(loss_kernels) | kernels_of(error_kernels)
+    assert {case.name for case in LOSSES} == kernels - LOSS_PARTS
+    codes = [loss.fused_opcode if loss.from_logits else loss.opcode for loss in made]
+    for case, code in zip(LOSSES, codes, strict=True):
+        operation = getattr(loss_kernels, f"{case.name}_loss", getattr(error_kernels, f"{case.name}_loss", None))
+        assert code is not None
+        assert code in (getattr(op, case.name.upper(), None), operation)
+    operations = operations_of(loss_kernels) | operations_of(error_kernels)
+    assert operations <= {*codes, *(loss.smoothing for loss in made)}
 
 
 def test_every_metric_has_a_row():
     # The root of another metric's mean has no kernel of its own.
     compiled = {c for c in classes_of(metrics, metrics.Metric) if c.opcode}
-    assert {type(case.make()) for case in METRICS} == compiled - {metrics.RootMeanSquaredError}
-    assert {case.name for case in METRICS} == kernels_of(metric_kernels)
+    per_sample = {c for c in compiled if c.per_sample}
+    assert {type(case.make()) for case in METRICS} == per_sample - {metrics.RootMeanSquaredError}
+    assert {type(case.make()) for case in SUMS} == {c for c in compiled if not c.per_sample}
+    kernels = {case.name for case in METRICS} | {case.kernel_name for case in SUMS}
+    assert kernels == kernels_of(metric_kernels)
+    assert operations_of(metric_kernels) <= {case.make().opcode for case in (*METRICS, *SUMS)}
 
 
 def test_every_optimizer_has_a_row():
@@ -89,13 +134,14 @@ def test_what_a_row_makes_it_makes_anew(case):
     [
         (activation_kernels, activations_reference),
         (loss_kernels, losses_reference),
+        (error_kernels, losses_reference),
         (metric_kernels, metrics_reference),
         (optimizer_kernels, optimizers_reference),
     ],
-    ids=["activations", "losses", "metrics", "optimizers"],
+    ids=["activations", "losses", "error_losses", "metrics", "optimizers"],
 )
 def test_every_kernel_has_a_reference_of_its_name(kernels, in_numpy):
-    parts = {"softmax_row", "corrected_rate", "decay"}  # of softmax_forward, adam and adamw
+    parts = {"softmax_row", "sum_up", "corrected_rate", "decay"}  # of softmax_forward, losses, adam and adamw
     assert {name for name in kernels_of(kernels) - parts if not hasattr(in_numpy, name)} == set()
 
 

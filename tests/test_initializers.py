@@ -17,12 +17,14 @@ def moments(name, stddev, bound, mean=0.0, **options):
     return pytest.param(name, options, mean, stddev, bound, id=name)
 
 
-GLOROT, HE = 2 / (FAN_IN + FAN_OUT), 2 / FAN_IN
+GLOROT, HE, LECUN = 2 / (FAN_IN + FAN_OUT), 2 / FAN_IN, 1 / FAN_IN
 DISTRIBUTIONS = [
     moments("GlorotUniform", math.sqrt(GLOROT), math.sqrt(3 * GLOROT)),
     moments("GlorotNormal", math.sqrt(GLOROT), 2 * math.sqrt(GLOROT) / TRUNCATED_STDDEV),
     moments("HeUniform", math.sqrt(HE), math.sqrt(3 * HE)),
     moments("HeNormal", math.sqrt(HE), 2 * math.sqrt(HE) / TRUNCATED_STDDEV),
+    moments("LecunUniform", math.sqrt(LECUN), math.sqrt(3 * LECUN)),
+    moments("LecunNormal", math.sqrt(LECUN), 2 * math.sqrt(LECUN) / TRUNCATED_STDDEV),
     moments("RandomNormal", 0.3, None, mean=0.1, stddev_=0.3),
     moments("TruncatedNormal", 0.3 * TRUNCATED_STDDEV, 0.6, mean=0.1, stddev_=0.3),
     moments("RandomUniform", 0.4 / math.sqrt(12), 0.2, mean=0.1, minval=-0.1, maxval=0.3),
@@ -107,6 +109,7 @@ def test_names():
     expected = {
         "glorot_uniform": initializers.GlorotUniform, "glorot_normal": initializers.GlorotNormal,
         "he_uniform": initializers.HeUniform, "he_normal": initializers.HeNormal,
+        "lecun_uniform": initializers.LecunUniform, "lecun_normal": initializers.LecunNormal,
         "random_normal": initializers.RandomNormal, "normal": initializers.RandomNormal,
         "truncated_normal": initializers.TruncatedNormal,
         "random_uniform": initializers.RandomUniform, "uniform": initializers.RandomUniform,

@@ -7,14 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastnn.kernels import elementary
-from fastnn.kernels.jit import FASTMATH
+from fastnn.kernels.jit import FASTMATH, HAS_FMA, JIT_ENABLED
 
 from .comparing import assert_same_bits, exact
 from .reference import elementary as reference
 
-NAMES = ["exp", "log", "log1p", "softplus", "tanh", "logistic"]
-# In units in the last place; log1p, tanh and softplus are a division or a sum away from the two that they rest on.
+NAMES = ["exp", "log", "log1p", "softplus", "tanh", "logistic", "normal_distribution"]
+# In units in the last place; log1p, tanh and softplus are a division or a sum away from the two that they rest on, the
+# normal distribution's tail is a product of three with a series whose terms change sign. Its exp(-x^2 / 2) is as exact
+# as that only where x^2 can be had exactly.
 ULPS = {"exp": 2, "log": 2, "log1p": 4, "softplus": 4, "tanh": 4, "logistic": 4}
+ULPS["normal_distribution"] = 8 if JIT_ENABLED and HAS_FMA else 1000
 
 _loops = {}
 
@@ -42,7 +45,7 @@ def domain(name, dtype):
     points = [np.geomspace(float(np.finfo(dtype).tiny), largest / 2, 2000)]
     points += [np.linspace(-12, 12, 2001), np.linspace(0.5, 2, 2001), 1 + np.geomspace(1e-16, 1e-2, 200)]
     x = np.concatenate(points)
-    if name in ("exp", "tanh", "logistic", "softplus"):
+    if name in ("exp", "tanh", "logistic", "softplus", "normal_distribution"):
         limit = np.log(largest) - 1
         x = np.concatenate([x[x < limit], -x[x < limit], np.linspace(-limit, limit, 5001)])
     elif name == "log1p":
@@ -94,6 +97,7 @@ def test_special_values(name, dtype):
         "softplus": [infinity, 0, np.log(2), np.log(2), nan, 0, 1e4],
         "tanh": [1, -1, 0, 0, nan, -1, 1],
         "logistic": [1, 0, 0.5, 0.5, nan, 0, 1],
+        "normal_distribution": [1, 0, 0.5, 0.5, nan, 0, 1],
     }
     x = np.array([infinity, -infinity, 0.0, -0.0, nan, -1e4, 1e4], dtype)
     expected = np.array(values[name], dtype)
@@ -134,3 +138,18 @@ def test_tanh_is_odd_and_logistic_monotonic(dtype):
     np.testing.assert_array_equal(apply("tanh", -x), -apply("tanh", x))
     steps = np.diff(apply("logistic", np.linspace(-5, 5, 10001).astype(dtype)))
     assert (steps >= -np.finfo(dtype).eps).all()
+
+
+def test_expm1_of_numbers_below_zero(dtype):
+    x = -domain("exp", dtype)
+    x = np.concatenate([x[x <= 0], np.array([0.0, -0.0, -1e4, -np.inf, np.nan], dtype)])
+    assert_within_ulps(apply("expm1_negative", x), reference.expm1(x), 3)
+
+
+def test_the_far_tail_of_the_normal_distribution(dtype):
+    """Down to the smallest normal number, where the square in exp(-x^2 / 2) must not lose a bit."""
+    lowest = -12.9 if dtype == np.float32 else -37.5
+    x = np.linspace(lowest, -3, 5001).astype(dtype)
+    y = apply("normal_distribution", x)
+    assert y[0] < 100 * float(np.finfo(dtype).tiny)
+    assert_within_ulps(y, reference.normal_distribution(x), ULPS["normal_distribution"])

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import layers, losses, optimizers, threads
+from fastnn import layers, losses, metrics, optimizers, threads
 from fastnn.eager import EagerProgram
+from fastnn.layers.activation import FUNCTIONS
 from fastnn.program import Program
 
 from .cases import OPTIMIZERS
@@ -25,6 +26,8 @@ def _settings_restored(monkeypatch):
 class Identity(layers.Layer):
     """Written in Python: a model that begins with it runs one layer at a time."""
 
+    shape_only = True
+
     def forward(self, x, training=False):
         return x
 
@@ -32,9 +35,18 @@ class Identity(layers.Layer):
         return dy
 
 
+class FromProbabilities(losses.CategoricalFocalCrossentropy):
+    """Never starts from the logits."""
+
+    def fuses(self, layers):
+        return False
+
+
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(ROWS, FEATURES))
 PIXELS = RNG.integers(0, 256, (ROWS, FEATURES), np.uint8)
+INTEGERS = RNG.integers(0, 50, (ROWS, FEATURES))
+TABLE = np.where(np.isin(np.arange(FEATURES), [3, 30]), INTEGERS, X)
 LABELS = RNG.integers(CLASSES, size=ROWS)
 TARGETS = {
     "labels": LABELS,
@@ -42,6 +54,8 @@ TARGETS = {
     "soft": RNG.dirichlet(np.ones(CLASSES), ROWS),
     "binary": RNG.integers(2, size=(ROWS, CLASSES)),
     "values": RNG.normal(size=(ROWS, CLASSES)),
+    "signs": RNG.choice([-1, 1], (ROWS, CLASSES)),
+    "counts": RNG.poisson(2, (ROWS, CLASSES)),
 }
 WEIGHTS = RNG.uniform(0, 2, ROWS)
 
@@ -59,12 +73,28 @@ def case(name, makes, loss, targets, **options):
     return pytest.param({"makes": makes, "loss": loss, "targets": targets, **options}, id=name)
 
 
+def images(*inner):
+    """Images of 6 x 5 pixels with 9 channels between two dense layers."""
+    return [lambda: dense(270, "relu", 1), lambda: layers.Reshape((6, 5, 9)), *inner, layers.Flatten, network()[-1]]
+
+
 SOFTMAX = network(layers.ReLU, output="softmax")
+SIGMOID = network(layers.ReLU, output="sigmoid")
 SPARSE = ("sparse_categorical_crossentropy", "labels")
+YES_OR_NO = [
+    "precision",
+    metrics.Recall(0.4),
+    metrics.F1Score("micro", 0.3),
+    "auc",
+    metrics.AUC(50, "PR", name="area"),
+    "mae",
+]
+TOP_2 = metrics.SparseTopKCategoricalAccuracy(2)
+CLASSES_OF_ROWS = ["accuracy", metrics.F1Score("weighted"), metrics.TopKCategoricalAccuracy(2), "precision"]
 CASES = [
     *(
         case(f"activation_{name}", network(lambda name=name: layers.Activation(name), output="softmax"), *SPARSE)
-        for name in ("linear", "relu", "leaky_relu", "sigmoid", "tanh", "softmax")
+        for name in FUNCTIONS
     ),
     *(case(f"optimizer_{c.name}", SOFTMAX, *SPARSE, optimizer=c.make) for c in OPTIMIZERS),
     case("loss_categorical", SOFTMAX, "categorical_crossentropy", "one_hot"),
@@ -75,11 +105,40 @@ CASES = [
     case("logits_sparse", network(), losses.SparseCategoricalCrossentropy(from_logits=True), "labels"),
     case("logits_categorical", network(), losses.CategoricalCrossentropy(from_logits=True), "soft"),
     case("logits_binary", network(), losses.BinaryCrossentropy(from_logits=True), "binary", metrics=["mae"]),
+    case("loss_mae", network(layers.Tanh), "mae", "values", metrics=[metrics.R2Score(), "mae"]),
+    case("loss_huber", network(layers.Tanh), losses.Huber(0.5), "values", metrics=["r2_score"]),
+    case("loss_log_cosh", network(layers.Tanh), "log_cosh", "values"),
+    case("loss_poisson", SIGMOID, "poisson", "counts", metrics=["mae"]),
+    case("loss_hinge", network(layers.Tanh), "hinge", "signs", metrics=["precision", "recall"]),
+    case("loss_squared_hinge", network(layers.Tanh), "squared_hinge", "binary"),
+    case("loss_kl_divergence", SOFTMAX, "kld", "soft"),
+    case("loss_focal", SOFTMAX, losses.CategoricalFocalCrossentropy(0.3, 1.5), "one_hot"),
+    case("loss_focal_smoothed", SOFTMAX, losses.CategoricalFocalCrossentropy(label_smoothing=0.1), "one_hot"),
+    case("logits_focal", network(), losses.CategoricalFocalCrossentropy(from_logits=True), "soft"),
+    case("focal_of_probabilities", SOFTMAX, FromProbabilities(), "one_hot"),
+    case("smoothed", SOFTMAX, losses.CategoricalCrossentropy(label_smoothing=0.2), "one_hot", metrics=["mae"]),
+    case("smoothed_logits", network(), losses.CategoricalCrossentropy(True, 0.2), "soft"),
+    case("smoothed_binary", SIGMOID, losses.BinaryCrossentropy(label_smoothing=0.2), "binary"),
+    case("smoothed_binary_logits", network(), losses.BinaryCrossentropy(True, 0.2), "binary"),
+    case("metrics_of_yes_and_no", SIGMOID, "binary_crossentropy", "binary", metrics=YES_OR_NO),
+    case("metrics_of_classes", SOFTMAX, "categorical_crossentropy", "one_hot", metrics=CLASSES_OF_ROWS),
+    case("metrics_of_labels", SOFTMAX, *SPARSE, metrics=["accuracy", metrics.F1Score("macro"), TOP_2]),
+    case("float64_focal", SOFTMAX, losses.CategoricalFocalCrossentropy(), "one_hot", floatx="float64"),
+    case("float64_huber", network(layers.Tanh), "huber", "values", metrics=["r2_score"], floatx="float64"),
     case("softmax_layer", [*network(layers.ReLU), layers.Softmax], *SPARSE),
+    case("prelu", network(layers.PReLU, lambda: layers.PReLU(shared_axes=[1]), output="softmax"), *SPARSE),
     case("dropout", network(layers.ReLU, lambda: layers.Dropout(0.4, seed=3), output="softmax"), *SPARSE),
     case("noise", network(lambda: layers.GaussianNoise(0.3, seed=4), layers.ReLU, output="softmax"), *SPARSE),
     case("noise_first", [lambda: layers.GaussianNoise(0.3, seed=4), *SOFTMAX], *SPARSE),
     case("dropout_last", [*network(), lambda: layers.Dropout(0.4, seed=3)], "mse", "values"),
+    # An activation behind it works in place, and must leave the numbers that the way back looks for.
+    case("max_pooling", images(layers.MaxPooling2D, layers.Tanh), "mse", "values"),
+    case("max_pooling_overlapping", images(lambda: layers.MaxPooling2D(3, 2, "same")), "mse", "values"),
+    case("average_pooling", images(lambda: layers.AveragePooling2D(3, 2, "same")), "mse", "values"),
+    case("global_max_pooling", images(layers.GlobalMaxPooling2D, layers.Tanh), "mse", "values"),
+    case("global_average_pooling", images(layers.GlobalAveragePooling2D), "mse", "values"),
+    case("zero_padding", images(layers.ZeroPadding2D), "mse", "values"),
+    case("spatial_dropout", images(lambda: layers.SpatialDropout2D(0.4, seed=3)), "mse", "values"),
     case("sample_weight", SOFTMAX, *SPARSE, fit={"sample_weight": WEIGHTS}),
     case("class_weight", SOFTMAX, *SPARSE, fit={"class_weight": {0: 3.0, 2: 0.5}}),
     case("no_bias", network(layers.ReLU, output="softmax", use_bias=False), *SPARSE),
@@ -87,6 +146,10 @@ CASES = [
     case("rescaling", [lambda: layers.Rescaling(0.3, -1.0), *SOFTMAX], *SPARSE),
     case("rescaling_inside", network(lambda: layers.Rescaling(0.3, -1.0), output="softmax"), *SPARSE),
     case("pixels", [lambda: layers.Rescaling(1 / 255), *SOFTMAX], *SPARSE, x=PIXELS),
+    case("embedding", [lambda: layers.Embedding(50, 3), layers.Flatten, *SOFTMAX], *SPARSE, x=INTEGERS),
+    case("embedding_pixels", [lambda: layers.Embedding(256, 2), layers.Flatten, *SOFTMAX], *SPARSE, x=PIXELS),
+    case("categorical_embedding", [lambda: layers.CategoricalEmbedding([(30, 50, 3), (3, 99)]), *SOFTMAX], *SPARSE,
+         x=TABLE, optimizer=optimizers.Adam),
     case("frozen", SOFTMAX, *SPARSE, frozen=0),
     case("whole_batch", SOFTMAX, *SPARSE, fit={"batch_size": ROWS}),
     case("one_at_a_time", SOFTMAX, *SPARSE, fit={"batch_size": 1, "epochs": 1}),

@@ -13,7 +13,7 @@ from fastnn.saving import load_model
 from fastnn.serialization import decode, describe
 
 from . import test_own_layers as own
-from .cases import LAYERS, LOSSES, METRICS, OPTIMIZERS
+from .cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SUMS
 from .small_models import FEATURES, assert_same_weights, dense, regressor, samples
 
 X, TARGETS = samples(), samples(37, 2, seed=5)
@@ -23,6 +23,8 @@ INITIALIZERS = (
     initializers.GlorotNormal(),
     initializers.HeUniform(3),
     initializers.HeNormal(3),
+    initializers.LecunUniform(3),
+    initializers.LecunNormal(3),
     initializers.RandomNormal(0.5, 0.25, 7),
     initializers.TruncatedNormal(0.5, 0.25, 7),
     initializers.RandomUniform(-1, 2, 7),
@@ -31,7 +33,7 @@ INITIALIZERS = (
     initializers.Zeros(),
     initializers.Ones(),
 )
-OBJECTS = [case.make() for case in (*LAYERS, *LOSSES, *METRICS, *OPTIMIZERS)] + [
+OBJECTS = [case.make() for case in (*LAYERS, *LOSSES, *METRICS, *SUMS, *OPTIMIZERS)] + [
     *INITIALIZERS,
     layers.Dense(3, layers.LeakyReLU(0.5), False, "he_normal", initializers.Constant(2), name="d", trainable=False),
     layers.GaussianNoise(0.5),

@@ -7,7 +7,7 @@ the public API. What they share (options, the folder of results, where images co
 
 from collections.abc import Callable
 
-from . import autoencoder, backprop, letters, mnist, wide_deep
+from . import autoencoder, backprop, convnet, letters, mnist, wide_deep
 
 # the name on the command line: the lab
 COMMANDS: dict[str, Callable[..., None]] = {
@@ -16,6 +16,7 @@ COMMANDS: dict[str, Callable[..., None]] = {
     "wide-deep": wide_deep.run,
     "autoencoder": autoencoder.run,
     "letters": letters.run,
+    "convnet": convnet.run,
 }
 
-__all__ = ["COMMANDS", "autoencoder", "backprop", "letters", "mnist", "wide_deep"]
+__all__ = ["COMMANDS", "autoencoder", "backprop", "convnet", "letters", "mnist", "wide_deep"]

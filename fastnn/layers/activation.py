@@ -15,28 +15,38 @@ if TYPE_CHECKING:
 
 
 class _Function(NamedTuple):
-    op: int
+    op: Any  # an opcode of the interpreter or an operation
     forward: Callable[..., None]
     backward: Callable[..., None]
     rows: bool = False  # takes rows and their length rather than elements
-    slope: float | None = None  # the default of its number, if it has one
+    number: float | None = None  # the default of its number, if it has one
+    from_input: bool = False  # its kernels read x and write elsewhere, rather than in place
 
 
 FUNCTIONS: dict[str, _Function | None] = {
     "linear": None,
     "relu": _Function(op.RELU, kernels.relu_forward, kernels.relu_backward),
-    "leaky_relu": _Function(op.LEAKY_RELU, kernels.leaky_relu_forward, kernels.leaky_relu_backward, slope=0.2),
+    "leaky_relu": _Function(op.LEAKY_RELU, kernels.leaky_relu_forward, kernels.leaky_relu_backward, number=0.2),
     "sigmoid": _Function(op.SIGMOID, kernels.sigmoid_forward, kernels.sigmoid_backward),
     "tanh": _Function(op.TANH, kernels.tanh_forward, kernels.tanh_backward),
     "softmax": _Function(op.SOFTMAX, kernels.softmax_forward, kernels.softmax_backward, rows=True),
+    "elu": _Function(kernels.elu, kernels.elu_forward, kernels.elu_backward, number=1.0),
+    "selu": _Function(kernels.selu, kernels.selu_forward, kernels.selu_backward),
+    "softplus": _Function(kernels.softplus, kernels.softplus_forward, kernels.softplus_backward),
+    "hard_sigmoid": _Function(kernels.hard_sigmoid, kernels.hard_sigmoid_forward, kernels.hard_sigmoid_backward),
+    "gelu": _Function(kernels.gelu, kernels.gelu_forward, kernels.gelu_backward, from_input=True),
+    "silu": _Function(kernels.silu, kernels.silu_forward, kernels.silu_backward, from_input=True),
 }
+_OTHER_NAMES = {"swish": "silu"}
 
 
 class Activation(Layer):
     """y = f(x), element by element (softmax: along the last axis).
 
     Args:
-        activation: "linear", "relu", "leaky_relu" (slope 0.2), "sigmoid", "tanh" or "softmax"; None is "linear".
+        activation: "linear", "relu", "leaky_relu" (slope 0.2), "elu", "selu", "gelu", "silu" or "swish", "softplus",
+            "sigmoid", "hard_sigmoid", "tanh" or "softmax"; None is "linear". "gelu" is the exact one, with the normal
+            distribution; "selu" goes with the initializer "lecun_normal".
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
@@ -44,9 +54,10 @@ class Activation(Layer):
 
     def __init__(self, activation: str | None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.activation = checks.nearest("linear" if activation is None else activation, FUNCTIONS, "activation")
-        slope = None if self._function is None else self._function.slope
-        self._numbers: tuple[float, ...] = () if slope is None else (slope,)
+        name = checks.nearest("linear" if activation is None else activation, FUNCTIONS | _OTHER_NAMES, "activation")
+        self.activation = _OTHER_NAMES.get(name, name)
+        number = None if self._function is None else self._function.number
+        self._numbers: tuple[float, ...] = () if number is None else (number,)
         self.y: np.ndarray | None = None
 
     @property
@@ -78,18 +89,24 @@ class Activation(Layer):
         self.y = self.x
         if self._function is not None:
             self.y = self.x.copy()
-            self._apply(self._function.forward, self.y)
+            self._apply(self._function.forward, self.y, *self._inputs())
         return self.y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dx = dy f'(x), with f'(x) computed from y."""
+        """dx = dy f'(x), with f'(x) computed from y where that says enough."""
         dy = checks.gradient_of(dy, self.y, f"layer {self.name}")
         if self._function is None:
             return dy
         assert self.y is not None
         dx = np.array(dy, self.dtype, order="C")
-        self._apply(self._function.backward, dx, self.y)
+        if self._function.from_input:
+            self._apply(self._function.backward, dx, dx.copy(), *self._inputs())
+        else:
+            self._apply(self._function.backward, dx, self.y)
         return dx
+
+    def _inputs(self) -> tuple[np.ndarray, ...]:
+        return (self.x,) if self._function is not None and self._function.from_input else ()
 
     def _apply(self, kernel: Callable[..., None], *arrays: np.ndarray) -> None:
         if self._function is not None and self._function.rows:
@@ -102,7 +119,10 @@ class Activation(Layer):
         """One instruction."""
         if self._function is not None:
             alpha = self._numbers[0] if self._numbers else 0.0
-            lowering.emit(self._function.op, needs_output=True, alpha=alpha)
+            if self._function.from_input:
+                lowering.emit(self._function.op, outputs=lowering.shape, alpha=alpha)
+            else:
+                lowering.emit(self._function.op, needs_output=True, alpha=alpha)
 
 
 class ReLU(Activation):
@@ -130,6 +150,21 @@ class LeakyReLU(ReLU):
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
         super().__init__(negative_slope, **kwargs)
+
+
+class ELU(Activation):
+    """y = x where x > 0, else alpha (exp(x) - 1) (Clevert et al. 2016).
+
+    Args:
+        alpha: at least 0; -alpha is what y comes close to where x is far below 0.
+    """
+
+    _fixed = ("activation",)
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any):
+        self.alpha = checks.number(alpha, "alpha", 0)
+        super().__init__("elu", **kwargs)
+        self._numbers = (self.alpha,)
 
 
 class Sigmoid(Activation):

@@ -38,7 +38,7 @@ def keep_free(kind: type, name: str) -> None:
 
 
 def _snake_case(kind: type) -> str:
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", kind.__name__).lower()
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", kind.__name__).lower()
 
 
 # While a model is loaded: where `add_weight` gets its values from, of (layer, weight, shape); None: draw them as usual.
@@ -62,6 +62,9 @@ class Layer(Configured):
     """
 
     _always = ("name", "trainable", "dtype")
+
+    shape_only = False  # whether it changes nothing but the shape: no number, and not their order
+    takes_indices = False  # whether its inputs are integers that name something, which no layer computes
 
     def __init__(self, name: str | None = None, trainable: bool = True, dtype: object = None):
         self.name = automatic_name(type(self)) if name is None else str(name)
@@ -134,6 +137,16 @@ class Layer(Configured):
         parameter = Parameter(name, values, trainable)
         self.parameters.append(parameter)
         return parameter
+
+    def check_samples(self, x: np.ndarray, argument: str) -> None:
+        """Refuse samples that the layer cannot take, with a ValueError that names `argument`, layer, place and value.
+
+        Called before a model does anything with them, where only layers that are `shape_only` come before this one.
+
+        Args:
+            x: a sample a row, uint8 or of the layer's type, finite; possibly the user's own memory.
+            argument: what the user calls them.
+        """
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """The output for inputs x; keeps what `backward` needs."""
@@ -230,6 +243,22 @@ def uses_kernels(kind: type, kernels: str, methods: tuple[str, ...]) -> bool:
         if any(name in vars(base) for name in methods):
             return False
     return False
+
+
+def image_of(layer: Layer, input_shape: Shape, axes: int) -> tuple[int, ...]:
+    """A sample's shape, which must be that of an image or, with one axis, of a sequence: (H, W, C) or (L, C).
+
+    Raises:
+        ValueError: for another number of axes, or an axis without anything on it.
+    """
+    names = ("length",) if axes == 1 else ("height", "width")
+    sample = tuple(n for n in input_shape[1:] if n is not None)
+    if len(sample) != axes + 1 or 0 in sample:
+        raise ValueError(
+            f"layer {layer.name} ({type(layer).__name__}) expects inputs of shape (batch, {', '.join(names)}, "
+            f"channels), received {input_shape}"
+        )
+    return sample
 
 
 class InputLayer:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import checks, initializers
 from ..kernels import convolution as kernels
+from ..kernels.conv import in_strips, strips_of
 from ..kernels.tile import stride
 from ..storage import Parameter
 from .activation import Activation
@@ -101,6 +102,16 @@ class _Conv(KernelLayer):
         back_line = width.back_padded * self.filters
         runs, terms = _runs(height, width, line, channels)
         back_runs, back_terms = _runs(height, width, back_line, self.filters)
+        strips = np.zeros(0, np.int64), np.zeros(0, np.int64)
+        back_strips = tap_strips = strips
+        if in_strips(width.taps, width.stride, width.dilation, width.outputs, self.filters):
+            strips = _strips(height.outputs, height.stride * line, width.outputs, channels, self.filters)
+            tap_strips = (
+                _grid(height.taps, height.dilation * line, channels, 1),
+                _grid(height.taps, width.taps * channels, channels, 1) * self.kernel.stride,
+            )
+        if in_strips(width.taps, 1, width.dilation, width.inputs, channels):
+            back_strips = _strips(height.inputs, back_line, width.inputs, self.filters, channels)
         tables = {
             "PIXELS_AT": _grid(height.outputs, height.stride * line, width.outputs, width.stride * channels),
             "RUNS_AT": runs,
@@ -108,7 +119,9 @@ class _Conv(KernelLayer):
             "LINES_AT": np.arange(height.outputs) * height.stride * line,
             "BACK_PIXELS_AT": _grid(height.inputs, back_line, width.inputs, self.filters),
             "BACK_RUNS_AT": back_runs,
-        }
+            "STRIPS_AT": strips[0], "OUTS_AT": strips[1], "TAP_STRIPS_AT": tap_strips[0], "TAP_OUTS_AT": tap_strips[1],
+            "BACK_STRIPS_AT": back_strips[0], "BACK_OUTS_AT": back_strips[1],
+        }  # fmt: skip
         numbers = {
             "HEIGHT": height.inputs, "WIDTH": width.inputs, "TAPS": taps, "OUTPUT_HEIGHT": height.outputs,
             "OUTPUT_WIDTH": width.outputs, "FILTERS": self.filters, "FILTERS_STRIDE": self.kernel.stride,
@@ -116,6 +129,7 @@ class _Conv(KernelLayer):
             "TOP": height.before, "LEFT": width.before, "IMAGE_WIDTH": width.padded, "IMAGE_SIZE": image,
             "RUNS": len(runs), "TERMS": terms, "BACK_TOP": height.back_before, "BACK_LEFT": width.back_before,
             "BACK_WIDTH": width.back_padded, "BACK_RUNS": len(back_runs), "BACK_TERMS": back_terms,
+            "STRIPS": strips[0].size, "TAP_STRIPS": tap_strips[0].size, "BACK_STRIPS": back_strips[0].size,
         }  # fmt: skip
         integers = np.zeros(kernels.INTEGERS, np.int64)
         for name, number in numbers.items():
@@ -163,6 +177,13 @@ class _Axis:
 
 def _grid(rows: int, row_step: int, columns: int, column_step: int) -> np.ndarray:
     return np.add.outer(np.arange(rows) * row_step, np.arange(columns) * column_step)
+
+
+def _strips(rows: int, row_step: int, width: int, step: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Where in the image, and in the output with so many columns a pixel, the strips of each line begin."""
+    starts = np.array(strips_of(width))
+    image = np.add.outer(np.arange(rows) * row_step, starts * step)
+    return image, np.add.outer(np.arange(rows) * width, starts) * columns
 
 
 def _taps(height: _Axis, width: _Axis, line: int, channels: int) -> np.ndarray:

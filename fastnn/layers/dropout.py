@@ -8,7 +8,8 @@ from .. import checks
 from ..kernels import dropout as kernels
 from ..kernels import instructions as op
 from ..randomness import draw_seed
-from .base import Layer
+from .base import Layer, Shape, image_of
+from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
     from ..lowering import Lowering
@@ -86,3 +87,52 @@ class GaussianNoise(_Noise):
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
         self.stddev = checks.number(stddev, "stddev", 0)
         super().__init__(self.stddev, seed, **kwargs)
+
+
+class _SpatialDropout(KernelLayer):
+    """While training: whole channels of a sample are dropped, each with probability `rate`; the others / (1 - rate)."""
+
+    _axes: int
+
+    def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
+        super().__init__(**kwargs)
+        self.rate = checks.number(rate, "rate", 0, 1, open_high=True)
+        self.seed = draw_seed() if seed is None else checks.positive_integer(seed, "seed", 0)
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The input's."""
+        image_of(self, input_shape, self._axes)
+        return input_shape
+
+    def lower(self, lowering: "Lowering") -> None:
+        """One instruction while training, none otherwise."""
+        if lowering.training and self.rate > 0:
+            channels = lowering.shape[-1]
+            lowering.emit(kernels.spatial_dropout, alpha=self.rate, seed=self.seed, scratch_size=channels)
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """While training: y = x / (1 - rate) with probability 1 - rate, else 0, for whole channels of x (B, H, W, C).
+
+    Pixels next to each other say nearly the same, so that dropping single ones would take little away (Tompson et al.
+    2015, "Efficient Object Localization Using Convolutional Networks", arxiv.org/abs/1411.4280).
+
+    Args:
+        rate: the share of the channels that is dropped, in [0, 1).
+        seed: makes the masks repeat; None: drawn.
+
+    Raises:
+        TypeError, ValueError: for a rate outside [0, 1) or a seed that is no integer of at least 0.
+    """
+
+    _axes = 2
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """While training: y = x / (1 - rate) with probability 1 - rate, else 0, for whole channels of x (B, L, C).
+
+    Args:
+        rate, seed: as for `SpatialDropout2D`.
+    """
+
+    _axes = 1

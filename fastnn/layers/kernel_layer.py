@@ -29,7 +29,7 @@ class KernelLayer(Layer):
 
         x = self.as_input(x)
         self.build_once(x.shape)
-        if self._alone is None or not self._alone.fits(len(x), training):
+        if self._alone is None or not self._alone.fits(self, len(x), training):
             self._alone = Alone(self, len(x), training)
         self.step += training
         return self._alone.forward(x, self.step)

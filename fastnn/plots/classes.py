@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from .. import checks
+from .. import checks, metrics
+from ..metrics.confusion import truth_and_prediction
 from . import mosaics, pictures, reading, style
 
 if TYPE_CHECKING:
@@ -42,13 +43,12 @@ def confusion_matrix(
         ValueError: Shapes or lengths do not fit, labels are no integers from 0 on, there are more than 100 classes or
             fewer names than classes, or there is more than one Axes.
     """
-    truth, predicted, classes = reading.truth_and_prediction(y_true, y_pred)
+    truth, predicted, classes = truth_and_prediction(y_true, y_pred)
     names = reading.class_names(labels, classes)
     classes = len(names)
     if classes > _MOST_CELLS:
         raise ValueError(f"y_true and y_pred must have at most {_MOST_CELLS} classes, received {classes}")
-    counts = np.zeros((classes, classes), np.int64)
-    np.add.at(counts, (truth, predicted), 1)
+    counts = metrics.confusion_matrix(truth, predicted, classes)
     percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = (
         [[f"{share:.1f}" if share else "0" for share in row] for row in percent] if normalize else counts.astype(str)
@@ -102,7 +102,7 @@ def misclassified(
             or there is more than one Axes.
     """
     tiles = reading.pictures(images)
-    truth, predicted, classes = reading.truth_and_prediction(y_true, y_pred)
+    truth, predicted, classes = truth_and_prediction(y_true, y_pred)
     checks.same_length(tiles, "images", truth, "y_true")
     names = reading.class_names(labels, classes)
     wrong = np.flatnonzero(truth != predicted)

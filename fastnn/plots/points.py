@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import checks
+from ..metrics.confusion import true_labels, truth_and_prediction
 from . import reading, style
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ def predictions(
         ValueError: Shapes or lengths do not fit, labels are no integers from 0 on, or there are not two Axes.
     """
     plane = reading.points(x)
-    truth, predicted, _ = reading.truth_and_prediction(y_true, y_pred)
+    truth, predicted, _ = truth_and_prediction(y_true, y_pred)
     checks.same_length(plane, "x", truth, "y_true")
     wrong = truth != predicted
     known = np.union1d(truth, predicted)
@@ -90,7 +91,7 @@ def decision_surface(
     call = getattr(predict, "predict", predict)
     if not callable(call):
         raise TypeError(f"predict must be a model or a function, received {type(predict).__name__}")
-    plane, (labels, classes) = reading.points(x), reading.true_labels(y, "y")
+    plane, (labels, classes) = reading.points(x), true_labels(y, "y")
     checks.same_length(plane, "x", labels, "y")
     resolution = checks.positive_integer(resolution, "resolution", 2)
     (left, right), (bottom, top) = _limits(plane)

@@ -10,50 +10,11 @@ import numpy as np
 
 from .. import checks
 
-_MOST_CLASSES = 1000  # a label above is a mistake, and would make a huge picture
-
 
 def points(x: Any, argument: str = "x") -> np.ndarray:
     """Points of the plane as float64 (n, 2)."""
     rows = checks.rows_of(x, argument, (2,), np.dtype(np.float64))
     return rows.astype(np.float64, copy=False)
-
-
-def true_labels(y: Any, argument: str = "y_true") -> tuple[np.ndarray, int]:
-    """Labels (n,), and how many classes there must be, from labels (n,) or (n, 1) or one-hot rows (n, C)."""
-    array = checks.finite(checks.numeric_array(y, argument), argument)
-    if array.ndim == 2 and array.shape[1] > 1 and len(array):
-        if not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
-            raise ValueError(f"{argument} must be labels (n,) or one-hot rows (n, C), received other rows")
-        return np.argmax(array, axis=1), array.shape[1]
-    labels = checks.class_labels(array, argument, _MOST_CLASSES)
-    return labels, int(labels.max()) + 1
-
-
-def truth_and_prediction(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
-    """True labels (n,), predicted labels (n,) and the number of classes, at least 2.
-
-    `y_pred` may be labels (n,) or (n, 1), scores (n, C), or the probability of class 1, (n,) or (n, 1): floats that
-    are not all whole numbers, class 1 above 0.5.
-    """
-    truth, classes = true_labels(y_true)
-    array = checks.finite(checks.numeric_array(y_pred, "y_pred"), "y_pred")
-    if array.ndim == 2 and array.shape[1] == 1:
-        array = array[:, 0]
-    if array.ndim not in (1, 2) or array.size == 0:
-        raise ValueError(f"y_pred must be labels (n,) or scores (n, C), received shape {array.shape}")
-    if array.ndim == 2:
-        if array.shape[1] < classes:
-            raise ValueError(f"y_pred must have a column for each of {classes} classes, received shape {array.shape}")
-        predicted, classes = np.argmax(array, axis=1), array.shape[1]
-    elif (array != np.round(array)).any():
-        if classes > 2:
-            raise ValueError(f"y_pred must be labels (n,) or scores (n, {classes}), received fractions of shape (n,)")
-        predicted = (array > 0.5).astype(np.int64)
-    else:
-        predicted = checks.class_labels(array, "y_pred", _MOST_CLASSES)
-    checks.same_length(truth, "y_true", predicted, "y_pred")
-    return truth, predicted, max(classes, int(predicted.max()) + 1, 2)
 
 
 def pictures(images: Any, argument: str = "images", shape: tuple[int, int] | None = None) -> np.ndarray:

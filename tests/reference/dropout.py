@@ -23,6 +23,15 @@ def dropout_backward(dy: np.ndarray, keep_mask: np.ndarray, rate: float) -> np.n
     return dy * keep_mask / (1 - rate)
 
 
+def drop_channels(x: np.ndarray, keep_mask: np.ndarray, rate: float) -> np.ndarray:
+    """Dropout for whole channels of x (B, ..., C): keep_mask (B, C). Its gradient is the same function of dy.
+
+    Source: Tompson, Goroshin, Jain, LeCun, Bregler: Efficient Object Localization Using
+    Convolutional Networks (2015).
+    """
+    return x * keep_mask.reshape(len(x), *(1,) * (x.ndim - 2), -1) / (1 - rate)
+
+
 def gaussian_noise_forward(x: np.ndarray, noise: np.ndarray, stddev: float) -> np.ndarray:
     """y = x + stddev noise, noise standard normal of x's shape. The gradient passes unchanged."""
     return x + stddev * noise

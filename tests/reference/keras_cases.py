@@ -12,7 +12,7 @@ A training case is a dict:
     layers      [(class name in layers, keyword arguments), ...], without the Input
     loss        a string, or (class name in losses, keyword arguments)
     optimizer   a string, or (class name in optimizers, keyword arguments)
-    metrics, weighted_metrics     as compile() takes them
+    metrics, weighted_metrics     as compile() takes them, or (class name in metrics, keyword arguments)
     y           which targets: a key of TARGETS
     fit         the scalar keyword arguments of fit() (class_weight included)
     sample_weight     True: fit() gets `sample_weights(ROWS)`
@@ -99,6 +99,7 @@ ONE_SIGMOID: Case = {
     "loss": "binary_crossentropy",
     "y": "binary",
 }
+REGRESSION_ROWS: Case = {**REGRESSION, "layers": network(OUTPUTS, None), "y": "value_rows"}
 MULTI_LABEL: Case = {
     "layers": network(OUTPUTS, "sigmoid"),
     "loss": "binary_crossentropy",
@@ -146,6 +147,30 @@ CASES: list[Case] = [
         loss=("BinaryCrossentropy", {"from_logits": True}),
         metrics=["accuracy", "binary_accuracy"],
         y="multi_label",
+    ),
+    case("loss_mean_absolute_error", **{**REGRESSION, "loss": "mae", "metrics": ["mse", "r2_score"]}),
+    case("loss_huber", **{**REGRESSION_ROWS, "loss": ("Huber", {"delta": 0.5}), "metrics": ["mae", "r2_score"]}),
+    case("loss_log_cosh", **{**REGRESSION_ROWS, "loss": "log_cosh"}),
+    case("loss_poisson", **{**MULTI_LABEL, "loss": "poisson", "metrics": ["mae"], "y": "counts"}),
+    # The metrics see targets of 0 and 1 as they are, the loss takes 0 as -1.
+    case("loss_hinge", **{**ONE_SIGMOID, "layers": network(1, "tanh"), "loss": "hinge"}, metrics=["binary_accuracy"]),
+    case(
+        "loss_squared_hinge",
+        **{**MULTI_LABEL, "layers": network(OUTPUTS, None), "loss": "squared_hinge", "metrics": ["mae"], "y": "signs"},
+    ),
+    case("loss_kl_divergence", loss="kl_divergence", y="soft"),
+    case("loss_focal", loss=("CategoricalFocalCrossentropy", {"alpha": 0.5, "gamma": 1.5}), y="one_hot"),
+    case("loss_categorical_smoothed", loss=("CategoricalCrossentropy", {"label_smoothing": 0.2}), y="one_hot"),
+    case("loss_binary_smoothed", **{**MULTI_LABEL, "loss": ("BinaryCrossentropy", {"label_smoothing": 0.2})}),
+    # Metrics.
+    case("metrics_binary", **ONE_SIGMOID, metrics=["precision", "recall", "auc", "accuracy"]),
+    case("metrics_multi_label", **{**MULTI_LABEL, "metrics": ["precision", "recall", "auc"]}),
+    case("metrics_top_k", metrics=[("SparseTopKCategoricalAccuracy", {"k": 2}), "accuracy"]),
+    case(
+        "metrics_of_rows",
+        loss="categorical_crossentropy",
+        y="one_hot",
+        metrics=[("TopKCategoricalAccuracy", {"k": 2}), ("F1Score", {"average": "macro"})],
     ),
     # Hidden activations.
     *(
@@ -238,6 +263,11 @@ def _scores(x: np.ndarray, units: int) -> np.ndarray:
     return flat @ teacher + 0.5 * generator(3).normal(size=(len(flat), units))
 
 
+def _softmax(x: np.ndarray) -> np.ndarray:
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
 TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "labels": lambda x: np.argmax(_scores(x, CLASSES), axis=1),
     "labels_column": lambda x: np.argmax(_scores(x, CLASSES), axis=1)[:, None],
@@ -247,6 +277,9 @@ TARGETS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "multi_label": lambda x: (_scores(x, OUTPUTS) > 0).astype(np.float32),
     "values": lambda x: _scores(x, 1)[:, 0].astype(np.float32),
     "value_rows": lambda x: _scores(x, OUTPUTS).astype(np.float32),
+    "signs": lambda x: np.sign(_scores(x, OUTPUTS)).astype(np.float32),
+    "counts": lambda x: np.floor(np.abs(_scores(x, OUTPUTS))).astype(np.float32),
+    "soft": lambda x: _softmax(_scores(x, CLASSES)).astype(np.float32),
 }
 
 
@@ -314,6 +347,23 @@ LOSS_VALUES: list[dict[str, Any]] = [
         ("cce", "CategoricalCrossentropy", {"from_logits": True}, LOGITS, "one_hot"),
         ("cce_soft", "CategoricalCrossentropy", {"from_logits": True}, LOGITS, "soft"),
         ("cce_smooth", "CategoricalCrossentropy", {"label_smoothing": 0.2}, SCALED, "one_hot"),
+        ("cce_smooth", "CategoricalCrossentropy", {"label_smoothing": 0.2, "from_logits": True}, LOGITS, "one_hot"),
+        ("bce_smooth", "BinaryCrossentropy", {"label_smoothing": 0.2, "from_logits": True}, LOGITS, "multi_label"),
+        ("huber", "Huber", {}, VALUES, "values"),
+        ("huber_2.5", "Huber", {"delta": 2.5}, VALUES, "values"),
+        ("log_cosh", "LogCosh", {}, VALUES, "values"),
+        ("poisson", "Poisson", {}, INDEPENDENT, "counts"),
+        ("hinge", "Hinge", {}, VALUES, "signs"),
+        ("hinge_binary", "Hinge", {}, VALUES, "multi_label"),
+        ("squared_hinge", "SquaredHinge", {}, VALUES, "signs"),
+        ("squared_hinge_binary", "SquaredHinge", {}, VALUES, "multi_label"),
+        ("kld", "KLDivergence", {}, SCALED, "soft"),
+        ("kld_one_hot", "KLDivergence", {}, SCALED, "one_hot"),
+        ("focal", "CategoricalFocalCrossentropy", {}, PROBABILITIES, "one_hot"),
+        ("focal_soft", "CategoricalFocalCrossentropy", {"alpha": 0.5, "gamma": 1.5}, SCALED, "soft"),
+        ("focal_smooth", "CategoricalFocalCrossentropy", {"label_smoothing": 0.2}, SCALED, "one_hot"),
+        # Not LOGITS: where a probability is below 1e-7, Keras clips it.
+        ("focal_logits", "CategoricalFocalCrossentropy", {"from_logits": True}, VALUES, "soft"),
         ("scce", "SparseCategoricalCrossentropy", {}, PROBABILITIES, "labels"),
         ("scce", "SparseCategoricalCrossentropy", {}, SCALED, "labels"),
         ("scce", "SparseCategoricalCrossentropy", {"from_logits": True}, LOGITS, "labels"),
@@ -376,6 +426,10 @@ def true_values(kind: str) -> np.ndarray:
         return np.eye(OUTPUTS, dtype=np.float32)[labels]
     if kind == "multi_label":
         return rng.integers(0, 2, (LOSS_ROWS, OUTPUTS)).astype(np.float32)
+    if kind == "signs":
+        return (2 * rng.integers(0, 2, (LOSS_ROWS, OUTPUTS)) - 1).astype(np.float32)
+    if kind == "counts":
+        return rng.poisson(1.5, (LOSS_ROWS, OUTPUTS)).astype(np.float32)
     values = rng.normal(size=(LOSS_ROWS, OUTPUTS))
     if kind == "soft":
         e = np.exp(values)
@@ -395,6 +449,32 @@ METRIC_VALUES: list[dict[str, Any]] = [
         ("mean_squared_error", "MeanSquaredError", {}, VALUES, "values"),
         ("mean_absolute_error", "MeanAbsoluteError", {}, VALUES, "values"),
         ("root_mean_squared_error", "RootMeanSquaredError", {}, VALUES, "values"),
+        ("top_1", "TopKCategoricalAccuracy", {"k": 1}, PROBABILITIES, "one_hot"),
+        ("top_2", "TopKCategoricalAccuracy", {"k": 2}, PROBABILITIES, "one_hot"),
+        ("top_5", "TopKCategoricalAccuracy", {}, PROBABILITIES, "one_hot"),
+        ("sparse_top_2", "SparseTopKCategoricalAccuracy", {"k": 2}, PROBABILITIES, "labels"),
+        ("precision", "Precision", {}, INDEPENDENT, "multi_label"),
+        ("precision_0.8", "Precision", {"thresholds": 0.8}, INDEPENDENT, "multi_label"),
+        ("recall", "Recall", {}, INDEPENDENT, "multi_label"),
+        ("recall_0.2", "Recall", {"thresholds": 0.2}, INDEPENDENT, "multi_label"),
+        ("f1_score", "F1Score", {}, PROBABILITIES, "one_hot"),
+        ("f1_score_micro", "F1Score", {"average": "micro"}, PROBABILITIES, "one_hot"),
+        ("f1_score_macro", "F1Score", {"average": "macro"}, PROBABILITIES, "one_hot"),
+        ("f1_score_weighted", "F1Score", {"average": "weighted"}, PROBABILITIES, "one_hot"),
+        ("f1_score_soft", "F1Score", {"average": "macro"}, PROBABILITIES, "soft"),
+        ("f1_score_0.4", "F1Score", {"threshold": 0.4}, INDEPENDENT, "multi_label"),
+        ("auc", "AUC", {}, INDEPENDENT, "multi_label"),
+        ("auc_few", "AUC", {"num_thresholds": 5}, INDEPENDENT, "multi_label"),
+        ("auc_minoring", "AUC", {"summation_method": "minoring"}, INDEPENDENT, "multi_label"),
+        ("auc_majoring", "AUC", {"summation_method": "majoring"}, INDEPENDENT, "multi_label"),
+        ("auc_pr", "AUC", {"curve": "PR"}, INDEPENDENT, "multi_label"),
+        ("auc_pr_few", "AUC", {"curve": "PR", "num_thresholds": 5}, INDEPENDENT, "multi_label"),
+        ("auc_pr_minoring", "AUC", {"curve": "PR", "summation_method": "minoring"}, INDEPENDENT, "multi_label"),
+        ("auc_pr_majoring", "AUC", {"curve": "PR", "summation_method": "majoring"}, INDEPENDENT, "multi_label"),
+        ("auc_logits", "AUC", {"from_logits": True}, LOGITS, "multi_label"),
+        ("r2_score", "R2Score", {}, VALUES, "values"),
+        ("r2_score_each", "R2Score", {"class_aggregation": None}, VALUES, "values"),
+        ("r2_score_weighted", "R2Score", {"class_aggregation": "variance_weighted_average"}, VALUES, "values"),
     ]
 ]
 

@@ -118,3 +118,99 @@ def binary_cross_entropy(p: np.ndarray, targets: np.ndarray, scale: np.ndarray) 
     dp *= clipped == p
     dp *= scale[:, np.newaxis] / p.shape[1]
     return -log_likelihood.mean(axis=1), dp
+
+
+def smooth_targets(targets: np.ndarray, smoothing: float, classes: int) -> np.ndarray:
+    """t (1 - s) + s / classes."""
+    return targets * (1 - smoothing) + smoothing / classes
+
+
+# The rest follows keras/src/losses/losses.py, version 3.15.1.
+
+
+def _mean_over_outputs(elements: np.ndarray, slopes: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """loss = mean_j elements_j and d = scale slopes / O."""
+    return elements.mean(axis=1), slopes * (scale[:, np.newaxis] / elements.shape[1])
+
+
+def mean_absolute_error(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """loss = mean_j |y - t|; dy = scale sign(y - t) / O."""
+    return _mean_over_outputs(np.abs(y - targets), np.sign(y - targets), scale)
+
+
+def huber(y: np.ndarray, targets: np.ndarray, scale: np.ndarray, delta: float) -> tuple[np.ndarray, np.ndarray]:
+    """loss = mean_j of e^2 / 2 where |e| <= delta, else delta |e| - delta^2 / 2, e = y - t.
+
+    Source: Huber: Robust estimation of a location parameter (1964).
+    """
+    e = y - targets
+    elements = np.where(np.abs(e) <= delta, e**2 / 2, delta * np.abs(e) - delta**2 / 2)
+    return _mean_over_outputs(elements, np.clip(e, -delta, delta), scale)
+
+
+def log_cosh(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """loss = mean_j log cosh(y - t) = mean_j log((e^d + e^-d) / 2); dy = scale tanh(y - t) / O."""
+    d = y - targets
+    return _mean_over_outputs(np.logaddexp(d, -d) - np.log(2), np.tanh(d), scale)
+
+
+def poisson(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """loss = mean_j(y - t log(y + EPSILON)); dy = scale (1 - t / (y + EPSILON)) / O."""
+    return _mean_over_outputs(y - targets * np.log(y + EPSILON), 1 - targets / (y + EPSILON), scale)
+
+
+def hinge(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """loss = mean_j max(0, 1 - t y), t = -1 for targets 0; dy = -scale t / O where t y < 1, else 0."""
+    t = np.where(targets == 0, -1, targets)
+    return _mean_over_outputs(np.maximum(0, 1 - t * y), np.where(t * y < 1, -t, 0), scale)
+
+
+def squared_hinge(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """loss = mean_j max(0, 1 - t y)^2, t = -1 for targets 0; dy = -2 scale t max(0, 1 - t y) / O."""
+    t = np.where(targets == 0, -1, targets)
+    margins = np.maximum(0, 1 - t * y)
+    return _mean_over_outputs(margins**2, -2 * t * margins, scale)
+
+
+def kl_divergence(p: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """loss = sum_j t log(t / c), t and c = clip(p) clipped to [EPSILON, 1]; dp = -scale t / p where p was not."""
+    t, clipped = np.clip(targets, EPSILON, 1), np.clip(p, EPSILON, 1)
+    dp = np.where(clipped == p, -t / clipped, 0) * scale[:, np.newaxis]
+    return (t * np.log(t / clipped)).sum(axis=1), dp
+
+
+def focal_cross_entropy(
+    p: np.ndarray, targets: np.ndarray, scale: np.ndarray, alpha: float, gamma: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """loss = -sum_j alpha (1 - c_j)^gamma t_j log c_j, c = clip(q), q = p / sum_j p_j.
+
+    dq by the product rule where q was not clipped, else 0; dp as in cross_entropy.
+    Source: Lin et al.: Focal loss for dense object detection (2017), https://arxiv.org/abs/1708.02002
+    """
+    total = p.sum(axis=1, keepdims=True)
+    q = p / total
+    c = np.clip(q, EPSILON, 1 - EPSILON)
+    losses = -(alpha * (1 - c) ** gamma * targets * np.log(c)).sum(axis=1)
+    slopes = gamma * (1 - c) ** (gamma - 1) * np.log(c) - (1 - c) ** gamma / c
+    dq = np.where(c == q, alpha * targets * slopes, 0)
+    return losses, (dq - (dq * q).sum(axis=1, keepdims=True)) / total * scale[:, np.newaxis]
+
+
+def softmax_focal_cross_entropy(
+    x: np.ndarray, targets: np.ndarray, scale: np.ndarray, alpha: float, gamma: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """focal_cross_entropy of p = softmax(x), with no clipping: log p = x - log sum_j e^x_j is always finite.
+
+    1 - p is the sum of the others, so that it keeps its digits where p is nearly 1.
+    """
+    x = x - x.max(axis=1, keepdims=True)
+    e = np.exp(x)
+    total = e.sum(axis=1, keepdims=True)
+    p, log_p = e / total, x - np.log(total)
+    others = e @ (1 - np.eye(x.shape[1], dtype=x.dtype)) / total
+    losses = -(alpha * others**gamma * targets * log_p).sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        # (1 - p)^(gamma - 1) log p tends to -(1 - p)^gamma where p tends to 1.
+        first = np.where(others > 0, gamma * others ** (gamma - 1) * log_p, -gamma * others**gamma)
+    dp_times_p = alpha * targets * (first * p - others**gamma)
+    return losses, (dp_times_p - p * dp_times_p.sum(axis=1, keepdims=True)) * scale[:, np.newaxis]

@@ -68,7 +68,7 @@ def build(case: dict[str, Any]) -> keras.Sequential:
     model.compile(
         optimizer=make(keras.optimizers, case["optimizer"]),
         loss=make(keras.losses, case["loss"]),
-        metrics=case["metrics"],
+        metrics=[make(keras.metrics, spec) for spec in case["metrics"]],
         weighted_metrics=case.get("weighted_metrics"),
     )
     model.set_weights(cases.initial_weights(case))

@@ -1,0 +1,112 @@
+"""The convolution layers at work: what a network that sees images as images finds in handwritten digits.
+
+`--big` is the same idea with twice as many convolutions, batch normalization, dropout, and a learning rate that rises
+and falls once during training.
+"""
+
+import math
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+import fastnn
+from fastnn import checks, layers, plots
+from fastnn.callbacks import TerminateOnNaN
+from fastnn.schedules import OneCycle
+
+from . import options
+from .images import load
+from .results import Results
+
+# for the small network and the big one
+FILTERS, EPOCHS, RATES = ("8,16", "16,32"), (5, 10), (0.001, 0.005)
+
+
+def run(
+    data: options.Images = None,
+    test_data: Annotated[
+        Path | None, typer.Option(help="CSV file to test with.", show_default="a tenth of the CSV file in --data")
+    ] = None,
+    big: Annotated[bool, typer.Option("--big", help="More layers, batch normalization and dropout.")] = False,
+    filters: Annotated[
+        str | None, typer.Option(help="Filters before each pooling.", show_default="{}; --big: {}".format(*FILTERS))
+    ] = None,
+    learning_rate: Annotated[
+        float | None,
+        typer.Option(help="Adam's; the highest one with --big.", show_default="{}; --big: {}".format(*RATES)),
+    ] = None,
+    batch_size: options.BatchSize = 128,
+    epochs: Annotated[
+        int | None,
+        typer.Option(help="Passes through the training samples.", show_default="{}; --big: {}".format(*EPOCHS)),
+    ] = None,
+    validation: Annotated[float, typer.Option(help="Share of the images set aside for validation.")] = 0.1,
+    seed: options.Seed = 1,
+    threads: options.Threads = None,
+    out: options.Out = Path("runs/convnet"),
+    overwrite: options.Overwrite = False,
+) -> None:
+    """Train a convolutional network on images, and look into it."""
+    settings = dict(locals())
+    numbers_of_filters = options.units(settings.setdefault("filters", filters) or FILTERS[big], "--filters")
+    rate = checks.number(RATES[big] if learning_rate is None else learning_rate, "--learning-rate", 0)
+    epochs = EPOCHS[big] if epochs is None else checks.positive_integer(epochs, "--epochs")
+    settings |= {"filters": ",".join(map(str, numbers_of_filters)), "learning_rate": rate, "epochs": epochs}
+    checks.positive_integer(batch_size, "--batch-size")
+    checks.number(validation, "--validation", 0, 1, open_high=True)
+    options.use(seed, threads)
+    (x, y), (x_test, y_test) = load(data, test_data, seed)
+    classes = int(max(y.max(), y_test.max())) + 1
+    model = network(x.shape[1:], numbers_of_filters, classes, big)
+    steps = math.ceil(len(x) * (1 - validation) / batch_size)
+    schedule: Any = OneCycle(rate, epochs * steps) if big else rate
+    model.compile(fastnn.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    results = Results(out, overwrite)
+    model.summary()
+    print(f"adam, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
+
+    with results.until_ctrl_c(model, epochs):
+        model.fit(
+            x, y, batch_size, epochs, validation_split=validation, callbacks=[TerminateOnNaN()]
+        )  # fmt: skip
+    test = model.evaluate(x_test, y_test, return_dict=True)
+    assert model.history is not None
+    last = {name: values[-1] for name, values in model.history.history.items()}
+    results.history(model.history)
+    results.metrics(settings, parameters=model.count_params(), test=test, last_epoch=last)
+    results.must_be_finite(test["loss"])
+    results.model(model)
+
+    results.figure(plots.learning_curves(model.history), "curves", "learning curves")
+    first = next(i for i, layer in enumerate(model.layers) if isinstance(layer, layers.Conv2D))
+    results.figure(plots.filters(model.layers[first].weights[0]), "filters", "filters of the first layer")
+    # The layers up to the first pooling, as a model of their own: what the filters find in one image.
+    pooling = next(i for i, layer in enumerate(model.layers) if isinstance(layer, layers.MaxPooling2D))
+    eye = fastnn.Sequential(model.layers[:pooling])
+    results.figure(plots.images(x_test[:1]), "image", "the image")
+    results.figure(plots.feature_maps(eye.predict(x_test[:1])), "feature_maps", "feature maps of the image")
+    predictions = model.predict(x_test)
+    results.figure(plots.confusion_matrix(y_test, predictions), "confusion", "confusion matrix")
+    results.figure(plots.misclassified(x_test, y_test, predictions), "misclassified", "misclassified images")
+    results.finish()
+
+
+def network(shape: tuple[int, ...], filters: list[int], classes: int, big: bool = False) -> fastnn.Sequential:
+    """From images of this shape, pixels 0 to 255, through convolutions and poolings to one output a class."""
+    model = fastnn.Sequential(name="big_convnet" if big else "convnet")
+    model.add(fastnn.Input(shape))
+    model.add(layers.Rescaling(1 / 255))
+    model.add(layers.Reshape((*shape[:2], -1)))  # a channel, where the images have none
+    for n in filters:
+        for _ in range(1 + big):
+            model.add(layers.Conv2D(n, 3, padding="same", use_bias=not big))
+            if big:  # which has a bias of its own
+                model.add(layers.BatchNormalization())
+            model.add(layers.ReLU())
+        model.add(layers.MaxPooling2D(2))
+        if big:
+            model.add(layers.Dropout(0.25))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(classes, activation="softmax"))
+    return model

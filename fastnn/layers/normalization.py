@@ -1,0 +1,181 @@
+"""Batch normalization and layer normalization."""
+
+from typing import TYPE_CHECKING, Any
+
+from .. import checks, initializers
+from ..kernels import layer_normalization as layer_kernels
+from ..kernels import normalization as kernels
+from ..storage import Parameter
+from .base import Shape
+from .kernel_layer import KernelLayer
+
+if TYPE_CHECKING:
+    from ..lowering import Lowering
+
+
+class _Normalization(KernelLayer):
+    """What both layers share: gamma and beta, one number for each of the C channels of the last axis."""
+
+    def __init__(
+        self,
+        axis: int,
+        epsilon: float,
+        center: bool,
+        scale: bool,
+        beta_initializer: object,
+        gamma_initializer: object,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        if isinstance(axis, bool) or axis != -1:
+            raise ValueError(f"{self._called('axis')} must be -1, the last one, received {axis!r}")
+        self.axis = -1
+        self.epsilon = checks.number(epsilon, self._called("epsilon"), 0)
+        self.center, self.scale = bool(center), bool(scale)
+        self.beta_initializer = initializers.get(beta_initializer)
+        self.gamma_initializer = initializers.get(gamma_initializer)
+        self.gamma: Parameter | None = None
+        self.beta: Parameter | None = None
+
+    def _called(self, argument: str) -> str:
+        return f"layer {self.name} ({type(self).__name__}): {argument}"
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The input's."""
+        if len(input_shape) < 2:
+            raise ValueError(
+                f"layer {self.name} ({type(self).__name__}) expects inputs of shape (batch, ..., channels), "
+                f"received {input_shape}"
+            )
+        return input_shape
+
+    def build(self, input_shape: Shape) -> None:
+        """Make gamma (C,) and beta (C,)."""
+        shape = (checks.positive_integer(input_shape[-1], "input_shape"),)
+        self.gamma = self.add_weight(shape, self.gamma_initializer, "gamma") if self.scale else None
+        self.beta = self.add_weight(shape, self.beta_initializer, "beta") if self.center else None
+
+
+class BatchNormalization(_Normalization):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each of the C channels of x's last axis.
+
+    While training, mean and variance are those of the batch, over samples and pixels, and the moving statistics follow
+    them: moving = momentum moving + (1 - momentum) of the batch. Otherwise, and where `trainable` is False, the moving
+    statistics take their place. The variance is the mean squared difference from the mean in both. Weights, in this
+    order: gamma, beta, moving_mean, moving_variance, each (C,). Source: Ioffe & Szegedy 2015, arxiv.org/abs/1502.03167.
+
+    Args:
+        axis: -1, the last one.
+        momentum: in [0, 1].
+        epsilon: at least 0; keeps a channel that does not vary from a division by 0.
+        center: whether there is a beta.
+        scale: whether there is a gamma.
+        beta_initializer: name, `fastnn.initializers` object or array, as the other three.
+        gamma_initializer: of gamma.
+        moving_mean_initializer: of the moving mean.
+        moving_variance_initializer: of the moving variance.
+
+    Input and output shape: (B, C), (B, H, W, C), or any other with the channels last.
+
+    Raises:
+        TypeError, ValueError: for an argument that is not as described.
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: object = "zeros",
+        gamma_initializer: object = "ones",
+        moving_mean_initializer: object = "zeros",
+        moving_variance_initializer: object = "ones",
+        **kwargs: Any,
+    ):
+        super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **kwargs)
+        self.momentum = checks.number(momentum, self._called("momentum"), 0, 1)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer)
+        self.moving_mean: Parameter
+        self.moving_variance: Parameter
+
+    def build(self, input_shape: Shape) -> None:
+        """Make gamma, beta and the moving statistics, which no gradient trains."""
+        super().build(input_shape)
+        shape = (int(input_shape[-1] or 0),)
+        self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, "moving_mean", trainable=False)
+        self.moving_variance = self.add_weight(
+            shape, self.moving_variance_initializer, "moving_variance", trainable=False
+        )
+
+    def lower(self, lowering: "Lowering") -> None:
+        """Two instructions with the whole batch between them while training, one with the moving statistics else."""
+        shape, columns, channels = lowering.shape, lowering.columns, lowering.shape[-1]
+        lanes = kernels.lanes_of(columns, channels)
+        common: dict[str, Any] = {
+            "parameters": (self.gamma, self.beta),
+            "trainable": self.trainable,
+            "integers": (lanes, self.moving_mean.offset, self.moving_variance.offset),
+            "alpha": self.epsilon,
+            "beta": self.momentum,
+            "flops": 4.0 * columns,
+        }
+        if lowering.training and self.trainable:
+            first = lowering.emit(kernels.batch_statistics, outputs=shape, partial_size=kernels.PARTS * lanes, **common)
+            lowering.end_stage()
+            shared = {name: first[name] for name in ("x", "x_stride", "partial", "table")}
+            lowering.emit(kernels.batch_normalization, flops=4.0 * columns, **shared)
+        else:
+            sums = kernels.PARTS * lanes if lowering.backward and self.trainable else 0
+            lowering.emit(
+                kernels.moving_normalization, outputs=shape, partial_size=sums, scratch_size=4 * lanes, **common
+            )
+
+
+class LayerNormalization(_Normalization):
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, mean and variance of the C numbers of x's last axis.
+
+    Every sample is normalized by itself, and of an image every pixel. Weights: gamma, beta, each (C,).
+    Source: Ba, Kiros & Hinton 2016, arxiv.org/abs/1607.06450.
+
+    Args:
+        axis: -1, the last one.
+        epsilon: at least 0.
+        center: whether there is a beta.
+        scale: whether there is a gamma.
+        beta_initializer: name, `fastnn.initializers` object or array.
+        gamma_initializer: the same for gamma.
+
+    Input and output shape: (B, ..., C).
+
+    Raises:
+        TypeError, ValueError: for an argument that is not as described.
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        epsilon: float = 1e-3,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: object = "zeros",
+        gamma_initializer: object = "ones",
+        **kwargs: Any,
+    ):
+        super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **kwargs)
+
+    def lower(self, lowering: "Lowering") -> None:
+        """One instruction."""
+        channels = lowering.shape[-1]
+        lowering.emit(
+            layer_kernels.layer_normalization,
+            outputs=lowering.shape,
+            parameters=(self.gamma, self.beta),
+            trainable=self.trainable,
+            alpha=self.epsilon,
+            partial_size=2 * channels if lowering.backward else 0,
+            scratch_size=channels,
+            flops=8.0 * lowering.columns,
+        )

@@ -1,0 +1,76 @@
+"""PReLU: a ReLU whose slopes below 0 are learned."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import checks, initializers
+from ..kernels import prelu as kernels
+from ..storage import Parameter
+from .base import Shape
+from .kernel_layer import KernelLayer
+
+if TYPE_CHECKING:
+    from ..lowering import Lowering
+
+
+class PReLU(KernelLayer):
+    """y = x where x >= 0, else alpha x, with slopes alpha that are learned (He et al. 2015).
+
+    alpha has the shape of a sample, and length 1 along shared axes.
+
+    Args:
+        alpha_initializer: a name, a `fastnn.initializers` object or an array.
+        shared_axes: the axes along which one slope holds for all, counted from 1 (0 is the batch): [1, 2] after a
+            convolution is one slope for each channel. None: every number of a sample has a slope of its own.
+
+    Raises:
+        TypeError: if `shared_axes` are no integers.
+        ValueError: if a sample has no such axis.
+    """
+
+    def __init__(
+        self,
+        alpha_initializer: object = "zeros",
+        shared_axes: int | list[int] | tuple[int, ...] | None = None,
+        **kwargs: Any,
+    ):
+        super().__init__(**kwargs)
+        self.alpha_initializer = initializers.get(alpha_initializer)
+        self.shared_axes = None if shared_axes is None else _axes(shared_axes)
+        self.alpha: Parameter
+
+    def compute_output_shape(self, input_shape: Shape) -> Shape:
+        """The shape of the input."""
+        last = len(input_shape) - 1
+        if any(axis > last for axis in self.shared_axes or ()):
+            raise ValueError(
+                f"layer {self.name} (PReLU) has the shared_axes {self.shared_axes}, "
+                f"received inputs of shape {input_shape}, whose last axis is {last}"
+            )
+        return input_shape
+
+    def build(self, input_shape: Shape) -> None:
+        """Make the slopes."""
+        sample = [checks.positive_integer(n, "input_shape") for n in input_shape[1:]]
+        shape = tuple(1 if axis in (self.shared_axes or ()) else n for axis, n in enumerate(sample, 1))
+        self.alpha = self.add_weight(shape, self.alpha_initializer, "alpha")
+
+    def lower(self, lowering: "Lowering") -> None:
+        """One instruction, into a buffer of its own."""
+        alpha, shape = self.alpha, lowering.shape
+        rows = np.arange(alpha.rows).reshape(alpha.shape[:-1])
+        own = alpha.shape == shape
+        lowering.emit(
+            kernels.prelu,
+            outputs=shape,
+            parameters=(alpha,),
+            trainable=self.trainable,
+            partial_size=0 if own or not lowering.backward else alpha.rows * alpha.stride,
+            integers=[alpha.rows, alpha.columns, alpha.stride, own, *np.broadcast_to(rows, shape[:-1]).flat],
+        )
+
+
+def _axes(given: object) -> list[int]:
+    axes = list(given) if isinstance(given, (list, tuple)) else [given]
+    return [checks.positive_integer(axis, "shared_axes") for axis in axes]

@@ -1,0 +1,72 @@
+"""Losses, with Keras 3's names and numbers. All are averaged over the batch: sum(weight loss) / B.
+
+A loss is used in `compile` by name or as an object. By hand: `loss.forward(y_true, y_pred)` gives the number and
+`loss.backward()` its gradient with respect to y_pred.
+"""
+
+from .. import checks
+from .base import KernelLoss, Loss, total_loss
+from .margins import Hinge, SquaredHinge
+from .probabilities import (
+    BinaryCrossentropy,
+    CategoricalCrossentropy,
+    CategoricalFocalCrossentropy,
+    KLDivergence,
+    SparseCategoricalCrossentropy,
+)
+from .regression import HalfMeanSquaredError, Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, Poisson
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "HalfMeanSquaredError",
+    "Hinge",
+    "Huber",
+    "KLDivergence",
+    "KernelLoss",
+    "LogCosh",
+    "Loss",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+    "get",
+    "total_loss",
+]
+
+_BY_NAME: dict[str, type[Loss]] = {
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "MSE": MeanSquaredError,
+    "half_mean_squared_error": HalfMeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "MAE": MeanAbsoluteError,
+    "huber": Huber,
+    "log_cosh": LogCosh,
+    "poisson": Poisson,
+    "hinge": Hinge,
+    "squared_hinge": SquaredHinge,
+    "kl_divergence": KLDivergence,
+    "kld": KLDivergence,
+    "KLD": KLDivergence,
+    "binary_crossentropy": BinaryCrossentropy,
+    "bce": BinaryCrossentropy,
+    "BCE": BinaryCrossentropy,
+    "categorical_crossentropy": CategoricalCrossentropy,
+    "categorical_focal_crossentropy": CategoricalFocalCrossentropy,
+    "sparse_categorical_crossentropy": SparseCategoricalCrossentropy,
+}
+
+
+def get(identifier: object) -> Loss:
+    """A loss from its name, or as it is.
+
+    Raises:
+        ValueError: for an unknown name; suggests the nearest known one.
+    """
+    if isinstance(identifier, Loss):
+        return identifier
+    return _BY_NAME[checks.nearest(identifier, _BY_NAME, "loss")]()

@@ -1,0 +1,102 @@
+"""Losses of numbers that are to be hit: the squared and absolute errors and what lies between them, and counts."""
+
+from typing import Any
+
+import numpy as np
+
+from .. import checks
+from ..kernels import error_losses as error_kernels
+from ..kernels import instructions as op
+from ..kernels import losses as kernels
+from .base import KernelLoss, first
+
+
+class MeanSquaredError(KernelLoss):
+    """The mean over the outputs of (y - t)^2."""
+
+    name = "mean_squared_error"
+    opcode = op.MEAN_SQUARED_ERROR
+    _kernel = kernels.mean_squared_error
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class HalfMeanSquaredError(MeanSquaredError):
+    """Half the mean over the outputs of (y - t)^2, whose gradient is (y - t) / outputs (fastnn's own)."""
+
+    name = "half_mean_squared_error"
+    opcode = op.HALF_MEAN_SQUARED_ERROR
+    _kernel = kernels.half_mean_squared_error
+
+
+class MeanAbsoluteError(KernelLoss):
+    """The mean over the outputs of |y - t|."""
+
+    name = "mean_absolute_error"
+    opcode = staticmethod(error_kernels.mean_absolute_error_loss)
+    _kernel = error_kernels.mean_absolute_error
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Huber(KernelLoss):
+    """The mean over the outputs of e^2 / 2 where |e| <= delta, else of delta (|e| - delta / 2), with e = y - t.
+
+    Like the squared error for small errors and like the absolute one for large ones, which so do not count too much.
+
+    Args:
+        delta: the error where the one becomes the other, above 0.
+    """
+
+    name = "huber"
+    opcode = staticmethod(error_kernels.huber_loss)
+    _kernel = error_kernels.huber
+
+    def __init__(self, delta: float = 1.0):
+        super().__init__()
+        self.delta = checks.number(delta, "delta", 0)
+        if self.delta == 0:
+            raise ValueError("delta must be above 0, received 0")
+        self.numbers = (self.delta,)
+
+
+class LogCosh(KernelLoss):
+    """The mean over the outputs of log cosh e, e = y - t: nearly e^2 / 2 where small and |e| - log 2 where large."""
+
+    name = "log_cosh"
+    opcode = staticmethod(error_kernels.log_cosh_loss)
+    _kernel = error_kernels.log_cosh
+
+    def __init__(self) -> None:
+        super().__init__()
+
+
+class Poisson(KernelLoss):
+    """The mean over the outputs of y - t log(y + 1e-7), for targets that count something; none may be negative."""
+
+    name = "poisson"
+    opcode = staticmethod(error_kernels.poisson_loss)
+    _kernel = error_kernels.poisson
+
+    def __init__(self) -> None:
+        super().__init__()
+
+    def check_outputs(self, outputs: int, activation: str | None) -> None:
+        """A ValueError after an activation that gives negative numbers."""
+        if activation not in (None, "relu", "softplus", "sigmoid", "hard_sigmoid", "softmax"):
+            raise ValueError(
+                f"the loss poisson expects outputs of at least 0, but the last activation is {activation}; "
+                "use one there that gives no negative numbers, such as softplus"
+            )
+
+    def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
+        """Targets of at least 0."""
+        targets = super().prepare(y, outputs, dtype, argument)
+        if (wrong := targets < 0).any():
+            value, where = first(targets, wrong)
+            raise ValueError(
+                f"{argument} must not be negative for the loss poisson, received {value:g} at index {where}"
+            )
+        return targets

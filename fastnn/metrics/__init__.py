@@ -1,0 +1,87 @@
+"""Metrics: numbers that say how good an output is, over all samples. Names are Keras 3's.
+
+By hand: `metric(y_true, y_pred)` gives the number.
+"""
+
+from .. import checks
+from .base import Metric, SumsMetric
+from .confusion import confusion_matrix
+from .means import (
+    BinaryAccuracy,
+    CategoricalAccuracy,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    RootMeanSquaredError,
+    SparseCategoricalAccuracy,
+    SparseTopKCategoricalAccuracy,
+    TopKCategoricalAccuracy,
+)
+from .sums import AUC, F1Score, Precision, R2Score, Recall
+
+__all__ = [
+    "AUC",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "F1Score",
+    "MeanAbsoluteError",
+    "MeanSquaredError",
+    "Metric",
+    "Precision",
+    "R2Score",
+    "Recall",
+    "RootMeanSquaredError",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "SumsMetric",
+    "TopKCategoricalAccuracy",
+    "confusion_matrix",
+    "get",
+]
+
+_BY_NAME: dict[str, type[Metric]] = {
+    "sparse_categorical_accuracy": SparseCategoricalAccuracy,
+    "categorical_accuracy": CategoricalAccuracy,
+    "binary_accuracy": BinaryAccuracy,
+    "mean_squared_error": MeanSquaredError,
+    "mse": MeanSquaredError,
+    "root_mean_squared_error": RootMeanSquaredError,
+    "mean_absolute_error": MeanAbsoluteError,
+    "mae": MeanAbsoluteError,
+    "sparse_top_k_categorical_accuracy": SparseTopKCategoricalAccuracy,
+    "top_k_categorical_accuracy": TopKCategoricalAccuracy,
+    "precision": Precision,
+    "recall": Recall,
+    "f1_score": F1Score,
+    "auc": AUC,
+    "r2_score": R2Score,
+}
+_ACCURACY = ("accuracy", "acc")
+
+
+def get(identifier: object, outputs: int, sparse: bool) -> Metric:
+    """A metric from its name, or as it is. "accuracy" is the one that fits outputs and targets, as Keras picks it.
+
+    Args:
+        identifier: a name or a Metric.
+        outputs: columns of the model's output.
+        sparse: whether the targets are integer labels.
+
+    Raises:
+        ValueError: for an unknown name, or a metric that wants the other kind of target.
+    """
+    if isinstance(identifier, Metric):
+        metric = identifier
+    else:
+        lower = identifier.lower() if isinstance(identifier, str) else identifier
+        name = checks.nearest(lower, (*_BY_NAME, *_ACCURACY), "metric")
+        if name in _ACCURACY:
+            kind: type[Metric] = (
+                BinaryAccuracy if outputs == 1 else SparseCategoricalAccuracy if sparse else CategoricalAccuracy
+            )
+            metric = kind(name=str(identifier))
+        else:
+            metric = _BY_NAME[name](name=str(identifier))
+    if metric.sparse is not None and metric.sparse != sparse:
+        wanted, have = ("integer labels", "rows") if metric.sparse else ("rows of targets", "integer labels")
+        raise ValueError(f"the metric {metric.name} needs {wanted}, but the loss takes {have}")
+    return metric

@@ -1,0 +1,95 @@
+"""What all metrics share."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import checks
+from ..layers.base import uses_kernels
+from ..serialization import Configured
+
+
+class Metric(Configured):
+    """Base class of the metrics. One of your own overrides `evaluate`; `fit` then runs one layer at a time.
+
+    Args:
+        name: the key in logs and history; None: the metric's own name.
+    """
+
+    default_name = "metric"
+    sparse: bool | None = False  # whether targets are integer labels; None: they may be, or rows
+    opcode: Any = 0  # or an operation; 0: no kernels
+    per_sample = True  # whether it is the mean of a number that each sample has
+    better = "min"  # or "max": what EarlyStopping's mode="auto" goes by
+    _kernel: Callable[..., None]
+
+    def __init__(self, name: str | None = None):
+        self.name = self.default_name if name is None else name
+        self.numbers: tuple[float, ...] = ()
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the interpreter can compute this metric: its class has kernels, and uses them."""
+        return bool(self.opcode) and uses_kernels(type(self), "opcode", ("evaluate", "add"))
+
+    def state_size(self, outputs: int) -> int:
+        """How many sums over the samples the metric is computed from."""
+        return 1
+
+    def result(self, state: np.ndarray) -> Any:
+        """What is logged, from the sums over the samples, all divided by their number."""
+        return float(state[0])
+
+    def add(self, state: np.ndarray, targets: np.ndarray, y: np.ndarray) -> None:
+        """Add the samples of a batch to the sums, from checked arrays of one type."""
+        # In the samples' order, as the interpreter does.
+        state[0] += np.add.accumulate(self.evaluate(targets, y), dtype=np.float64)[-1]
+
+    def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
+        """Checked targets: int64 labels (n,) for a sparse metric, else rows (n, outputs) of `dtype`."""
+        if self.sparse or (self.sparse is None and np.ndim(y) == 1 and outputs > 1):
+            return checks.class_labels(y, argument, outputs)
+        return checks.target_rows(y, argument, outputs, dtype)
+
+    def evaluate(self, targets: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """Each sample's value, from checked arrays of one type."""
+        values = np.empty(len(y), y.dtype)
+        type(self)._kernel(values, y, targets, *self.numbers, y.shape[1])
+        return values
+
+    def __call__(self, y_true: Any, y_pred: Any) -> Any:
+        """The metric of outputs y_pred (n, C) for labels (n,) or targets (n, C)."""
+        y = checks.finite(checks.numeric_array(y_pred, "y_pred"), "y_pred")
+        y = np.ascontiguousarray(y, y.dtype if y.dtype in (np.float32, np.float64) else np.float32)
+        y = y[:, np.newaxis] if y.ndim == 1 else y
+        if y.ndim != 2 or y.size == 0:
+            raise ValueError(f"y_pred must have shape (n, outputs), received {y.shape}")
+        targets = self.prepare(y_true, y.shape[1], y.dtype, "y_true")
+        checks.same_length(targets, "y_true", y, "y_pred")
+        state = np.zeros(self.state_size(y.shape[1]))
+        self.add(state, targets, y)
+        return self.result(state / len(y))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r})"
+
+
+class SumsMetric(Metric):
+    """A metric that is computed from sums over all samples, and is not the mean of something that each sample has."""
+
+    per_sample = False
+
+    def kernel(self, sparse: bool) -> Callable[..., None]:
+        """What adds a batch to the sums, for integer labels or for rows."""
+        return type(self)._kernel
+
+    def evaluate(self, targets: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The sums over these samples."""
+        state = np.zeros(self.state_size(y.shape[1]))
+        self.kernel(targets.ndim == 1)(state, y, targets, *self.numbers, len(y), y.shape[1])
+        return state
+
+    def add(self, state: np.ndarray, targets: np.ndarray, y: np.ndarray) -> None:
+        """Add the samples of a batch to the sums, from checked arrays of one type."""
+        state += self.evaluate(targets, y)

@@ -1,0 +1,105 @@
+"""Metrics that are a mean over the samples."""
+
+import math
+
+import numpy as np
+
+from .. import checks
+from ..kernels import instructions as op
+from ..kernels import metrics as kernels
+from .base import Metric
+
+
+class SparseCategoricalAccuracy(Metric):
+    """The share of samples whose largest output is the label's."""
+
+    default_name = "sparse_categorical_accuracy"
+    sparse = True
+    opcode = op.SPARSE_CATEGORICAL_ACCURACY
+    better = "max"
+    _kernel = kernels.sparse_categorical_accuracy
+
+
+class CategoricalAccuracy(Metric):
+    """The share of samples whose largest output is at the place of the target's largest number."""
+
+    default_name = "categorical_accuracy"
+    opcode = op.CATEGORICAL_ACCURACY
+    better = "max"
+    _kernel = kernels.categorical_accuracy
+
+
+class BinaryAccuracy(Metric):
+    """The share of outputs on the target's side of the threshold: (y > threshold) == t.
+
+    Args:
+        threshold: 0.5 unless given, also for logits, as in Keras.
+    """
+
+    default_name = "binary_accuracy"
+    opcode = op.BINARY_ACCURACY
+    better = "max"
+    _kernel = kernels.binary_accuracy
+
+    def __init__(self, name: str | None = None, threshold: float = 0.5):
+        super().__init__(name)
+        self.threshold = checks.number(threshold, "threshold")
+        self.numbers = (self.threshold,)
+
+
+class SparseTopKCategoricalAccuracy(Metric):
+    """The share of samples where fewer than k outputs are larger than the label's.
+
+    Args:
+        k: among how many of the largest outputs the label's must be; equal ones all count.
+    """
+
+    default_name = "sparse_top_k_categorical_accuracy"
+    sparse = True
+    better = "max"
+    opcode = staticmethod(kernels.sparse_top_k_categorical_accuracy_metric)
+    _kernel = kernels.sparse_top_k_categorical_accuracy
+
+    def __init__(self, k: int = 5, name: str | None = None):
+        super().__init__(name)
+        self.k = checks.positive_integer(k, "k")
+        self.numbers = (self.k,)
+
+
+class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
+    """The same where targets are rows: for the place of the largest number.
+
+    Args:
+        k: among how many of the largest outputs it must be; equal ones all count.
+    """
+
+    default_name = "top_k_categorical_accuracy"
+    sparse = False
+    opcode = staticmethod(kernels.top_k_categorical_accuracy_metric)
+    _kernel = kernels.top_k_categorical_accuracy
+
+
+class MeanSquaredError(Metric):
+    """The mean of (y - t)^2."""
+
+    default_name = "mean_squared_error"
+    opcode = op.SQUARED_ERROR
+    _kernel = kernels.mean_squared_error
+
+
+class RootMeanSquaredError(MeanSquaredError):
+    """The square root of the mean of (y - t)^2 over all samples."""
+
+    default_name = "root_mean_squared_error"
+
+    def result(self, state: np.ndarray) -> float:
+        """The root of the mean."""
+        return math.sqrt(state[0])
+
+
+class MeanAbsoluteError(Metric):
+    """The mean of |y - t|."""
+
+    default_name = "mean_absolute_error"
+    opcode = op.ABSOLUTE_ERROR
+    _kernel = kernels.mean_absolute_error

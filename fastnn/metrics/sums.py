@@ -1,0 +1,225 @@
+"""Metrics that are computed from counts and other sums over all samples."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import checks
+from ..kernels import metrics as kernels
+from .base import SumsMetric
+
+_EPSILON = 1e-7  # keras.config.epsilon()
+_ROUNDING = 1e-13  # what is left of a mean square minus the mean's square where nothing varies
+
+
+def _ratio(part: Any, whole: Any) -> Any:
+    """part / whole, and 0 where the whole is 0."""
+    shape = np.broadcast_shapes(np.shape(part), np.shape(whole))
+    return np.divide(part, whole, out=np.zeros(shape), where=np.not_equal(whole, 0))
+
+
+class Precision(SumsMetric):
+    """The share of yeses that are right: true positives / (true and false positives), over all outputs; 0 without any.
+
+    Args:
+        thresholds: an output above it is a yes; None: 0.5. With outputs that are logits pass 0.
+    """
+
+    default_name = "precision"
+    better = "max"
+    opcode = staticmethod(kernels.binary_confusion_metric)
+    _kernel = kernels.binary_confusion
+
+    def __init__(self, thresholds: float | None = None, name: str | None = None):
+        super().__init__(name)
+        self.thresholds = None if thresholds is None else checks.number(thresholds, "thresholds", 0, 1)
+        self.numbers = (0.5 if self.thresholds is None else self.thresholds,)
+
+    def state_size(self, outputs: int) -> int:
+        """True positives, false positives, false negatives."""
+        return 3
+
+    def result(self, state: np.ndarray) -> float:
+        """The ratio of the sums."""
+        return float(_ratio(state[0], state[0] + state[1]))
+
+
+class Recall(Precision):
+    """The share of targets other than 0 that got a yes: true positives / (true positives and false negatives).
+
+    Args:
+        thresholds: an output above it is a yes; None: 0.5. With outputs that are logits pass 0.
+    """
+
+    default_name = "recall"
+
+    def result(self, state: np.ndarray) -> float:
+        """The ratio of the sums."""
+        return float(_ratio(state[0], state[0] + state[2]))
+
+
+class F1Score(SumsMetric):
+    """2 precision recall / (precision + recall) of each class, or one number of them all.
+
+    Targets may be one-hot rows, as in Keras, or integer labels.
+
+    Args:
+        average: None: an array with each class's; "macro": their mean; "weighted": the mean weighted by how many
+            samples of each class there are; "micro": from the counts of all classes together.
+        threshold: an output above it is a yes, from above 0 to 1; None: the largest output of each sample is.
+    """
+
+    default_name = "f1_score"
+    opcode = staticmethod(kernels.class_confusion_metric)
+    better = "max"
+
+    def __init__(self, average: str | None = None, threshold: float | None = None, name: str | None = None):
+        super().__init__(name)
+        if average not in (None, "micro", "macro", "weighted"):
+            raise ValueError(f'average must be None, "micro", "macro" or "weighted", received {average!r}')
+        self.average = average
+        self.threshold = None if threshold is None else checks.number(threshold, "threshold", 0, 1)
+        if self.threshold == 0:
+            raise ValueError("threshold must be above 0, received 0")
+        self.sparse = None if self.threshold is None else False
+        self.numbers = () if self.threshold is None else (self.threshold,)
+
+    def kernel(self, sparse: bool) -> Callable[..., None]:
+        """The one for labels, for rows, or for rows with a threshold."""
+        by_rows = kernels.class_confusion if self.threshold is None else kernels.class_confusion_above
+        chosen: Callable[..., None] = kernels.sparse_class_confusion if sparse else by_rows
+        return chosen
+
+    def state_size(self, outputs: int) -> int:
+        """Each class's true positives, then false positives, then false negatives."""
+        return 3 * outputs
+
+    def result(self, state: np.ndarray) -> Any:
+        """Keras's formula of the sums, with its epsilon."""
+        hits, false_alarms, misses = state.reshape(3, -1)
+        if self.average == "micro":
+            hits, false_alarms, misses = hits.sum(), false_alarms.sum(), misses.sum()
+        precision, recall = _ratio(hits, hits + false_alarms), _ratio(hits, hits + misses)
+        scores = 2 * precision * recall / (precision + recall + _EPSILON)
+        if self.average is None:
+            return scores
+        if self.average == "weighted":
+            return float((scores * _ratio(hits + misses, (hits + misses).sum())).sum())
+        return float(np.mean(scores))
+
+
+class AUC(SumsMetric):
+    """The area under the ROC curve or the precision-recall curve, from `num_thresholds` points of it as in Keras.
+
+    All outputs are taken together, each with its own target, other than 0 for a yes.
+
+    Args:
+        num_thresholds: points of the curve, at least 2: thresholds between 0 and 1, evenly spaced.
+        curve: "ROC": recall over the share of targets 0 that got a yes; "PR": precision over recall.
+        summation_method: what stands between two points: "interpolation", or "minoring" and "majoring" for the smaller
+            and the larger of the two, bounds of the area.
+        from_logits: whether outputs are logits x, and sigmoid(x) the probability.
+
+    Source of the interpolation of "PR": Davis & Goadrich, "The relationship between precision-recall and ROC curves"
+    (2006), https://www.biostat.wisc.edu/~page/rocpr.pdf
+    """
+
+    default_name = "auc"
+    better = "max"
+    opcode = staticmethod(kernels.score_histogram_metric)
+    _kernel = kernels.score_histogram
+
+    def __init__(
+        self,
+        num_thresholds: int = 200,
+        curve: str = "ROC",
+        summation_method: str = "interpolation",
+        name: str | None = None,
+        from_logits: bool = False,
+    ):
+        super().__init__(name)
+        self.num_thresholds = checks.positive_integer(num_thresholds, "num_thresholds", 2)
+        if curve not in ("ROC", "PR"):
+            raise ValueError(f'curve must be "ROC" or "PR", received {curve!r}')
+        if summation_method not in ("interpolation", "minoring", "majoring"):
+            raise ValueError(
+                f'summation_method must be "interpolation", "minoring" or "majoring", received {summation_method!r}'
+            )
+        self.curve, self.summation_method, self.from_logits = curve, summation_method, bool(from_logits)
+        self.numbers = (float(self.from_logits), self.num_thresholds)
+
+    def state_size(self, outputs: int) -> int:
+        """A histogram of the outputs with a target other than 0, then one of those with 0."""
+        return 2 * self.num_thresholds
+
+    def result(self, state: np.ndarray) -> float:
+        """The area under the points, from the highest threshold to the lowest."""
+        positives, negatives = state.reshape(2, -1)
+        # How many are above each threshold, from the lowest, which all are above, to the highest, which none is.
+        hits, false_alarms = positives[::-1].cumsum()[::-1], negatives[::-1].cumsum()[::-1]
+        recall, precision = _ratio(hits, hits[0]), _ratio(hits, hits + false_alarms)
+        if self.curve == "ROC":
+            x, y = _ratio(false_alarms, false_alarms[0]), recall
+        elif self.summation_method == "interpolation":
+            return _interpolated(hits, hits + false_alarms)
+        else:
+            x, y = recall, precision
+        if self.summation_method == "interpolation":
+            heights = (y[:-1] + y[1:]) / 2
+        else:
+            heights = (np.minimum if self.summation_method == "minoring" else np.maximum)(y[:-1], y[1:])
+        return float(((x[:-1] - x[1:]) * heights).sum())
+
+
+def _interpolated(hits: np.ndarray, yeses: np.ndarray) -> float:
+    """The area under precision = hits / yeses over recall, where hits is linear in yeses between two thresholds.
+
+    Between points A and B that is slope (dhits + intercept log(yeses_B / yeses_A)) / all hits.
+    """
+    more_hits = hits[:-1] - hits[1:]
+    slope = _ratio(more_hits, yeses[:-1] - yeses[1:])
+    intercept = hits[1:] - slope * yeses[1:]
+    growth = np.where(yeses[1:] > 0, _ratio(yeses[:-1], yeses[1:]), 1)
+    return float(_ratio((slope * (more_hits + intercept * np.log(growth))).sum(), hits[0]))
+
+
+class R2Score(SumsMetric):
+    """1 - sum (y - t)^2 / sum (t - mean t)^2: the share of the targets' variation that the outputs explain.
+
+    Args:
+        class_aggregation: of several outputs: "uniform_average" is the mean of theirs, "variance_weighted_average" the
+            mean weighted by the variation of each one's targets; None: an array with each one's.
+    """
+
+    default_name = "r2_score"
+    better = "max"
+    opcode = staticmethod(kernels.squared_sums_metric)
+    _kernel = kernels.squared_sums
+
+    def __init__(self, class_aggregation: str | None = "uniform_average", name: str | None = None):
+        super().__init__(name)
+        if class_aggregation not in (None, "uniform_average", "variance_weighted_average"):
+            raise ValueError(
+                'class_aggregation must be None, "uniform_average" or "variance_weighted_average", '
+                f"received {class_aggregation!r}"
+            )
+        self.class_aggregation = class_aggregation
+
+    def state_size(self, outputs: int) -> int:
+        """Each output's sum of t, then of t^2, then of (y - t)^2."""
+        return 3 * outputs
+
+    def result(self, state: np.ndarray) -> Any:
+        """From the sums over the samples; as in Keras, targets that do not vary give 0, or NaN if all is right."""
+        mean, mean_square, residual = state.reshape(3, -1)
+        variation = mean_square - mean * mean
+        variation = np.where(variation > _ROUNDING * mean_square, variation, 0.0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            scores = 1 - residual / variation
+            scores = np.where(np.isinf(scores), 0.0, scores)
+            if self.class_aggregation is None:
+                return scores
+            if self.class_aggregation == "variance_weighted_average":
+                return float((variation * scores).sum() / variation.sum())
+        return float(scores.mean())

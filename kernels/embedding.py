@@ -1,0 +1,154 @@
+"""Embeddings: an integer among the inputs becomes a row of a table of weights.
+
+Indices arrive as floats, like all inputs: B batch, L columns of x that hold them, w (N, D), y (B, L D) from column
+`out` on. Python has checked that they are integers in [0, N) before a step; `index_of` keeps kernels inside the table
+also where somebody changes the data after that.
+
+A table has many more rows than a batch has indices, and each row's gradient is the sum over the samples that looked it
+up. Going through the batch's indices for every few rows would cost more than all else, so backward sorts them first:
+into lists, each of the entries of x whose index lies in the same BUCKET rows of the table. Each group of samples
+(`group_rows`) has lists of its own, so that threads can make them side by side, and GRADIENT goes through the groups in
+order. The lists lie in the layer's partial sums, as floats: for each bucket its last entry (0: it has none), then for
+each entry the next one, where the last one's next is the first. Entries are numbered from 1 in the order of the
+samples. Where there are more buckets than entries some share a list, and who reads it picks out his own.
+"""
+
+import numpy as np
+
+from . import instructions as op
+from .jit import jit, jit_inline
+from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
+from .tile import matrix, vector
+
+BUCKET_SHIFT = 4
+BUCKET = 1 << BUCKET_SHIFT  # rows of a table
+
+# The places of an embedding's own integers.
+AT, COLUMNS, OUT, SIZE, ROWS, STRIDE, LISTS, PER_GROUP = range(8)
+OWN = PER_GROUP + 1
+
+
+@jit_inline
+def index_of(number, rows):
+    """The index that a float stands for, 0 or rows - 1 where it stands for none."""
+    last = rows - 1
+    if not number > 0:
+        return np.int64(0)
+    return last if number >= last else np.int64(number)
+
+
+@jit
+def embedding_forward(y, x, w, at, columns, out, size):
+    """y[B, out + j size ...] = w[x[B, at + j]], j < columns: the rows of `size` numbers that the indices name."""
+    for i in range(y.shape[0]):
+        for j in range(columns):
+            index, place = index_of(x[i, at + j], w.shape[0]), out + j * size
+            for k in range(size):
+                y[i, place + k] = w[index, k]
+
+
+@jit
+def embedding_lists(last, following, x, at, columns, rows, first):
+    """Append the samples x[B, ...] to the lists of their group, of which they are the samples from number `first` on.
+
+    last[lists], following[1 + entries]: see above. `lists` is a power of two.
+    """
+    real, shift, mask = last.dtype.type, np.int64(BUCKET_SHIFT), last.size - 1
+    if first == 0:
+        for i in range(last.size):
+            last[i] = 0
+    for i in range(x.shape[0]):
+        for j in range(columns):
+            entry = (first + i) * columns + j + 1
+            bucket = (index_of(x[i, at + j], rows) >> shift) & mask
+            before = np.int64(last[bucket])
+            if before == 0:
+                following[entry] = real(entry)
+            else:
+                following[entry] = following[before]
+                following[before] = real(entry)
+            last[bucket] = real(entry)
+
+
+@jit
+def embedding_backward_table(dw, dy, x, groups, lists, group, start, at, columns, out, size, rows):
+    """dw = the gradient of rows [start, start + dw.shape[0]) of the table: the sum of dy[B, ...] over their lookups.
+
+    groups[groups, lists + 1 + entries]: the lists of each group of `group` samples.
+    """
+    stop, shift, mask = start + dw.shape[0], np.int64(BUCKET_SHIFT), lists - 1
+    for i in range(dw.shape[0]):
+        for k in range(size):
+            dw[i, k] = 0
+    for number in range((x.shape[0] + group - 1) // group):
+        for bucket in range(start >> shift, ((stop - 1) >> shift) + 1):
+            end = np.int64(groups[number, bucket & mask])
+            entry = end
+            while entry > 0:
+                entry = np.int64(groups[number, lists + entry])
+                i, j = number * group + (entry - 1) // columns, (entry - 1) % columns
+                index = index_of(x[i, at + j], rows)
+                if index >> shift == bucket and start <= index < stop:
+                    row, place = index - start, out + j * size
+                    for k in range(size):
+                        dw[row, k] += dy[i, place + k]
+                if entry == end:
+                    break
+
+
+@operation
+def embedding(task, ins, weights, batch, data, order, span):
+    """The layers Embedding and CategoricalEmbedding: one table."""
+    own = vector(batch.tables, ins.table, np.int64(OWN))
+    at, columns, out, size, rows, stride = own[AT], own[COLUMNS], own[OUT], own[SIZE], own[ROWS], own[STRIDE]
+    lists, per_group, group = own[LISTS], own[PER_GROUP], group_rows(span.rows)
+    if task == op.FORWARD:
+        w = matrix(weights.values, ins.kernel, rows, stride)
+        embedding_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), w, at, columns, out, size)
+    elif task == op.BACKWARD:
+        if ins.gradient:
+            dx = dx_rows(ins, batch, span)
+            for i in range(dx.shape[0]):
+                for j in range(at, at + columns):
+                    dx[i, j] = 0
+        start = span.start
+        while ins.trainable and start < span.stop:
+            number = start // group
+            stop, place = min(span.stop, (number + 1) * group), ins.partial + number * per_group
+            x = matrix(batch.activations, ins.x + start * ins.x_stride, stop - start, ins.x_stride)
+            last = vector(batch.partials, place, lists)
+            following = vector(batch.partials, place + lists, per_group - lists)
+            embedding_lists(last, following, x, at, columns, rows, start - number * group)
+            start = stop
+    elif task == op.GRADIENT:
+        dw = matrix(weights.gradients, ins.kernel + span.start * stride, span.stop - span.start, stride)
+        dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
+        x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)
+        groups = matrix(batch.partials, ins.partial, np.int64(GROUPS), per_group)
+        embedding_backward_table(dw, dy, x, groups, lists, group, span.start, at, columns, out, size, rows)
+
+
+@jit
+def selection_forward(y, x, columns):
+    """y[B, j] = x[B, columns[j]]."""
+    for i in range(y.shape[0]):
+        for j in range(columns.size):
+            y[i, j] = x[i, columns[j]]
+
+
+@jit
+def selection_backward(dx, dy, columns):
+    """dx[B, columns[j]] = dy[B, j]; the other columns stay as they are."""
+    for i in range(dy.shape[0]):
+        for j in range(columns.size):
+            dx[i, columns[j]] = dy[i, j]
+
+
+@operation
+def selection(task, ins, weights, batch, data, order, span):
+    """The columns of a CategoricalEmbedding that are no indices."""
+    columns = vector(batch.tables, ins.table + 1, batch.tables[ins.table])
+    if task == op.FORWARD:
+        selection_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), columns)
+    elif task == op.BACKWARD and ins.gradient:
+        selection_backward(dx_rows(ins, batch, span), dy_rows(ins, batch, span), columns)

@@ -1,0 +1,210 @@
+"""Vectors as values: neighbouring numbers of an array in one register, for loops that are too short for LLVM.
+
+LLVM vectorises a loop over hundreds of numbers well. One over the channels of a pixel has 8 or 16, and what comes
+before and after it costs more than the loop. These functions are the vector instructions themselves, on values that
+Numba keeps in variables. Arrays are addressed flat. A load or store takes `count`, how many numbers there are: where
+they do not fill a vector, the others are neither read nor written.
+"""
+
+import numpy as np
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.core.datamodel import PrimitiveModel
+from numba.extending import intrinsic, register_model
+
+from .jit import HAS_MASKS, JIT_ENABLED, SIMD_BYTES
+from .tile import broadcast
+
+# Eight channels are common: twice as wide, half of each vector would be empty and lie across two cache lines.
+VECTOR_BYTES = min(SIMD_BYTES, 32)
+
+_NUMBER = ir.IntType(32)
+
+
+class Vector(types.Type):
+    """Numba's type of a vector of numbers of the type `dtype`."""
+
+    def __init__(self, dtype):
+        self.dtype, self.count = dtype, VECTOR_BYTES * 8 // dtype.bitwidth
+        self.ir = ir.VectorType(ir.DoubleType() if dtype.bitwidth == 64 else ir.FloatType(), self.count)
+        super().__init__(f"Vector({dtype}, {self.count})")
+
+
+@register_model(Vector)
+class _VectorModel(PrimitiveModel):
+    def __init__(self, manager, kind):
+        super().__init__(manager, kind, kind.ir)
+
+
+def _whole_or_masked(builder, count, kind, whole, masked):
+    """LLVM: `masked(mask of the first `count` numbers)`, or, where masks are slow, `whole()` if there are enough."""
+    lanes = ir.Constant(ir.VectorType(_NUMBER, kind.count), list(range(kind.count)))
+    mask = builder.icmp_signed("<", lanes, broadcast(builder, builder.trunc(count, _NUMBER), kind.count))
+    if HAS_MASKS:
+        return masked(mask)
+    with builder.if_else(builder.icmp_signed(">=", count, count.type(kind.count))) as (then, otherwise):
+        with then:
+            one, of_one = whole(), builder.block
+        with otherwise:
+            other, of_other = masked(mask), builder.block
+    if one.type == ir.VoidType():
+        return one
+    value = builder.phi(one.type)
+    value.add_incoming(one, of_one)
+    value.add_incoming(other, of_other)
+    return value
+
+
+def _place(context, builder, array, value, at, kind):
+    data = context.make_array(array)(context, builder, value).data
+    return builder.bitcast(builder.gep(data, [at]), kind.ir.as_pointer())
+
+
+def _masked(builder, name, kind, result, *values):
+    function_type = ir.FunctionType(result, [value.type for value in values])
+    name = f"llvm.masked.{name}.v{kind.count}f{kind.dtype.bitwidth}.p0"
+    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), values)
+
+
+@intrinsic
+def _width(typing_context, array):
+    count = Vector(array.dtype).count
+    return types.intp(array), lambda context, builder, signature, args: context.get_constant(types.intp, count)
+
+
+@intrinsic
+def _load(typing_context, array, at, count):
+    kind = Vector(array.dtype)
+
+    def code(context, builder, signature, args):
+        place, size = _place(context, builder, array, args[0], args[1], kind), kind.dtype.bitwidth // 8
+
+        def whole():
+            value = builder.load(place)
+            value.align = size
+            return value
+
+        def masked(mask):
+            return _masked(builder, "load", kind, kind.ir, place, _NUMBER(size), mask, ir.Constant(kind.ir, None))
+
+        return _whole_or_masked(builder, args[2], kind, whole, masked)
+
+    return kind(array, types.intp, types.intp), code
+
+
+@intrinsic
+def _store(typing_context, array, at, count, value):
+    def code(context, builder, signature, args):
+        place, size = _place(context, builder, array, args[0], args[1], value), value.dtype.bitwidth // 8
+
+        def whole():
+            stored = builder.store(args[3], place)
+            stored.align = size
+            return stored
+
+        def masked(mask):
+            return _masked(builder, "store", value, ir.VoidType(), args[3], place, _NUMBER(size), mask)
+
+        _whole_or_masked(builder, args[2], value, whole, masked)
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, value), code
+
+
+@intrinsic
+def _spread(typing_context, array, number):
+    kind = Vector(array.dtype)
+
+    def code(context, builder, signature, args):
+        return broadcast(builder, args[1], kind.count)
+
+    return kind(array, array.dtype), code
+
+
+@intrinsic
+def _larger(typing_context, x, y):
+    def code(context, builder, signature, args):
+        x, y = args
+        larger = builder.select(builder.fcmp_ordered(">", x, y), x, y)  # y where there is a NaN
+        return builder.select(builder.fcmp_unordered("uno", x, x), x, larger)
+
+    return x(x, x), code
+
+
+@intrinsic
+def _where_reached(typing_context, x, y, a, b):
+    def code(context, builder, signature, args):
+        return builder.select(builder.fcmp_unordered(">=", args[0], args[1]), args[2], args[3])
+
+    return x(x, x, x, x), code
+
+
+@intrinsic
+def _add(typing_context, x, y):
+    return x(x, x), lambda context, builder, signature, args: builder.fadd(*args)
+
+
+@intrinsic
+def _multiply(typing_context, x, y):
+    return x(x, x), lambda context, builder, signature, args: builder.fmul(*args)
+
+
+@intrinsic
+def _divide(typing_context, x, y):
+    return x(x, x), lambda context, builder, signature, args: builder.fdiv(*args)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The functions; so they work without the JIT.
+
+
+def width(array):
+    """Numbers of the array's type in one vector."""
+    return VECTOR_BYTES // array.itemsize
+
+
+def load(array, at, count):
+    """array[at : at + count], at most a vector of them; what is missing in it is 0."""
+    return array.reshape(-1)[at : at + min(count, width(array))].copy()
+
+
+def store(array, at, count, value):
+    """array[at : at + count] = value, at most a vector of them."""
+    array.reshape(-1)[at : at + min(count, width(array))] = value
+
+
+def spread(array, number):
+    """A vector for the array of the same number all over."""
+    return number
+
+
+def larger(x, y):
+    """The larger ones; y where they are equal, NaN where one is NaN."""
+    return np.where((x > y) | np.isnan(x), x, y)
+
+
+def where_reached(x, y, a, b):
+    """a where x >= y or one of them is NaN, else b."""
+    return np.where(~(x < y), a, b)
+
+
+def add(x, y):
+    """x + y."""
+    return x + y
+
+
+def multiply(x, y):
+    """x y."""
+    return x * y
+
+
+def divide(x, y):
+    """x / y."""
+    return x / y
+
+
+if JIT_ENABLED:
+    width, load, store, spread = _width, _load, _store, _spread
+    larger, where_reached = _larger, _where_reached
+    add, multiply, divide = _add, _multiply, _divide
