@@ -10,8 +10,9 @@ from .kernels import instructions as op
 from .kernels.interpreter import share
 from .kernels.jit import CACHE_FOLDER, JIT_ENABLED, entry_point
 from .kernels.operations import OPERATIONS
+from .kernels.updating import update
 
-NO_NUMBERS = np.zeros(op.WEIGHT_DECAY + 1)
+NO_NUMBERS = np.zeros(op.HYPER_NUMBERS)
 
 _compiling = threading.Lock()
 _interpreters: dict[np.dtype, Any] = {}  # the interpreter's entry point for each float type used so far
@@ -31,9 +32,8 @@ def interpreter_of(dtype: np.dtype) -> Any:
                 if JIT_ENABLED and not kernels_are_cached():
                     _say("its kernels: about 10 seconds")
                 code, weights, batch, data, order = _examples(dtype)
-                plan = op.Plan(code, np.zeros(1, op.PARAMETER), np.zeros(1, op.STAGE), np.zeros(1, np.int64), 0, 0, 0)
                 _interpreters[dtype] = entry_point(
-                    share, 0, 0, 1, plan, weights, batch, data, order, 0, 1, 1, op.SGD, NO_NUMBERS
+                    share, 0, 0, 1, _example_plan(code), weights, batch, data, order, 0, 1, 1, op.SGD, NO_NUMBERS
                 )
     return _interpreters[dtype]
 
@@ -42,17 +42,29 @@ def entry_of(operation: Any, dtype: np.dtype) -> int:
     """What an instruction's field `entry` holds, for an operation on a float type."""
     if not JIT_ENABLED:
         return int(OPERATIONS.index(operation))
-    key = operation, dtype
+    code, *arrays = _examples(dtype)
+    return _entry(operation, dtype, op.FORWARD, code[0], *arrays, op.Span(0, 0, 0, 0, 0, 0, 0))
+
+
+def update_entry(dtype: np.dtype) -> Any:
+    """What `Plan.update` holds where the update has stages of its own."""
+    if not JIT_ENABLED:
+        return update
+    code, weights, batch, *_ = _examples(dtype)
+    return _entry(update, dtype, op.MEASURE, _example_plan(code), weights, batch, 0, 0, 1, op.SGD, NO_NUMBERS)
+
+
+def _entry(function: Any, dtype: np.dtype, *examples: Any) -> int:
+    """A function's address, compiled for arguments like the examples."""
+    key = function, dtype
     if key not in _operations:
         with _compiling:
             if key not in _operations:
-                function = operation.py_func
-                name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+                called = function.py_func
+                name = f"{called.__module__.rpartition('.')[2]}.{called.__name__}"
                 if kernels_are_cached() and not _is_cached(name):
-                    _say(f"the kernels of {function.__name__}")
-                code, *arrays = _examples(dtype)
-                span = op.Span(0, 0, 0, 0, 0, 0, 0)
-                _operations[key] = int(entry_point(operation, op.FORWARD, code[0], *arrays, span))
+                    _say(f"the kernels of {called.__name__}")
+                _operations[key] = int(entry_point(function, *examples))
     return _operations[key]
 
 
@@ -74,3 +86,7 @@ def _examples(dtype: np.dtype) -> tuple[np.ndarray, op.Weights, op.Batch, op.Dat
     )  # fmt: skip
     data = op.Data(np.zeros((0, 0), np.uint8), rows, integers, rows, flat, rows)
     return np.zeros(1, op.INSTRUCTION), op.Weights(flat, flat, flat, flat), batch, data, integers
+
+
+def _example_plan(code: np.ndarray) -> op.Plan:
+    return op.Plan(code, np.zeros(1, op.PARAMETER), np.zeros(1, op.STAGE), np.zeros(1, np.int64), 0, 0, 0)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from . import updating
+from .compilation import NO_NUMBERS
 from .kernels import instructions as op
 from .kernels.batches import shuffle
 from .layers.dropout import Dropout, GaussianNoise
@@ -111,6 +113,7 @@ class EagerProgram:
         else:
             total = float(loss.forward(targets, y, weights)) * len(x)
             gradient = loss.backward()
+        total += updating.penalty(model.layers, len(x), NO_NUMBERS)
         log[0] += total
         for place, metric in zip(self._states, self.metrics, strict=True):
             metric.add(log[place], targets, np.ascontiguousarray(y))

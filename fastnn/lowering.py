@@ -6,17 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .compilation import entry_of
+from .compilation import entry_of, update_entry
 from .kernels import instructions as op
 from .kernels.interpreter import SAMPLE_ROWS
-from .kernels.jit import JIT_ENABLED
 from .kernels.operations import GROUPS, SMALLEST_GROUP
 from .kernels.tile import CACHE_LINE, padded, stride
+from .kernels.updating import LANES
 from .losses import Loss
 from .metrics import Metric
+from .updating import Update, penalized, penalty_fields, records, weight_fields
 
 if TYPE_CHECKING:
     from .layers.base import Layer
+    from .optimizers import Optimizer
     from .storage import Parameter
 
 # What a block of rows may take in all buffers, where it is chosen so: about the L2 cache.
@@ -28,6 +30,7 @@ class Lowering:
 
     Attributes:
         training: whether it is for training. Layers that only act while training ask for it.
+        optimizer: what it is trained with; None where no weights are to change.
         alone: whether it is of a single layer, whose way back starts when somebody asks for it.
         backward: whether it can also run backward.
         code: the instructions so far, as dicts of their fields.
@@ -40,6 +43,7 @@ class Lowering:
         totals: the instructions that are called for `TOTAL_FORWARD` once the batch is done.
         means: the column of the log for each row of the batch's values.
         log_columns: columns of the log.
+        sums_elements: numbers that whole batches add up: the columns of the log, then those of the update's stages.
         targets_elements: the size of the targets' buffer.
         operations: floating-point operations for one row of the batch.
         shape: the shape of a sample, as the last layer gives it.
@@ -53,8 +57,10 @@ class Lowering:
         pixels: bool = False,
         training: bool = False,
         alone: bool = False,
+        optimizer: "Optimizer | None" = None,
     ):
         self.dtype, self.rows, self.training, self.alone = dtype, padded(rows), training, alone
+        self.optimizer = optimizer
         self.backward = training or alone
         self.code: list[dict[str, Any]] = []
         self.parameters: list[dict[str, Any]] = []
@@ -65,7 +71,7 @@ class Lowering:
         self.tables: list[int] = []
         self.elements = self.transposed_elements = self.scratch_elements = self.partial_elements = 0
         self.operations = 0.0
-        self.log_columns = 0
+        self.log_columns = self.sums_elements = 0
         self.targets_elements = 0
         self._trains = alone  # whether any instruction so far has weights that are trained
         self._overwritable = True
@@ -146,10 +152,18 @@ class Lowering:
         return self.code[-1]
 
     def _add_parameter(self, parameter: "Parameter", which: int, trained: bool) -> None:
-        place = {"offset": parameter.offset, "rows": parameter.rows, "columns": parameter.columns}
-        place |= {"stride": parameter.stride, "instruction": len(self.code), "which": which, "trained": int(trained)}
-        self.parameters.append(place)
+        place = {"instruction": len(self.code), "which": which}
+        self.parameters.append(place | weight_fields(parameter, trained, self.optimizer))
         self.weights.append(parameter)
+
+    def add_penalties(self, layers: "Sequence[Layer]") -> None:
+        """Let the loss include the penalties of the layers' weights."""
+        for parameter in penalized(layers):
+            if not any(parameter is weight for weight in self.weights):  # not used by itself out of training
+                self._add_parameter(parameter, -1, False)
+                self.parameters[-1]["instruction"] = 0
+            place = next(i for i, weight in enumerate(self.weights) if weight is parameter)
+            self.parameters[place] |= penalty_fields(parameter)
 
     def reshape(self, shape: tuple[int, ...]) -> None:
         """The same numbers as samples of another shape: in memory a sample is a row already."""
@@ -219,14 +233,21 @@ class Lowering:
         for fields in self.code:
             if not isinstance(fields["op"], int):
                 fields |= {"op": op.FIRST_OPERATION, "entry": entry_of(fields["op"], self.dtype)}
+        update = Update(self.parameters, self.log_columns, self.optimizer)
+        self.sums_elements = update.sums_elements
+        refresh = []
+        if update.stages:
+            self.scratch_elements = max(self.scratch_elements, LANES)
+            refresh = [{"kind": op.REFRESH}] if self.training else []
         return op.Plan(
-            code=_records(self.code, op.INSTRUCTION),
-            parameters=_records(self.parameters, op.PARAMETER),
-            stages=_records(self._stages(), op.STAGE),
+            code=records(self.code, op.INSTRUCTION),
+            parameters=records(update.weights, op.PARAMETER),
+            stages=records(self._stages() + update.stages + refresh, op.STAGE),
             means=np.array(self.means, np.int64),
             block=self._block(),
             grouped=int(self.partial_elements > 0),
-            update=int(self.alone),  # alone, gradients are all that is wanted
+            # Alone, gradients are all that is wanted.
+            update=update_entry(self.dtype) if update.stages else int(self.alone),
         )
 
     def _stages(self) -> list[dict[str, Any]]:
@@ -266,16 +287,6 @@ class Lowering:
         return block
 
 
-def _records(rows: Sequence[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
-    """A table from its rows; what they do not name is 0."""
-    table = np.zeros(len(rows), dtype)
-    for record, fields in zip(table, rows, strict=True):
-        for name, value in fields.items():
-            record[name] = value
-    # Outside the JIT a record's fields are attributes only in a recarray, which Numba is slower to recognise.
-    return table if JIT_ENABLED else table.view(np.recarray)
-
-
 def lower(
     layers: Sequence["Layer"],
     lowering: Lowering,
@@ -288,6 +299,7 @@ def lower(
         layer.lower(lowering)
     if loss is not None:
         lowering.add_loss(loss, loss.fuses(layers))
+        lowering.add_penalties(layers)
         lowering.add_metrics(metrics)
     if predict:
         lowering.add_predict()

@@ -17,6 +17,7 @@ from .progress import Progress, line
 from .stack import Stack
 from .threads import get_num_threads
 from .training import Training, evaluate, new_cursor
+from .updating import penalized
 
 # Rows that one thread takes through the whole network at once when nothing is trained: their activations stay in cache.
 _ROWS_A_THREAD = 128
@@ -300,9 +301,13 @@ class Sequential(Stack):
 
     def _runner(self, kind: str, rows: int, pixels: bool) -> Any:
         """The program of this kind, made anew if the last one does not fit any more."""
-        trained = None
+        trained: list[Any] | None = None
         if kind == "train":
+            limits = [(p.regularizer, p.constraint) for p in self.parameters]
             trained = [(layer.trainable, *(p.trainable for p in layer.parameters)) for layer in self.layers]
+            trained += [limits, self.optimizer.update_key]
+        elif kind == "evaluate":
+            trained = [(p, p.regularizer) for p in penalized(self.layers)]
         key = (rows, pixels, trained)
         if kind in self._programs:
             made_for, program = self._programs[kind]
@@ -313,7 +318,8 @@ class Sequential(Stack):
         if all(layer.compiled for layer in self.layers) and (
             loss is None or (loss.compiled and all(metric.compiled for metric in chosen))
         ):
-            program = Program(self.layers, storage, rows, self.sample_shape, pixels, training, loss, chosen)
+            optimizer = self.optimizer if training else None
+            program = Program(self.layers, storage, rows, self.sample_shape, pixels, training, loss, chosen, optimizer)
         else:
             program = EagerProgram(self, storage, training, loss, chosen)
         self._programs[kind] = (key, program)

@@ -1,11 +1,11 @@
 """Optimizers, with Keras 3's names, defaults and equations; the equations stand in `kernels/optimizers.py`."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from . import checks, schedules
+from . import checks, schedules, updating
 from .kernels import instructions as op
 from .kernels.interpreter import optimize
 from .kernels.optimizers import corrected_rate
@@ -23,6 +23,16 @@ class Optimizer(Configured):
 
     Args:
         learning_rate: the size of a step, positive or 0, which may be set at any time; or a schedule.
+        weight_decay: each step begins with w -= learning_rate weight_decay w, apart from the gradient (Loshchilov &
+            Hutter 2019); None: without. `exclude_from_weight_decay` spares some weights.
+        clipnorm: the largest norm of each weight's gradient; longer ones are shortened to it. None: any.
+        clipvalue: each number of a gradient is clipped to [-clipvalue, clipvalue]; None: none is.
+        global_clipnorm: the largest norm of all gradients together (Pascanu, Mikolov & Bengio 2013). Of the three clips
+            one may be given.
+        use_ema: keep moving averages of the weights, average = ema_momentum average + (1 - ema_momentum) w after each
+            step (Polyak & Juditsky 1992). At the end of `fit` they become the weights.
+        ema_momentum: how much of the averages is kept, in [0, 1].
+        ema_overwrite_frequency: the averages become the weights after each so many steps, too; None: at the end only.
     """
 
     opcode = op.SGD
@@ -30,8 +40,33 @@ class Optimizer(Configured):
     slot_start = 0.0
     _learning_rate: LearningRate = 0.0
 
-    def __init__(self, learning_rate: LearningRate):
+    def __init__(
+        self,
+        learning_rate: LearningRate,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+    ):
         self.learning_rate = learning_rate
+        self.weight_decay = None if weight_decay is None else checks.number(weight_decay, "weight_decay", 0)
+        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
+        given = {name: value for name, value in clips.items() if value is not None}
+        if len(given) > 1:
+            received = ", ".join(f"{name}={value!r}" for name, value in given.items())
+            raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be set, received {received}")
+        self.clipnorm = _positive(clipnorm, "clipnorm")
+        self.clipvalue = _positive(clipvalue, "clipvalue")
+        self.global_clipnorm = _positive(global_clipnorm, "global_clipnorm")
+        self.use_ema, self.ema_momentum = bool(use_ema), checks.number(ema_momentum, "ema_momentum", 0, 1)
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        if ema_overwrite_frequency is not None:
+            self.ema_overwrite_frequency = checks.positive_integer(ema_overwrite_frequency, "ema_overwrite_frequency")
+        self._excluded: set[Parameter] = set()  # from weight decay: weights, and parts of weights' names
+        self._excluded_names: tuple[str, ...] = ()
         self.iterations = 0
         self.slots = np.zeros(0, np.float32)
         self._storage: Storage | None = None
@@ -93,11 +128,87 @@ class Optimizer(Configured):
 
     def hyper(self) -> np.ndarray:
         """The vector of numbers that the kernels take."""
-        vector = np.zeros(op.WEIGHT_DECAY + 1)
+        vector = np.zeros(op.HYPER_NUMBERS)
         vector[op.LEARNING_RATE] = vector[op.RATE] = self.learning_rate
+        vector[op.SEPARATE_DECAY if self._excludes else op.WEIGHT_DECAY] = self.weight_decay or 0
+        vector[op.CLIP_NORM], vector[op.CLIP_VALUE] = self.clipnorm or 0, self.clipvalue or 0
+        vector[op.GLOBAL_CLIP_NORM] = self.global_clipnorm or 0
+        if self.use_ema:
+            vector[op.AVERAGED], vector[op.EMA_MOMENTUM] = 1, self.ema_momentum
+            vector[op.EMA_FREQUENCY] = self.ema_overwrite_frequency or 0
         for place, value in self._numbers().items():
             vector[place] = value
         return vector
+
+    @property
+    def all_slots(self) -> int:
+        """The slots of the equation, and one for the averages after them."""
+        return self.slot_count + self.use_ema
+
+    @property
+    def norms(self) -> bool:
+        """Whether a step needs norms of whole gradients."""
+        return self.clipnorm is not None or self.global_clipnorm is not None
+
+    @property
+    def separate(self) -> bool:
+        """Whether a step does more than decay and equation, and so waits until all gradients are there."""
+        return self.norms or self.clipvalue is not None or self.use_ema or self._excludes
+
+    @property
+    def update_key(self) -> tuple[object, ...]:
+        """What a program for training depends on, of all this."""
+        return self.norms, self.separate, self._excluded, self._excluded_names
+
+    @property
+    def _excludes(self) -> bool:
+        return bool(self.weight_decay and (self._excluded or self._excluded_names))
+
+    def exclude_from_weight_decay(
+        self, var_list: Iterable[Parameter] | None = None, var_names: Iterable[str] | None = None
+    ) -> None:
+        """Spare some weights the weight decay; to be called before training. The last call counts.
+
+        Args:
+            var_list: weights, as `layer.parameters` has them. A model file cannot hold these.
+            var_names: parts of weights' names: `["bias"]` for all biases.
+
+        Raises:
+            RuntimeError: if it has trained already.
+        """
+        if self._places:
+            raise RuntimeError("exclude_from_weight_decay has to be called before training")
+        weights, names = list(var_list or ()), [var_names] if isinstance(var_names, str) else list(var_names or ())
+        if not all(isinstance(p, Parameter) for p in weights):
+            raise TypeError(f"var_list must hold weights such as those in layer.parameters, received {weights!r}")
+        if not all(isinstance(name, str) and name for name in names):
+            raise TypeError(f'var_names must hold strings such as "bias", received {names!r}')
+        self._excluded, self._excluded_names = set(weights), tuple(names)
+
+    def decays(self, parameter: Parameter) -> bool:
+        """Whether a weight takes part in the weight decay."""
+        return parameter not in self._excluded and not any(name in parameter.name for name in self._excluded_names)
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data, and the names that are spared the weight decay, if there are any.
+
+        Raises:
+            ValueError: for weights that `exclude_from_weight_decay` was given by themselves.
+        """
+        if self._excluded:
+            raise ValueError("a model file can hold exclude_from_weight_decay(var_names=...) only, received var_list")
+        config = super().get_config()
+        return config | {"excluded_from_weight_decay": list(self._excluded_names)} if self._excluded_names else config
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A new optimizer from what `get_config` gave."""
+        given = dict(config)
+        excluded = given.pop("excluded_from_weight_decay", None)
+        optimizer = super().from_config(given)
+        if excluded is not None:
+            optimizer.exclude_from_weight_decay(var_names=excluded)
+        return optimizer
 
     def build(self, storage: Storage) -> None:
         """Make the slots for a model's weights. Slots that exist already follow their weights to a new storage.
@@ -105,18 +216,21 @@ class Optimizer(Configured):
         Raises:
             ValueError: if the slots belong to the weights of another model.
         """
-        if self._storage is storage:
+        size = storage.values.size
+        if self._storage is storage and len(self.slots) == self.all_slots * size:
             return
-        if self.slot_count and self._places and not any(p in self._places for p in storage.parameters):
+        if self.all_slots and self._places and not any(p in self._places for p in storage.parameters):
             raise ValueError(f"{self!r} goes on with the model that it has trained; use a new optimizer for a new one")
         old_slots, old_places = self.slots, self._places
-        size, old_size = storage.values.size, 0 if self._storage is None else self._storage.values.size
-        self.slots = aligned_zeros(self.slot_count * size, storage.values.dtype)
+        old_size = 0 if self._storage is None else self._storage.values.size
+        self.slots = aligned_zeros(self.all_slots * size, storage.values.dtype)
         self.slots[:] = self.slot_start
+        if self.use_ema:
+            self.slots[-size:] = storage.values
         for p in storage.parameters:
             if p in old_places:
                 start, length = old_places[p]
-                for s in range(self.slot_count):
+                for s in range(min(self.all_slots, len(old_slots) // max(1, old_size))):
                     old = old_slots[s * old_size + start : s * old_size + start + length]
                     self.slots[s * size + p.offset : s * size + p.offset + length] = old
         self._storage = storage
@@ -124,10 +238,20 @@ class Optimizer(Configured):
 
     def slots_of(self, parameter: Parameter) -> list[np.ndarray]:
         """The slots of one weight of the model that `build` was called for, as live views of the weight's shape."""
-        return [parameter.view_in(slot) for slot in self.slots.reshape(self.slot_count, -1)] if self.slot_count else []
+        return [parameter.view_in(slot) for slot in self.slots.reshape(self.all_slots, -1)] if self.all_slots else []
+
+    def finalize_variable_values(self, var_list: Iterable[Parameter]) -> None:
+        """Let the averages become the weights; without `use_ema`, nothing. `fit` does so at its end."""
+        if self.use_ema and self.iterations and self._storage is not None:
+            for p in var_list:
+                if p in self._places:
+                    p.value[...] = self.slots_of(p)[-1]
 
     def step(self, model: "Sequential") -> None:
-        """One step on all trainable weights of the model, from the gradients that `backward` left."""
+        """One step on all trainable weights of the model, from the gradients that `backward` left.
+
+        These are the loss's: the penalties' gradients join them here, and `gradients` stays as it is.
+        """
         weights = model.flat_weights(self)
         hyper = self.hyper()  # before the step is counted: a schedule begins with step 0
         self.iterations += 1
@@ -135,14 +259,25 @@ class Optimizer(Configured):
             hyper[op.RATE] = corrected_rate(
                 hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], self.iterations
             )
-        for layer in model.layers:
-            for p in layer.parameters if layer.trainable else ():
-                if p.trainable:
-                    optimize(weights, p.offset, p.offset, p.rows * p.stride, self.opcode, hyper)
+        hyper[op.ITERATION] = self.iterations
+        trained = [p for layer in model.layers if layer.trainable for p in layer.parameters if p.trainable]
+        if not updating.step(trained, weights, self, hyper):
+            for p in trained:
+                optimize(weights, p.offset, p.offset, p.rows * p.stride, self.opcode, hyper)
 
     def __repr__(self) -> str:
         rate = f"{self.learning_rate:g}" if self.learning_rate_schedule is None else repr(self.learning_rate_schedule)
         return f"{type(self).__name__}(learning_rate={rate})"
+
+
+def _positive(value: Any, argument: str) -> float | None:
+    """`value` as a finite float above 0, or None."""
+    if value is None:
+        return None
+    number = checks.number(value, argument, 0)
+    if number == 0:
+        raise ValueError(f"{argument} must be a finite number > 0, or None, received {value!r}")
+    return number
 
 
 class SGD(Optimizer):
@@ -154,8 +289,10 @@ class SGD(Optimizer):
         nesterov: look ahead: w += momentum v - learning_rate g (Sutskever et al. 2013).
     """
 
-    def __init__(self, learning_rate: LearningRate = 0.01, momentum: float = 0.0, nesterov: bool = False):
-        super().__init__(learning_rate)
+    def __init__(
+        self, learning_rate: LearningRate = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any
+    ):
+        super().__init__(learning_rate, **kwargs)
         self.momentum = checks.number(momentum, "momentum", 0, 1)
         self.nesterov = bool(nesterov)
         self.opcode = (op.NESTEROV if self.nesterov else op.MOMENTUM) if self.momentum > 0 else op.SGD
@@ -178,9 +315,13 @@ class Adagrad(Optimizer):
     slot_count = 1
 
     def __init__(
-        self, learning_rate: LearningRate = 0.001, initial_accumulator_value: float = 0.1, epsilon: float = 1e-7
+        self,
+        learning_rate: LearningRate = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **kwargs: Any,
     ):
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, **kwargs)
         self.slot_start = self.initial_accumulator_value = checks.number(
             initial_accumulator_value, "initial_accumulator_value", 0
         )
@@ -208,8 +349,9 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
+        **kwargs: Any,
     ):
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, **kwargs)
         self.rho, self.momentum = checks.number(rho, "rho", 0, 1), checks.number(momentum, "momentum", 0, 1)
         self.epsilon = checks.number(epsilon, "epsilon", 0)
         self.centered = bool(centered)
@@ -239,8 +381,9 @@ class Adam(Optimizer):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
+        **kwargs: Any,
     ):
-        super().__init__(learning_rate)
+        super().__init__(learning_rate, **kwargs)
         self.beta_1 = checks.number(beta_1, "beta_1", 0, 1, open_high=True)
         self.beta_2 = checks.number(beta_2, "beta_2", 0, 1, open_high=True)
         self.epsilon = checks.number(epsilon, "epsilon", 0)
@@ -252,7 +395,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam after w -= learning_rate weight_decay w, on all weights (Loshchilov & Hutter 2019).
+    """Adam with a weight decay from the start (Loshchilov & Hutter 2019).
 
     Args:
         learning_rate: 0.001 unless given.
@@ -268,12 +411,10 @@ class AdamW(Adam):
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
         amsgrad: bool = False,
+        **kwargs: Any,
     ):
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad)
-        self.weight_decay = checks.number(weight_decay, "weight_decay", 0)
-
-    def _numbers(self) -> dict[int, float]:
-        return super()._numbers() | {op.WEIGHT_DECAY: self.weight_decay}
+        decay = checks.number(weight_decay, "weight_decay", 0)  # which may be None elsewhere
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=decay, **kwargs)
 
 
 _BY_NAME: dict[str, Callable[[], Optimizer]] = {

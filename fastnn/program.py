@@ -97,7 +97,7 @@ class Buffers:
             weight=np.ones(lowered.rows, dtype),
             scale=np.ones(lowered.rows, dtype),
             values=np.zeros(max(1, len(lowered.means)) * lowered.rows, dtype),
-            sums=np.zeros(lowered.log_columns),
+            sums=np.zeros(lowered.sums_elements),
             partials=aligned_zeros(lowered.partial_elements, dtype),
             scratch=np.zeros((0, lowered.scratch_elements), dtype),
             tables=np.array(lowered.tables, np.int64),
@@ -126,6 +126,7 @@ class Program:
         pixels: whether samples come as uint8.
         training: whether to run backward and update the weights.
         loss, metrics: what to compute of the output; without a loss, the output is handed out.
+        optimizer: what it will be trained with, for what a step does besides.
     """
 
     def __init__(
@@ -138,11 +139,11 @@ class Program:
         training: bool = False,
         loss: Loss | None = None,
         metrics: Sequence[Metric] = (),
+        optimizer: "Optimizer | None" = None,
     ):
         dtype = storage.values.dtype
-        lowered = lower(
-            layers, Lowering(dtype, rows, sample_shape, pixels, training), loss, metrics, predict=loss is None
-        )
+        lowered = Lowering(dtype, rows, sample_shape, pixels, training, optimizer=optimizer)
+        lower(layers, lowered, loss, metrics, predict=loss is None)
         self.plan = lowered.plan()
         self.rows, self.training, self.storage = rows, training, storage
         self.output_shape = layers[-1].sample_output_shape

@@ -196,7 +196,7 @@ def _compiled_with(model: Sequential) -> dict[str, Any]:
     described = describe(optimizer)
     # An own optimizer is made again by the user's own rules. The rate may be a schedule of the user's, and has no say.
     config = described["config"] | {"learning_rate": 0.0}
-    if described["module"] and type(optimizer).from_config(config).slot_count != optimizer.slot_count:
+    if described["module"] and type(optimizer).from_config(config).all_slots != optimizer.all_slots:
         raise ValueError(f"{optimizer!r} has become another algorithm since it was made; compile with a new one")
     return {
         "optimizer": described,
@@ -295,7 +295,7 @@ def _recompile(model: Sequential, named: dict[str, Parameter], file: ModelFile, 
     model.compile(*(decode(how[name], custom_objects) for name in ("optimizer", "loss", "metrics")))
     optimizer = model.optimizer
     optimizer.iterations = _count(how["iterations"], "iterations")
-    slots = [slot_names(place, named) for place in range(optimizer.slot_count)]
+    slots = [slot_names(place, named) for place in range(optimizer.all_slots)]
     others = file.names - named.keys()
     if others or (optimizer.iterations and model.built):
         same_names(others, [name for names in slots for name in names], "tensors")

@@ -184,7 +184,7 @@ def checked_custom_objects(custom_objects: Any) -> dict[str, type]:
 @functools.cache
 def _modules() -> dict[type, str]:
     """The public classes that a description may name, and where users find them."""
-    from . import initializers, layers, losses, metrics, model, optimizers, schedules
+    from . import constraints, initializers, layers, losses, metrics, model, optimizers, regularizers, schedules
     from .layers.base import InputLayer
 
     known: dict[type, str] = {model.Sequential: "fastnn", InputLayer: "fastnn.layers"}
@@ -192,7 +192,7 @@ def _modules() -> dict[type, str]:
         kind = getattr(layers, name)
         if isinstance(kind, type) and kind is not layers.Layer:
             known[kind] = "fastnn.layers"
-    for module in (initializers, losses, metrics, optimizers, schedules):
+    for module in (constraints, initializers, losses, metrics, optimizers, regularizers, schedules):
         named: Mapping[str, Any] = module._BY_NAME
         known |= dict.fromkeys(named.values(), module.__name__)
     return known

@@ -5,10 +5,15 @@ user, see their part.
 """
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .kernels.tile import CACHE_LINE, padded, stride
+
+if TYPE_CHECKING:
+    from .constraints import Constraint
+    from .regularizers import Regularizer
 
 
 def aligned_zeros(size: int, dtype: np.dtype) -> np.ndarray:
@@ -24,12 +29,27 @@ class Parameter:
 
     Its last axis is padded to whole vectors, and the rows before it to whole tiles (`kernels/tile.py`); `value` and
     `gradient` are live views without the padding, so that writing into them changes the layer.
+
+    Args:
+        name: what the layer calls it.
+        initial: its values at the start.
+        trainable: whether training changes it, in a layer that is trainable too.
+        regularizer: whose penalty for it joins the loss, or None.
+        constraint: what is done to it after each step, or None.
     """
 
-    def __init__(self, name: str, initial: np.ndarray, trainable: bool = True):
+    def __init__(
+        self,
+        name: str,
+        initial: np.ndarray,
+        trainable: bool = True,
+        regularizer: "Regularizer | None" = None,
+        constraint: "Constraint | None" = None,
+    ):
         self.name = name
         self.shape = initial.shape
         self.trainable = trainable
+        self.regularizer, self.constraint = regularizer, constraint
         self.columns = self.shape[-1] if self.shape else 1
         self.stride = stride(self.columns, initial.dtype)
         self.rows = int(np.prod(self.shape[:-1]))  # 1 for a vector

@@ -97,6 +97,7 @@ class Training:
     ):
         self.model, self.runner, self.samples, self.validation = model, runner, samples, validation
         self.optimizer = model.optimizer
+        self.unfinished_since = self.optimizer.iterations
         self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
         self.shuffle, self.validation_freq = shuffle, validation_freq
         self.history = History()
@@ -120,6 +121,7 @@ class Training:
         try:
             self._epochs(data, order, cursor, seed)
         finally:
+            self._finalize()
             if self.progress is not None:
                 self.progress.close()
         return self.history
@@ -161,7 +163,16 @@ class Training:
             epoch += span
         if cursor[op.NOT_FINITE] == 0 and not all(np.isfinite(w).all() for w in model.weights):
             self._report_not_finite(self.epochs - 1, -(-len(order) // self.batch_size) - 1)  # by the very last step
+        self._finalize()
         self.all.call("on_train_end", logs)
+
+    def _finalize(self) -> None:
+        """Let averages of the weights become the weights, once and if there was a step."""
+        if self.optimizer.iterations > self.unfinished_since:
+            self.unfinished_since = self.optimizer.iterations
+            with self.model.lock:
+                weights = [p for layer in self.model.layers if layer.trainable for p in layer.parameters if p.trainable]
+                self.optimizer.finalize_variable_values(weights)
 
     def _advance(
         self, data: Any, order: np.ndarray, cursor: np.ndarray, log: np.ndarray, seed: int, epoch: int

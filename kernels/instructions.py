@@ -50,6 +50,16 @@ PARAMETER = np.dtype(
         ("columns", np.int64),
         ("stride", np.int64),  # elements from one row to the next
         ("trained", np.int64),  # 1: the parameter stage computes its gradient and updates it
+        # What only the stages after the gradients read (`updating.py`).
+        ("sums", np.int64),  # where its sums start in Batch.sums
+        ("l1", np.float64),  # the factors of its penalty, l1 sum |w| + l2 sum w^2
+        ("l2", np.float64),
+        ("decayed", np.int64),  # 1: a weight decay of hyper[SEPARATE_DECAY] is for it
+        ("constraint", np.int64),  # one of the constraints below
+        ("together", np.int64),  # the norms that are constrained: of rows i, i + together, ... each column; 0: of all
+        ("low", np.float64),  # the least norm ...
+        ("high", np.float64),  # ... and the largest
+        ("rate", np.float64),  # how far a step goes there, 1: all the way
     ],
     align=True,
 )
@@ -71,6 +81,10 @@ STAGE = np.dtype(
 # one thread. REFRESH: the copies of the weights that are made of them.
 SAMPLES, TOTAL, PARAMETERS, UPDATE, UPDATE_TOGETHER, REFRESH = range(6)
 
+# The tasks of the update, and the constraints on a weight.
+MEASURE, SUM_UP, DESCEND, CONSTRAIN = range(4)
+NO_CONSTRAINT, NON_NEGATIVE, NORM = range(3)
+
 # What an operation is called for.
 FORWARD, BACKWARD, TOTAL_FORWARD, TOTAL_BACKWARD, GRADIENT, COPIES = range(6)
 
@@ -89,9 +103,12 @@ PREDICT = 70
 # Operations.
 FIRST_OPERATION = 100
 
-# Optimizers, and the places of their numbers in the vector `hyper`. RATE is set anew in every step.
+# Optimizers, and the places of their numbers in the vector `hyper`. RATE and ITERATION are set anew in every step.
+# Of numbers that are 0 nothing is done; but AVERAGED says whether there are averages, whose momentum may be 0.
 SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, RMSPROP_MOMENTUM, RMSPROP_CENTERED, ADAM, AMSGRAD = range(9)
 RATE, LEARNING_RATE, INERTIA, RHO, BETA_1, BETA_2, EPSILON, WEIGHT_DECAY = range(8)
+SEPARATE_DECAY, CLIP_NORM, GLOBAL_CLIP_NORM, CLIP_VALUE, AVERAGED, EMA_MOMENTUM, EMA_FREQUENCY, ITERATION = range(8, 16)
+HYPER_NUMBERS = 16
 
 # The places of `cursor`, by which a run goes on where the last one stopped.
 EPOCH, ROW, STEP, NOT_FINITE = range(4)  # NOT_FINITE: the steps so far whose loss was NaN or infinite

@@ -377,6 +377,7 @@ def run(entry, plan, weights, batch, data, order, cursor, log, optimizer, hyper,
         rows = min(batch_size, samples - first)
         step = cursor[op.STEP] + 1
         if training:
+            hyper[op.ITERATION] = step
             hyper[op.LEARNING_RATE] = rates[min(done, rates.size - 1)]
             hyper[op.RATE] = hyper[op.LEARNING_RATE]
             if optimizer == op.ADAM or optimizer == op.AMSGRAD:

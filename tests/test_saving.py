@@ -80,6 +80,10 @@ def test_what_stands_in_a_file(path, dtype):
                 "config": {"seed": None},
             },
             "bias_initializer": {"module": "fastnn.initializers", "class_name": "Zeros", "config": {}},
+            "kernel_regularizer": None,
+            "bias_regularizer": None,
+            "kernel_constraint": None,
+            "bias_constraint": None,
         },
     }
     compiled = json.loads(metadata["compile"])

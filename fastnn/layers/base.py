@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from .. import checks, initializers
+from .. import checks, constraints, initializers, regularizers
 from ..config import standard_dtype
 from ..serialization import Configured, arguments
 from ..storage import Parameter
@@ -128,13 +128,30 @@ class Layer(Configured):
         initializer: object = "glorot_uniform",
         name: str = "weight",
         trainable: bool = True,
+        regularizer: object = None,
+        constraint: object = None,
     ) -> Parameter:
-        """A new weight of the layer; call it in `build`. Its `value` and `gradient` are arrays that stay live."""
+        """A new weight of the layer; call it in `build`. Its `value` and `gradient` are arrays that stay live.
+
+        Args:
+            shape: its shape.
+            initializer: a name, a `fastnn.initializers` object or an array.
+            name: what `summary` and files call it.
+            trainable: whether training changes it.
+            regularizer: a name or a `fastnn.regularizers` object, whose penalty joins the loss.
+            constraint: a name or a `fastnn.constraints` object, applied after each step.
+
+        Raises:
+            TypeError, ValueError: for a name that is unknown, or a constraint that does not fit the shape.
+        """
+        penalty, limit = regularizers.get(regularizer), constraints.get(constraint)
+        if limit is not None:
+            limit.check(tuple(shape), f"the weight {name} of layer {self.name}")
         source = weight_source.get()
         values = None if source is None else source(self, name, tuple(shape))
         if values is None:
             values = initializers.get(initializer)(shape, self.dtype)
-        parameter = Parameter(name, values, trainable)
+        parameter = Parameter(name, values, trainable, penalty, limit)
         self.parameters.append(parameter)
         return parameter
 

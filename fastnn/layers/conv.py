@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .. import checks, initializers
+from .. import checks, constraints, initializers, regularizers
 from ..kernels import convolution as kernels
 from ..kernels.conv import in_strips, strips_of
 from ..kernels.tile import stride
@@ -44,6 +44,10 @@ class _Conv(KernelLayer):
         use_bias: bool = True,
         kernel_initializer: object = "glorot_uniform",
         bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        bias_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -56,6 +60,10 @@ class _Conv(KernelLayer):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel: Parameter
         self.bias: Parameter | None = None
 
@@ -87,8 +95,12 @@ class _Conv(KernelLayer):
         """Make the kernel (..., C, filters) and the bias (filters,)."""
         channels = checks.positive_integer(input_shape[-1], "input_shape")
         shape = (*self.kernel_size, channels, self.filters)
-        self.kernel = self.add_weight(shape, self.kernel_initializer, "kernel")
-        self.bias = self.add_weight((self.filters,), self.bias_initializer, "bias") if self.use_bias else None
+        penalty, limit = self.kernel_regularizer, self.kernel_constraint
+        self.kernel = self.add_weight(shape, self.kernel_initializer, "kernel", True, penalty, limit)
+        self.bias = None
+        if self.use_bias:
+            penalty, limit = self.bias_regularizer, self.bias_constraint
+            self.bias = self.add_weight((self.filters,), self.bias_initializer, "bias", True, penalty, limit)
 
     def lower(self, lowering: "Lowering") -> None:
         """The convolution with its bias, then the activation."""
@@ -212,6 +224,8 @@ class Conv2D(_Conv):
         activation: the name of an activation function, or None for none.
         use_bias: whether there is a bias.
         kernel_initializer, bias_initializer: names, `fastnn.initializers` objects or arrays.
+        kernel_regularizer, bias_regularizer: names or `fastnn.regularizers` objects, or None.
+        kernel_constraint, bias_constraint: names or `fastnn.constraints` objects, or None.
 
     Raises:
         TypeError, ValueError: for sizes that are no positive integers, or an unknown name.

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import checks, initializers
+from .. import checks, constraints, initializers, regularizers
 from ..kernels import dense as kernels
 from ..kernels import instructions as op
 from ..kernels.tile import padded, stride
@@ -25,6 +25,8 @@ class Dense(Layer):
         activation: the name of an activation function, or None for none.
         use_bias: whether there is a bias.
         kernel_initializer, bias_initializer: names, `fastnn.initializers` objects or arrays.
+        kernel_regularizer, bias_regularizer: names or `fastnn.regularizers` objects, or None.
+        kernel_constraint, bias_constraint: names or `fastnn.constraints` objects, or None.
 
     Raises:
         TypeError, ValueError: if `units` is no positive integer, or a name is unknown.
@@ -37,6 +39,10 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: object = "glorot_uniform",
         bias_initializer: object = "zeros",
+        kernel_regularizer: object = None,
+        bias_regularizer: object = None,
+        kernel_constraint: object = None,
+        bias_constraint: object = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -49,6 +55,10 @@ class Dense(Layer):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
+        self.kernel_regularizer = regularizers.get(kernel_regularizer)
+        self.bias_regularizer = regularizers.get(bias_regularizer)
+        self.kernel_constraint = constraints.get(kernel_constraint)
+        self.bias_constraint = constraints.get(bias_constraint)
         self.kernel: Parameter
         self.bias: Parameter | None = None
 
@@ -64,8 +74,12 @@ class Dense(Layer):
     def build(self, input_shape: Shape) -> None:
         """Make the kernel (I, O) and the bias (O,)."""
         inputs = checks.positive_integer(input_shape[-1], "input_shape")
-        self.kernel = self.add_weight((inputs, self.units), self.kernel_initializer, "kernel")
-        self.bias = self.add_weight((self.units,), self.bias_initializer, "bias") if self.use_bias else None
+        shape, penalty, limit = (inputs, self.units), self.kernel_regularizer, self.kernel_constraint
+        self.kernel = self.add_weight(shape, self.kernel_initializer, "kernel", True, penalty, limit)
+        self.bias = None
+        if self.use_bias:
+            penalty, limit = self.bias_regularizer, self.bias_constraint
+            self.bias = self.add_weight((self.units,), self.bias_initializer, "bias", True, penalty, limit)
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """y = activation(x kernel + bias)."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import checks, initializers
+from .. import checks, constraints, initializers, regularizers
 from ..kernels import embedding as kernels
 from ..kernels.operations import group_rows
 from ..storage import Parameter
@@ -110,17 +110,29 @@ class Embedding(_Indices):
         input_dim: N, how many different integers there are; x holds 0 ... N - 1. At most 2^24 in float32.
         output_dim: D, the numbers of each vector.
         embeddings_initializer: a name, a `fastnn.initializers` object or an array (N, D).
+        embeddings_regularizer: a name or a `fastnn.regularizers` object, or None.
+        embeddings_constraint: a name or a `fastnn.constraints` object, or None.
 
     Raises:
         TypeError, ValueError: if `input_dim` or `output_dim` is no positive integer, `input_dim` is too large for the
             layer's type, or a name is unknown.
     """
 
-    def __init__(self, input_dim: int, output_dim: int, embeddings_initializer: object = "uniform", **kwargs: Any):
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: object = "uniform",
+        embeddings_regularizer: object = None,
+        embeddings_constraint: object = None,
+        **kwargs: Any,
+    ):
         super().__init__(**kwargs)
         self.input_dim = self._cardinality(input_dim, "input_dim")
         self.output_dim = checks.positive_integer(output_dim, "output_dim")
         self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
         self.embeddings: Parameter
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -129,7 +141,12 @@ class Embedding(_Indices):
 
     def build(self, input_shape: Shape) -> None:
         """Make the table (N, D)."""
-        self.embeddings = self.add_weight((self.input_dim, self.output_dim), self.embeddings_initializer, "embeddings")
+        shape, penalty, limit = (
+            (self.input_dim, self.output_dim),
+            self.embeddings_regularizer,
+            self.embeddings_constraint,
+        )
+        self.embeddings = self.add_weight(shape, self.embeddings_initializer, "embeddings", True, penalty, limit)
 
     def check_samples(self, x: np.ndarray, argument: str) -> None:
         """A ValueError unless all of x are integers in [0, N)."""
@@ -158,6 +175,7 @@ class CategoricalEmbedding(_Indices):
             rule of thumb min(600, round(1.6 cardinality^0.56)) of fast.ai (docs.fast.ai/tabular.model.html). A list
             and no dict, because the order counts and a model file knows no dict with integers as keys.
         embeddings_initializer: a name or a `fastnn.initializers` object, for all tables.
+        embeddings_regularizer, embeddings_constraint: the same of `fastnn.regularizers` and `fastnn.constraints`.
 
     Raises:
         TypeError, ValueError: if `columns` is none of that, a column is named twice, or a cardinality is too large for
@@ -168,11 +186,15 @@ class CategoricalEmbedding(_Indices):
         self,
         columns: Sequence[Sequence[int]],
         embeddings_initializer: object = "uniform",
+        embeddings_regularizer: object = None,
+        embeddings_constraint: object = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.columns = self._checked(columns)
         self.embeddings_initializer = initializers.get(embeddings_initializer)
+        self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
+        self.embeddings_constraint = constraints.get(embeddings_constraint)
 
     def _checked(self, columns: Any) -> list[tuple[int, int, int]]:
         """`columns` with all sizes."""
@@ -212,7 +234,8 @@ class CategoricalEmbedding(_Indices):
     def build(self, input_shape: Shape) -> None:
         """Make the tables (cardinality, size), in the order of `columns`."""
         for column, rows, size in self.columns:
-            self.add_weight((rows, size), self.embeddings_initializer, f"embeddings_{column}")
+            name, penalty, limit = f"embeddings_{column}", self.embeddings_regularizer, self.embeddings_constraint
+            self.add_weight((rows, size), self.embeddings_initializer, name, True, penalty, limit)
 
     def check_samples(self, x: np.ndarray, argument: str) -> None:
         """A ValueError unless the categorical columns hold integers in [0, cardinality)."""

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .. import checks, initializers
+from .. import checks, constraints, initializers, regularizers
 from ..kernels import layer_normalization as layer_kernels
 from ..kernels import normalization as kernels
 from ..storage import Parameter
@@ -24,6 +24,10 @@ class _Normalization(KernelLayer):
         scale: bool,
         beta_initializer: object,
         gamma_initializer: object,
+        beta_regularizer: object,
+        gamma_regularizer: object,
+        beta_constraint: object,
+        gamma_constraint: object,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
@@ -34,6 +38,10 @@ class _Normalization(KernelLayer):
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)
+        self.beta_regularizer = regularizers.get(beta_regularizer)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer)
+        self.beta_constraint = constraints.get(beta_constraint)
+        self.gamma_constraint = constraints.get(gamma_constraint)
         self.gamma: Parameter | None = None
         self.beta: Parameter | None = None
 
@@ -52,8 +60,13 @@ class _Normalization(KernelLayer):
     def build(self, input_shape: Shape) -> None:
         """Make gamma (C,) and beta (C,)."""
         shape = (checks.positive_integer(input_shape[-1], "input_shape"),)
-        self.gamma = self.add_weight(shape, self.gamma_initializer, "gamma") if self.scale else None
-        self.beta = self.add_weight(shape, self.beta_initializer, "beta") if self.center else None
+        self.gamma = self.beta = None
+        if self.scale:
+            penalty, limit = self.gamma_regularizer, self.gamma_constraint
+            self.gamma = self.add_weight(shape, self.gamma_initializer, "gamma", True, penalty, limit)
+        if self.center:
+            penalty, limit = self.beta_regularizer, self.beta_constraint
+            self.beta = self.add_weight(shape, self.beta_initializer, "beta", True, penalty, limit)
 
 
 class BatchNormalization(_Normalization):
@@ -74,6 +87,8 @@ class BatchNormalization(_Normalization):
         gamma_initializer: of gamma.
         moving_mean_initializer: of the moving mean.
         moving_variance_initializer: of the moving variance.
+        beta_regularizer, gamma_regularizer: names or `fastnn.regularizers` objects, or None.
+        beta_constraint, gamma_constraint: names or `fastnn.constraints` objects, or None.
 
     Input and output shape: (B, C), (B, H, W, C), or any other with the channels last.
 
@@ -92,9 +107,16 @@ class BatchNormalization(_Normalization):
         gamma_initializer: object = "ones",
         moving_mean_initializer: object = "zeros",
         moving_variance_initializer: object = "ones",
+        beta_regularizer: object = None,
+        gamma_regularizer: object = None,
+        beta_constraint: object = None,
+        gamma_constraint: object = None,
         **kwargs: Any,
     ):
-        super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **kwargs)
+        super().__init__(
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+            beta_constraint, gamma_constraint, **kwargs
+        )  # fmt: skip
         self.momentum = checks.number(momentum, self._called("momentum"), 0, 1)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
@@ -147,6 +169,8 @@ class LayerNormalization(_Normalization):
         scale: whether there is a gamma.
         beta_initializer: name, `fastnn.initializers` object or array.
         gamma_initializer: the same for gamma.
+        beta_regularizer, gamma_regularizer: names or `fastnn.regularizers` objects, or None.
+        beta_constraint, gamma_constraint: names or `fastnn.constraints` objects, or None.
 
     Input and output shape: (B, ..., C).
 
@@ -162,9 +186,16 @@ class LayerNormalization(_Normalization):
         scale: bool = True,
         beta_initializer: object = "zeros",
         gamma_initializer: object = "ones",
+        beta_regularizer: object = None,
+        gamma_regularizer: object = None,
+        beta_constraint: object = None,
+        gamma_constraint: object = None,
         **kwargs: Any,
     ):
-        super().__init__(axis, epsilon, center, scale, beta_initializer, gamma_initializer, **kwargs)
+        super().__init__(
+            axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
+            beta_constraint, gamma_constraint, **kwargs
+        )  # fmt: skip
 
     def lower(self, lowering: "Lowering") -> None:
         """One instruction."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import checks, initializers
+from .. import checks, constraints, initializers, regularizers
 from ..kernels import prelu as kernels
 from ..storage import Parameter
 from .base import Shape
@@ -21,6 +21,8 @@ class PReLU(KernelLayer):
 
     Args:
         alpha_initializer: a name, a `fastnn.initializers` object or an array.
+        alpha_regularizer: a name or a `fastnn.regularizers` object, or None.
+        alpha_constraint: a name or a `fastnn.constraints` object, or None.
         shared_axes: the axes along which one slope holds for all, counted from 1 (0 is the batch): [1, 2] after a
             convolution is one slope for each channel. None: every number of a sample has a slope of its own.
 
@@ -32,11 +34,15 @@ class PReLU(KernelLayer):
     def __init__(
         self,
         alpha_initializer: object = "zeros",
+        alpha_regularizer: object = None,
+        alpha_constraint: object = None,
         shared_axes: int | list[int] | tuple[int, ...] | None = None,
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
         self.alpha_initializer = initializers.get(alpha_initializer)
+        self.alpha_regularizer = regularizers.get(alpha_regularizer)
+        self.alpha_constraint = constraints.get(alpha_constraint)
         self.shared_axes = None if shared_axes is None else _axes(shared_axes)
         self.alpha: Parameter
 
@@ -54,7 +60,8 @@ class PReLU(KernelLayer):
         """Make the slopes."""
         sample = [checks.positive_integer(n, "input_shape") for n in input_shape[1:]]
         shape = tuple(1 if axis in (self.shared_axes or ()) else n for axis, n in enumerate(sample, 1))
-        self.alpha = self.add_weight(shape, self.alpha_initializer, "alpha")
+        penalty, limit = self.alpha_regularizer, self.alpha_constraint
+        self.alpha = self.add_weight(shape, self.alpha_initializer, "alpha", True, penalty, limit)
 
     def lower(self, lowering: "Lowering") -> None:
         """One instruction, into a buffer of its own."""

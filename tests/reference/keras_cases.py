@@ -3,7 +3,8 @@
 `record_keras.py` runs every case in Keras once and writes the figures to `keras.json`;
 the tests run the same cases in fastnn and compare. Only NumPy is imported here, so both
 sides make exactly the same arrays. Layers, losses, optimizers and metrics are named by
-strings that mean the same in `keras` and in `fastnn`.
+strings that mean the same in `keras` and in `fastnn`. Among a layer's keyword arguments a
+pair such as ("regularizers.L2", {"l2": 0.1}) stands for an object of that module.
 
 A training case is a dict:
 
@@ -17,6 +18,7 @@ A training case is a dict:
     fit         the scalar keyword arguments of fit() (class_weight included)
     sample_weight     True: fit() gets `sample_weights(ROWS)`
     validation_data   True: fit() gets 11 other rows; "weighted": with their sample weights
+    excluded          the names that `exclude_from_weight_decay` is given
     saturated         present and True where probabilities leave [1e-7, 1 - 1e-7]: there
                       Keras clips and has no gradient, a fused softmax or sigmoid goes on
 
@@ -107,7 +109,80 @@ MULTI_LABEL: Case = {
     "y": "multi_label",
 }
 
+
+def limited(first: dict[str, Any], last: dict[str, Any] | None = None) -> list[tuple[str, Any]]:
+    """`network` with more arguments for each of its layers."""
+    (dense, hidden), (_, output) = network(CLASSES, "softmax", hidden="tanh")
+    return [(dense, hidden | first), (dense, output | (first if last is None else last))]
+
+
+REGULARIZED = {
+    "kernel_regularizer": ("regularizers.L1L2", {"l1": 0.01, "l2": 0.03}),
+    "bias_regularizer": ("regularizers.L1", {"l1": 0.02}),
+}
+MAX_NORM = ("constraints.MaxNorm", {"max_value": 0.9})
+MIN_MAX_NORM = ("constraints.MinMaxNorm", {"min_value": 0.5, "max_value": 0.7, "rate": 0.4})
+
+# What a step does besides gradient and equation: each alone, then together.
+UPDATES: list[Case] = [
+    case("regularizer_l1", layers=limited({"kernel_regularizer": ("regularizers.L1", {"l1": 0.02})})),
+    case("regularizer_l2", layers=limited({"kernel_regularizer": ("regularizers.L2", {"l2": 0.05})})),
+    case("regularizer_by_name", layers=limited({"kernel_regularizer": "l1", "bias_regularizer": "l2"})),
+    case("regularizer_l1_l2", layers=limited(REGULARIZED), fit={"validation_split": 0.3}),
+    case("regularizer_weighted", layers=limited(REGULARIZED), sample_weight=True, weighted_metrics=["accuracy"]),
+    case("regularizer_frozen", layers=limited(REGULARIZED | {"trainable": False}, {"kernel_regularizer": "l2"})),
+    case("constraint_non_neg", layers=limited({"kernel_constraint": "non_neg", "bias_constraint": "non_neg"})),
+    case("constraint_max_norm", layers=limited({"kernel_constraint": MAX_NORM, "bias_constraint": MAX_NORM})),
+    case("constraint_unit_norm", layers=limited({"kernel_constraint": "unit_norm"}, {"bias_constraint": "unit_norm"})),
+    case(
+        "constraint_min_max_norm",
+        layers=limited({"kernel_constraint": MIN_MAX_NORM, "bias_constraint": MIN_MAX_NORM}, {}),
+    ),
+    case("weight_decay_sgd", optimizer=("SGD", {"learning_rate": 0.3, "weight_decay": 0.1})),
+    case("weight_decay_rmsprop", optimizer=("RMSprop", {"learning_rate": 0.02, "momentum": 0.5, "weight_decay": 0.2})),
+    case(
+        "weight_decay_excluded",
+        optimizer=("AdamW", {"learning_rate": 0.05, "weight_decay": 0.2}),
+        excluded=["bias"],
+    ),
+    case("clipnorm", optimizer=("SGD", {"learning_rate": 0.3, "clipnorm": 0.2})),
+    case("clipnorm_momentum", optimizer=("SGD", {"learning_rate": 0.1, "momentum": 0.9, "clipnorm": 0.3})),
+    case("clipvalue", optimizer=("Adagrad", {"learning_rate": 0.2, "clipvalue": 0.05})),
+    case("global_clipnorm", optimizer=("SGD", {"learning_rate": 0.3, "global_clipnorm": 0.4})),
+    case("ema", optimizer=("SGD", {"learning_rate": 0.3, "use_ema": True, "ema_momentum": 0.9})),
+    case(
+        "ema_overwrite",
+        optimizer=("Adam", {"learning_rate": 0.05, "use_ema": True, "ema_momentum": 0.7, "ema_overwrite_frequency": 4}),
+        fit={"validation_split": 0.3},
+    ),
+    case(
+        "update_all",
+        layers=limited(REGULARIZED | {"kernel_constraint": MAX_NORM}, {"bias_constraint": MIN_MAX_NORM}),
+        optimizer=(
+            "AdamW",
+            {
+                "learning_rate": 0.05,
+                "weight_decay": 0.1,
+                "global_clipnorm": 0.5,
+                "use_ema": True,
+                "ema_momentum": 0.8,
+                "ema_overwrite_frequency": 5,
+            },
+        ),
+        fit={"validation_split": 0.3},
+    ),
+    case(
+        "update_all_but_ema",
+        layers=limited({"kernel_regularizer": "l2", "kernel_constraint": "non_neg"}, REGULARIZED),
+        optimizer=(
+            "SGD",
+            {"learning_rate": 0.2, "momentum": 0.8, "nesterov": True, "weight_decay": 0.1, "clipnorm": 0.3},
+        ),
+    ),
+]
+
 CASES: list[Case] = [
+    *UPDATES,
     # Optimizers.
     *(case(f"optimizer_{name}", optimizer=spec) for name, spec in OPTIMIZERS.items()),
     *(case(f"optimizer_default_{name}", optimizer=name) for name in ("sgd", "adagrad", "rmsprop", "adam", "adamw")),

@@ -57,7 +57,15 @@ def make(module: Any, spec: Any) -> Any:
     if isinstance(spec, str):
         return spec
     name, options = spec
-    return getattr(module, name)(**options)
+    return getattr(module, name)(**{key: inner(value) for key, value in options.items()})
+
+
+def inner(value: Any) -> Any:
+    """An argument of a layer: ("regularizers.L2", {...}) as an object, others as they are."""
+    if not (isinstance(value, tuple) and isinstance(value[0], str)):
+        return value
+    module, _, name = value[0].partition(".")
+    return getattr(getattr(keras, module), name)(**value[1])
 
 
 def build(case: dict[str, Any]) -> keras.Sequential:
@@ -71,6 +79,8 @@ def build(case: dict[str, Any]) -> keras.Sequential:
         metrics=[make(keras.metrics, spec) for spec in case["metrics"]],
         weighted_metrics=case.get("weighted_metrics"),
     )
+    if "excluded" in case:
+        model.optimizer.exclude_from_weight_decay(var_names=case["excluded"])
     model.set_weights(cases.initial_weights(case))
     return model
 

@@ -1,0 +1,165 @@
+"""What weights must fulfil after each step of training. Names and numbers are Keras 3's.
+
+Initial weights, and those that `set_weights` sets, stay as they are until the next step. The equations stand in
+`kernels/updating.py`.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from . import checks
+from .kernels import instructions as op
+from .kernels.updating import LANES, constrain
+from .serialization import Configured
+from .updating import records
+
+
+class Constraint(Configured):
+    """Base class. Called with an array, it gives a constrained copy."""
+
+    def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """The fields of `instructions.PARAMETER` that tell the kernels about it, for a weight of this shape."""
+        raise NotImplementedError(f"{type(self).__name__} is no constraint that fastnn's kernels know")
+
+    def check(self, shape: tuple[int, ...], owner: str) -> None:
+        """A ValueError unless it can be applied to a weight of this shape, which is called `owner`."""
+        self.fields(shape)
+
+    def __call__(self, w: object) -> np.ndarray:
+        """A copy of an array of weights, constrained."""
+        array = np.asarray(checks.numeric_array(w, "w"))
+        self.check(array.shape, "an array")
+        result = np.array(array, array.dtype if array.dtype in (np.float32, np.float64) else np.float64, order="C")
+        columns = result.shape[-1] if result.ndim else 1
+        place = {"rows": result.size // max(1, columns), "columns": columns, "stride": columns}
+        record = records([place | self.fields(result.shape)], op.PARAMETER)[0]
+        constrain(record, result.reshape(-1), np.zeros(LANES, result.dtype), 0, 1)
+        return result
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in vars(self).items())})"
+
+
+class NonNeg(Constraint):
+    """w = max(w, 0)."""
+
+    def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Which constraint it is."""
+        return {"constraint": op.NON_NEGATIVE}
+
+
+class _Norm(Constraint):
+    """The norms along `axis` are brought into [low, high]: w = w desired / (norm + 1e-7)."""
+
+    low, high, rate = 0.0, 1.0, 1.0
+
+    def __init__(self, axis: int | Sequence[int] = 0):
+        axes = [axis] if isinstance(axis, (int, np.integer)) else axis
+        if not isinstance(axes, (list, tuple)) or not axes:
+            raise TypeError(f"axis must be an integer or a list of integers such as [0, 1, 2], received {axis!r}")
+        known = [checks.positive_integer(a, "axis", -32) for a in axes]
+        if len(set(known)) < len(known):
+            raise ValueError(f"axis must name each axis once, received {axis!r}")
+        self.axis = known[0] if not isinstance(axis, (list, tuple)) else type(axis)(known)
+
+    def _numbers(self) -> tuple[float, float, float]:
+        """The least norm, the largest, and the rate."""
+        raise NotImplementedError
+
+    def _together(self, shape: tuple[int, ...]) -> int | None:
+        """How many norms each column of the weight as a matrix has; 0: one norm of all; None: it cannot be done."""
+        axes = [self.axis] if isinstance(self.axis, int) else list(self.axis)
+        if any(not -len(shape) <= a < len(shape) for a in axes):
+            return None
+        count = len({a % len(shape) for a in axes})
+        if {a % len(shape) for a in axes} != set(range(count)) or count < len(axes):
+            return None
+        return 0 if count == len(shape) else math.prod(shape[count:-1])
+
+    def check(self, shape: tuple[int, ...], owner: str) -> None:
+        """A ValueError unless the axes are the first, or the first few, of a weight of this shape."""
+        if self._together(shape) is None:
+            raise ValueError(
+                f"the axis of {self!r} must be 0 or the first few axes, such as [0, 1, 2] for a convolution's kernel; "
+                f"{owner} has shape {shape}"
+            )
+
+    def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
+        """Which norms, and what they may be."""
+        low, high, rate = self._numbers()
+        return {"constraint": op.NORM, "together": self._together(shape), "low": low, "high": high, "rate": rate}
+
+
+class MaxNorm(_Norm):
+    """Norms are at most `max_value` (Srebro & Shraibman 2005).
+
+    Args:
+        max_value: the largest norm, 2 unless given.
+        axis: the axes that a norm is taken along: 0 for the weights that lead to each unit of a dense layer, [0, 1, 2]
+            for those of each filter of a convolution. Always the first axis or the first few.
+    """
+
+    def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0):
+        super().__init__(axis)
+        self.max_value = checks.number(max_value, "max_value", 0)
+
+    def _numbers(self) -> tuple[float, float, float]:
+        return 0.0, self.max_value, 1.0
+
+
+class UnitNorm(_Norm):
+    """Norms are 1.
+
+    Args:
+        axis: as in `MaxNorm`.
+    """
+
+    def _numbers(self) -> tuple[float, float, float]:
+        return 1.0, 1.0, 1.0
+
+
+class MinMaxNorm(_Norm):
+    """Norms lie in [min_value, max_value], or come nearer: desired = rate clip(norm) + (1 - rate) norm.
+
+    Args:
+        min_value: the least norm, 0 unless given.
+        max_value: the largest norm, 1 unless given.
+        rate: how far a step goes towards the interval, in [0, 1]; 1: all the way.
+        axis: as in `MaxNorm`.
+    """
+
+    def __init__(
+        self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | Sequence[int] = 0
+    ):
+        super().__init__(axis)
+        self.min_value = checks.number(min_value, "min_value", 0)
+        self.max_value = checks.number(max_value, "max_value", self.min_value)
+        self.rate = checks.number(rate, "rate", 0, 1)
+
+    def _numbers(self) -> tuple[float, float, float]:
+        return self.min_value, self.max_value, self.rate
+
+
+_BY_NAME: dict[str, type[Constraint]] = {
+    "max_norm": MaxNorm,
+    "min_max_norm": MinMaxNorm,
+    "non_neg": NonNeg,
+    "unit_norm": UnitNorm,
+}
+
+
+def get(identifier: object) -> Constraint | None:
+    """A constraint from its name, or as it is; None is none.
+
+    Raises:
+        TypeError: for a class of one's own whose `__call__` the kernels do not know.
+        ValueError: for an unknown name; suggests the nearest known one.
+    """
+    if identifier is None or isinstance(identifier, Constraint):
+        if identifier is not None and type(identifier).__call__ is not Constraint.__call__:
+            raise TypeError(f"constraint must be one of {', '.join(_BY_NAME)}, received {identifier!r}, in Python")
+        return identifier
+    return _BY_NAME[checks.nearest(identifier, _BY_NAME, "constraint")]()

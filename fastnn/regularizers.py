@@ -1,0 +1,81 @@
+"""Penalties on weights, which join the loss: they keep weights small. Names and numbers are Keras 3's.
+
+A layer's weight is penalised while it is trained; what `fit`, `train_on_batch` and `evaluate` report as the loss
+includes the penalty, with the weights from before the step. The equation stands in `kernels/updating.py`.
+"""
+
+import numpy as np
+
+from . import checks
+from .kernels.updating import LANES, penalty
+from .serialization import Configured
+
+
+class Regularizer(Configured):
+    """Base class: a penalty of l1 sum |w| + l2 sum w^2. Called with an array, it gives its penalty.
+
+    Attributes:
+        l1, l2: the factors.
+    """
+
+    l1 = 0.0
+    l2 = 0.0
+
+    def __call__(self, x: object) -> float:
+        """The penalty of an array of weights."""
+        array = np.asarray(checks.numeric_array(x, "x"))
+        flat = np.array(array, array.dtype if array.dtype in (np.float32, np.float64) else np.float64).reshape(-1)
+        return float(penalty(flat, self.l1, self.l2, np.zeros(LANES, flat.dtype)))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value:g}' for name, value in vars(self).items())})"
+
+
+class L1(Regularizer):
+    """l1 sum |w|: draws weights to exactly 0 (Tibshirani 1996).
+
+    Args:
+        l1: the factor, 0.01 unless given.
+    """
+
+    def __init__(self, l1: float = 0.01):
+        self.l1 = checks.number(l1, "l1", 0)
+
+
+class L2(Regularizer):
+    """l2 sum w^2: draws weights towards 0, large ones more (Hoerl & Kennard 1970).
+
+    Args:
+        l2: the factor, 0.01 unless given.
+    """
+
+    def __init__(self, l2: float = 0.01):
+        self.l2 = checks.number(l2, "l2", 0)
+
+
+class L1L2(Regularizer):
+    """l1 sum |w| + l2 sum w^2 (Zou & Hastie 2005, "elastic net").
+
+    Args:
+        l1, l2: the factors, both 0 unless given.
+    """
+
+    def __init__(self, l1: float = 0.0, l2: float = 0.0):
+        self.l1, self.l2 = checks.number(l1, "l1", 0), checks.number(l2, "l2", 0)
+
+
+_BY_NAME: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
+
+
+def get(identifier: object) -> Regularizer | None:
+    """A regularizer from its name, or as it is; None is none.
+
+    Raises:
+        TypeError: for a class of one's own whose `__call__` the kernels do not know.
+        ValueError: for an unknown name; suggests the nearest known one.
+    """
+    if identifier is None or isinstance(identifier, Regularizer):
+        if identifier is not None and type(identifier).__call__ is not Regularizer.__call__:
+            raise TypeError(f"regularizer must be one of {', '.join(_BY_NAME)}, received {identifier!r}, in Python")
+        return identifier
+    return _BY_NAME[checks.nearest(identifier, _BY_NAME, "regularizer")]()

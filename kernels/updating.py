@@ -1,0 +1,280 @@
+"""What a step does to the weights beyond the optimizer's equation: penalties, clipping, averages, constraints.
+
+A model that uses none of it never gets here: its gradients and steps are one stage. Otherwise `update` is called for
+these tasks, in this order, each a stage of its own because it needs what all threads did in the one before:
+
+- MEASURE: the gradient of the penalty, added to that of the loss; sums over groups of rows for penalties and norms.
+- SUM_UP, by one thread: the sums of all groups, in order; the penalty joins the batch's loss, and each weight gets the
+  factor that clips its gradient.
+- DESCEND: clip, decay, the optimizer's step, the moving average of the weights.
+- CONSTRAIN: the constraints. Threads share the columns here, because a norm is one of a column.
+
+Equations and their order are Keras 3's (keras/src/optimizers/base_optimizer.py, version 3.15). Each sum is a fixed
+chain of additions, however many threads there are.
+"""
+
+import numpy as np
+
+from . import instructions as op
+from .batches import copy
+from .interpreter import GRADIENT_ROWS, optimize, part
+from .jit import jit, jit_inline, jit_part
+from .optimizers import decay
+from .tile import flattened, matrix, vector
+
+# Sums run in so many lanes side by side, each a chain of its own; norms of so many columns are taken at once.
+LANES = 64
+SMALL = 1e-7  # Keras's epsilon(): what keeps a norm of 0 from dividing
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Penalties.
+
+
+@jit
+def sum_of_squares(x, lanes):
+    """The sum of x^2."""
+    lanes[:] = 0
+    for start in range(0, x.size, LANES):
+        block = vector(x, start, min(LANES, x.size - start))
+        for i in range(block.size):
+            lanes[i] += block[i] * block[i]
+    return sum_of_lanes(lanes)
+
+
+@jit
+def sum_of_absolutes(x, lanes):
+    """The sum of |x|."""
+    lanes[:] = 0
+    for start in range(0, x.size, LANES):
+        block = vector(x, start, min(LANES, x.size - start))
+        for i in range(block.size):
+            lanes[i] += abs(block[i])
+    return sum_of_lanes(lanes)
+
+
+@jit
+def sum_of_lanes(lanes):
+    """The sum of the lanes, half of them added to the other half until one is left."""
+    count = LANES // 2
+    while count > 0:
+        for i in range(count):
+            lanes[i] += lanes[count + i]
+        count //= 2
+    return np.float64(lanes[0])
+
+
+@jit
+def penalty(w, l1, l2, lanes):
+    """l1 sum |w| + l2 sum w^2."""
+    total = 0.0
+    if l1 > 0:
+        total += l1 * sum_of_absolutes(w, lanes)
+    if l2 > 0:
+        total += l2 * sum_of_squares(w, lanes)
+    return total
+
+
+@jit
+def penalty_backward(dw, w, l1, l2):
+    """dw += l1 sign(w) + 2 l2 w: adds to what the loss gave, as no other gradient does."""
+    real = dw.dtype.type
+    zero, one, two = real(0), real(l1), real(2 * l2)
+    for i in range(dw.size):
+        up = one if w[i] > zero else zero
+        down = one if w[i] < zero else zero
+        dw[i] += (up - down) + two * w[i]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Clipping.
+
+
+@jit
+def clip_factor(norm, largest):
+    """What a gradient of this norm is multiplied with, so that its norm is at most `largest`; NaN stays NaN."""
+    return 1.0 if norm <= largest else largest / norm
+
+
+@jit
+def scale(g, factor):
+    """g = factor g."""
+    by = g.dtype.type(factor)
+    for i in range(g.size):
+        g[i] *= by
+
+
+@jit
+def clip_values(g, largest):
+    """g = g clipped to [-largest, largest]; NaN stays NaN."""
+    high = g.dtype.type(largest)
+    low = -high
+    for i in range(g.size):
+        at_least = low if g[i] < low else g[i]
+        g[i] = high if at_least > high else at_least
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Averages.
+
+
+@jit
+def average(a, w, momentum):
+    """a = momentum a + (1 - momentum) w (Polyak & Juditsky 1992)."""
+    keep = a.dtype.type(momentum)
+    take = a.dtype.type(1) - keep
+    for i in range(a.size):
+        a[i] = keep * a[i] + take * w[i]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Constraints.
+
+
+@jit
+def non_negative(w):
+    """w = max(w, 0)."""
+    zero = w.dtype.type(0)
+    for i in range(w.size):
+        w[i] = zero if w[i] < zero else w[i]
+
+
+@jit_inline
+def _norm_factor(squares, low, high, rate, rest, small):
+    """(rate clip(norm, low, high) + rest norm) / (norm + small): with a rate below 1 the norm only comes nearer."""
+    norm = np.sqrt(squares)
+    at_least = low if norm < low else norm
+    clipped = high if at_least > high else at_least
+    return (rate * clipped + rest * norm) / (small + norm)
+
+
+@jit
+def norm_of_columns(w, first, columns, together, low, high, rate, factors):
+    """Columns [first, first + columns) of w[R, C], at most LANES: the norms of rows i, i + together, ... of each."""
+    real = w.dtype.type
+    low, high, rate, rest, small = real(low), real(high), real(rate), real(1) - real(rate), real(SMALL)
+    flat, width = flattened(w), w.shape[1]
+    for i in range(together):
+        factors[:columns] = 0
+        for r in range(i, w.shape[0], together):
+            row = vector(flat, r * width + first, columns)
+            for j in range(columns):
+                factors[j] += row[j] * row[j]
+        for j in range(columns):
+            factors[j] = _norm_factor(factors[j], low, high, rate, rest, small)
+        for r in range(i, w.shape[0], together):
+            row = vector(flat, r * width + first, columns)
+            for j in range(columns):
+                row[j] *= factors[j]
+
+
+@jit
+def norm_of_all(w, low, high, rate, lanes):
+    """The norm of all of w constrained."""
+    real = w.dtype.type
+    squares = real(sum_of_squares(w, lanes))
+    scale(w, _norm_factor(squares, real(low), real(high), real(rate), real(1) - real(rate), real(SMALL)))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The stages.
+
+
+@jit_part
+def _measure(p, weights, sums, lanes, norms, thread, threads):
+    """The penalty's gradient, and the sums of the groups of rows, for a thread's share of a weight.
+
+    sums[0] is the weight's factor; then each group of rows has its penalty and its gradient's sum of squares.
+    """
+    row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
+    while row < last:
+        count = min(GRADIENT_ROWS, last - row)
+        at, size = p.offset + row * p.stride, count * p.stride
+        group = p.sums + 1 + 2 * (row // GRADIENT_ROWS)
+        w, g = vector(weights.values, at, size), vector(weights.gradients, at, size)
+        if p.l1 > 0 or p.l2 > 0:
+            sums[group] = penalty(w, p.l1, p.l2, lanes)
+            if p.trained:
+                penalty_backward(g, w, p.l1, p.l2)
+        if norms and p.trained:
+            sums[group + 1] = sum_of_squares(g, lanes)
+        row += count
+
+
+@jit_part
+def _sum_up(parameters, sums, rows, hyper):
+    """The batch's penalty, times its rows, into the loss's sum; the weights' factors into theirs."""
+    total, all_squares = 0.0, 0.0
+    for i in range(parameters.size):
+        p = parameters[i]
+        squares = 0.0
+        for group in range((p.rows + GRADIENT_ROWS - 1) // GRADIENT_ROWS):
+            total += sums[p.sums + 1 + 2 * group]
+            squares += sums[p.sums + 2 + 2 * group]
+        sums[p.sums] = clip_factor(np.sqrt(squares), hyper[op.CLIP_NORM])
+        all_squares += squares
+    sums[0] += total * rows
+    if hyper[op.GLOBAL_CLIP_NORM] > 0:
+        norm = np.sqrt(all_squares)
+        factor = clip_factor(norm, hyper[op.GLOBAL_CLIP_NORM]) + (norm - norm)  # an infinite norm makes all NaN
+        for i in range(parameters.size):
+            sums[parameters[i].sums] = factor
+
+
+@jit_part
+def _descend(p, weights, sums, thread, threads, optimizer, hyper):
+    """Clip, decay, step and average a thread's share of a weight."""
+    row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
+    while row < last:
+        count = min(GRADIENT_ROWS, last - row)
+        at, size = p.offset + row * p.stride, count * p.stride
+        w, g = vector(weights.values, at, size), vector(weights.gradients, at, size)
+        if hyper[op.CLIP_NORM] > 0 or hyper[op.GLOBAL_CLIP_NORM] > 0:
+            scale(g, sums[p.sums])
+        elif hyper[op.CLIP_VALUE] > 0:
+            clip_values(g, hyper[op.CLIP_VALUE])
+        if p.decayed and hyper[op.SEPARATE_DECAY] > 0:
+            decay(w, hyper[op.SEPARATE_DECAY] * hyper[op.LEARNING_RATE])
+        optimize(weights, at, at, size, optimizer, hyper)
+        if hyper[op.AVERAGED] > 0:
+            a = vector(weights.slots, weights.slots.size - weights.values.size + at, size)  # the last slot
+            average(a, w, 0.0 if hyper[op.ITERATION] == 1 else hyper[op.EMA_MOMENTUM])
+            if hyper[op.EMA_FREQUENCY] > 0 and hyper[op.ITERATION] % hyper[op.EMA_FREQUENCY] == 0:
+                copy(w, a)
+        row += count
+
+
+@jit
+def constrain(p, values, lanes, thread, threads):
+    """A thread's share of the columns of a weight, constrained; of a weight with a single norm, the first's."""
+    if p.constraint == op.NORM and p.together == 0:
+        if thread == 0:
+            norm_of_all(vector(values, p.offset, p.rows * p.stride), p.low, p.high, p.rate, lanes)
+    elif p.constraint == op.NORM:
+        w = matrix(values, p.offset, p.rows, p.stride)
+        first, last = part(p.stride, LANES, thread, threads)
+        while first < last:
+            columns = min(LANES, last - first)
+            norm_of_columns(w, first, columns, p.together, p.low, p.high, p.rate, lanes)
+            first += columns
+    elif p.constraint == op.NON_NEGATIVE:
+        row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
+        non_negative(vector(values, p.offset + row * p.stride, (last - row) * p.stride))
+
+
+@jit
+def update(task, plan, weights, batch, rows, thread, threads, optimizer, hyper):
+    """One thread's share of a task."""
+    if task == op.SUM_UP:
+        _sum_up(plan.parameters, batch.sums, rows, hyper)
+        return
+    norms = hyper[op.CLIP_NORM] > 0 or hyper[op.GLOBAL_CLIP_NORM] > 0
+    lanes = batch.scratch[thread]
+    for i in range(plan.parameters.size):
+        p = plan.parameters[i]
+        if task == op.MEASURE:
+            _measure(p, weights, batch.sums, lanes, norms, thread, threads)
+        elif p.trained and task == op.DESCEND:
+            _descend(p, weights, batch.sums, thread, threads, optimizer, hyper)
+        elif p.trained:
+            constrain(p, weights.values, lanes, thread, threads)
