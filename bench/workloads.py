@@ -106,6 +106,51 @@ class Training:
 
 
 @dataclass(frozen=True)
+class Convnet:
+    """Epochs of a convolutional network on MNIST: 3x3 convolutions that keep the size, each with ReLU and a 2x2
+    max-pooling, then a dense layer; Adam."""
+
+    name: str
+    filters: Sequence[int]
+    batch_size: int
+    unit = "epoch"
+    tolerance = 0.02
+
+    def initial_weights(self) -> list[tuple[Array, Array]]:
+        """Kernel (3, 3, channels, filters) or (inputs, outputs) and bias of each layer, channels last."""
+        rng = np.random.default_rng(1)
+        shapes = [(3, 3, i, o) for i, o in pairwise((1, *self.filters))]
+        size = 28 // 2 ** len(self.filters)
+        shapes.append((size * size * self.filters[-1], 10))  # type: ignore[arg-type]
+        return [
+            (
+                (rng.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))).astype(np.float32),
+                np.zeros(shape[-1], np.float32),
+            )
+            for shape in shapes
+        ]
+
+
+@dataclass(frozen=True)
+class Convolution:
+    """One 3x3 convolution that keeps the size, forward alone, of images (rows, size, size, channels)."""
+
+    name: str
+    rows: int
+    size: int
+    channels: int
+    filters: int
+    unit = "call"
+    tolerance = 1e-4
+
+    def arrays(self) -> tuple[Array, Array]:
+        """x, channels last, and the kernel (3, 3, channels, filters)."""
+        rng = np.random.default_rng(3)
+        x = rng.standard_normal((self.rows, self.size, self.size, self.channels), np.float32)
+        return x, rng.standard_normal((3, 3, self.channels, self.filters), np.float32)
+
+
+@dataclass(frozen=True)
 class Prediction:
     """Class probabilities of 784-256-10 for some rows, from a NumPy array to a NumPy array."""
 
@@ -136,7 +181,7 @@ class Product:
         return a, b
 
 
-Workload = Training | Prediction | Product
+Workload = Training | Convnet | Convolution | Prediction | Product
 
 _mnist = partial(Training, sizes=(784, 256, 10), activations=("relu", "softmax"), data=mnist)
 _all: list[Workload] = [
@@ -187,6 +232,9 @@ _all: list[Workload] = [
         optimizer=("sgd", {"learning_rate": 1.0}),
         check_epochs=200,
     ),
+    Convnet("convnet 8-16, Adam", (8, 16), batch_size=128),
+    Convolution("convolution 8-16, 14x14", 128, 14, 8, 16),
+    Convolution("convolution 64-64, 28x28", 16, 28, 64, 64),
     Prediction("predict 1", 1),
     Prediction("predict 10,000", 10_000),
     Product("product 1024", 1024),

@@ -184,7 +184,7 @@ def _activation_of_input(name: str, make: Callable[..., layers.Layer]) -> LayerC
 def _prelu(name: str, shared_axes: list[int] | None, shape: Callable[[int], tuple[int, ...]]) -> LayerCase:
     return LayerCase(
         name,
-        partial(layers.PReLU, initializers.Constant(0.25), shared_axes),
+        partial(layers.PReLU, initializers.Constant(0.25), shared_axes=shared_axes),
         activations_reference.prelu_forward,
         backward=lambda dy, x, y, alpha: activations_reference.prelu_backward(dy, x, alpha),
         shape=shape,

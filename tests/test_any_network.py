@@ -22,7 +22,7 @@ LAYERS = st.one_of(
     st.builds(lambda n, a, b: lambda: dense(n, a, 1, use_bias=b, trainable=False), SIZES, ACTIVATIONS, st.booleans()),
     st.builds(lambda a: lambda: layers.Activation(a), ACTIVATIONS),
     st.builds(lambda s: lambda: layers.ReLU(s), st.sampled_from([0.0, 0.01])),
-    st.builds(lambda axes: lambda: layers.PReLU("ones", axes), st.sampled_from([None, [1]])),
+    st.builds(lambda axes: lambda: layers.PReLU("ones", shared_axes=axes), st.sampled_from([None, [1]])),
     st.builds(lambda r: lambda: layers.Dropout(r, seed=5), st.sampled_from([0.0, 0.25, 0.9])),
     st.builds(lambda s: lambda: layers.GaussianNoise(s, seed=6), st.sampled_from([0.0, 0.5])),
     st.just(lambda: layers.Rescaling(0.5, -0.25)),

@@ -34,7 +34,7 @@ def test_shapes(axes, slopes):
 @each_sharing
 @pytest.mark.parametrize("rows", [1, 8, 300])  # one row, one group of rows, and groups of more than 8
 def test_gradients(axes, slopes, rows, dtype, rng):
-    layer = layers.PReLU(initializers.RandomNormal(seed=3), axes, dtype=dtype)
+    layer = layers.PReLU(initializers.RandomNormal(seed=3), shared_axes=axes, dtype=dtype)
     x, dy = (rng.normal(size=(rows, *SHAPE)).astype(dtype) for _ in range(2))
     y, dx = layer(x, training=True), layer.backward(dy)
     (alpha,) = layer.get_weights()
@@ -51,7 +51,7 @@ def test_any_number_of_threads_gives_the_same_bits(axes, slopes, rng, monkeypatc
 
     def train(count):
         monkeypatch.setattr(threads, "_asked", count)
-        first, last = layers.PReLU(0.25 * np.ones(slopes), axes), layers.Dense(2, kernel_initializer="ones")
+        first, last = layers.PReLU(0.25 * np.ones(slopes), shared_axes=axes), layers.Dense(2, kernel_initializer="ones")
         model = fastnn.Sequential([fastnn.Input(SHAPE), first, layers.PReLU(shared_axes=axes), layers.Flatten(), last])
         model.compile(optimizers.SGD(1e-3), "mse")
         model.fit(x, targets, batch_size=130, epochs=2, shuffle=False, verbose=0)

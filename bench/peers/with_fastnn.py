@@ -4,7 +4,7 @@ import numba
 import numpy as np
 
 import fastnn
-from bench.workloads import Prediction, Product, Training, Workload
+from bench.workloads import Convnet, Convolution, Prediction, Product, Training, Workload, mnist
 from fastnn import layers, optimizers
 from fastnn.kernels.dense import dense_forward
 from fastnn.kernels.tile import ROWS, padded, stride
@@ -22,7 +22,10 @@ def version() -> str:
 
 
 def make(workload: Workload):
-    return {Training: Trainer, Prediction: Predictor, Product: Multiplier}[type(workload)](workload)
+    makers = {
+        Training: Trainer, Convnet: ConvnetTrainer, Convolution: Convolver, Prediction: Predictor, Product: Multiplier
+    }  # fmt: skip
+    return makers[type(workload)](workload)
 
 
 def model(sizes, activations, weights, pixels=False) -> fastnn.Sequential:
@@ -55,6 +58,49 @@ class Trainer:
         rows = self.workload.batch_size or len(self.x)
         history = self.model.fit(self.x, self.y, batch_size=rows, epochs=epochs, verbose=0, shuffle=shuffle)
         return history.history["loss"][-1]
+
+
+class ConvnetTrainer:
+    def __init__(self, workload: Convnet):
+        self.workload = workload
+        self.x, self.y = mnist()
+        self.model = fastnn.Sequential([fastnn.Input((784,)), layers.Rescaling(1 / 255), layers.Reshape((28, 28, 1))])
+        for n in workload.filters:
+            self.model.add(layers.Conv2D(n, 3, padding="same", activation="relu"))
+            self.model.add(layers.MaxPooling2D(2))
+        self.model.add(layers.Flatten())
+        self.model.add(layers.Dense(10, activation="softmax"))
+        self.model.set_weights([array for pair in workload.initial_weights() for array in pair])
+        self.model.compile("adam", "sparse_categorical_crossentropy")
+        fastnn.utils.set_random_seed(0)
+
+    def check(self) -> list[float]:
+        return [self._fit(1, shuffle=False)]
+
+    def run(self, epochs: int) -> None:
+        self._fit(epochs, shuffle=True)
+
+    def _fit(self, epochs: int, shuffle: bool) -> float:
+        rows = self.workload.batch_size
+        history = self.model.fit(self.x, self.y, batch_size=rows, epochs=epochs, verbose=0, shuffle=shuffle)
+        return history.history["loss"][-1]
+
+
+class Convolver:
+    """`predict` of a model of one layer: the samples are also gathered into the batch, and handed out."""
+
+    def __init__(self, workload: Convolution):
+        self.x, kernel = workload.arrays()
+        layer = layers.Conv2D(workload.filters, 3, padding="same", use_bias=False)
+        self.model = fastnn.Sequential([fastnn.Input(self.x.shape[1:]), layer])
+        self.model.set_weights([kernel])
+
+    def check(self) -> list[float]:
+        return self.model.predict(self.x)[-1, -1, 0].tolist()
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            self.model.predict(self.x)
 
 
 class Predictor:

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from bench.workloads import Prediction, Product, Training, Workload
+from bench.workloads import Convnet, Convolution, Prediction, Product, Training, Workload, mnist, scaled_mnist
 
 ACTIVATIONS = {"relu": nn.ReLU, "sigmoid": nn.Sigmoid}
 
@@ -15,7 +15,10 @@ def version() -> str:
 
 
 def make(workload: Workload):
-    return {Training: Trainer, Prediction: Predictor, Product: Multiplier}[type(workload)](workload)
+    makers = {
+        Training: Trainer, Convnet: ConvnetTrainer, Convolution: Convolver, Prediction: Predictor, Product: Multiplier
+    }  # fmt: skip
+    return makers[type(workload)](workload)
 
 
 def network(activations, weights, last_activation: bool) -> nn.Sequential:
@@ -78,6 +81,63 @@ class Trainer:
         loss.backward()
         self.optimizer.step()
         return loss.detach()
+
+
+class ConvnetTrainer(Trainer):
+    """Images and activations channels first, which was faster here than channels last."""
+
+    def __init__(self, workload: Convnet):
+        self.workload = workload
+        self.x = torch.from_numpy(scaled_mnist().reshape(-1, 1, 28, 28))
+        self.y = torch.from_numpy(mnist()[1])
+        parts: list[nn.Module] = []
+        *convolutions, (w_dense, _) = workload.initial_weights()
+        for w, _ in convolutions:
+            layer = nn.Conv2d(w.shape[2], w.shape[3], 3, padding="same")
+            with torch.no_grad():
+                layer.weight[:] = torch.from_numpy(np.transpose(w, (3, 2, 0, 1)).copy())
+                layer.bias[:] = 0
+            parts += [layer, nn.ReLU(), nn.MaxPool2d(2)]
+        size, filters = 28 // 2 ** len(convolutions), workload.filters[-1]
+        dense = nn.Linear(*w_dense.shape)
+        with torch.no_grad():
+            # From rows of (height, width, channel) to rows of (channel, height, width).
+            rows = np.transpose(w_dense.reshape(size, size, filters, 10), (3, 2, 0, 1)).reshape(10, -1)
+            dense.weight[:] = torch.from_numpy(rows.copy())
+            dense.bias[:] = 0
+        self.network = nn.Sequential(*parts, nn.Flatten(), dense)
+        self.loss_function = functional.cross_entropy
+        self.optimizer = torch.optim.Adam(self.network.parameters(), 0.001, (0.9, 0.999), 1e-7, fused=True)
+        self.loss = np.nan
+
+    def check(self) -> list[float]:
+        self._epoch(torch.arange(len(self.x)))
+        return [float(self.loss)]
+
+    def run(self, epochs: int) -> None:
+        for _ in range(epochs):
+            self._epoch(torch.randperm(len(self.x)))
+
+
+class Convolver:
+    """In PyTorch's channels-last memory format, which its convolution prefers."""
+
+    def __init__(self, workload: Convolution):
+        x, kernel = workload.arrays()
+        last = torch.channels_last
+        self.x = torch.from_numpy(x).permute(0, 3, 1, 2).contiguous(memory_format=last)
+        self.kernel = torch.from_numpy(kernel).permute(3, 2, 0, 1).contiguous(memory_format=last)
+
+    def convolve(self):
+        with torch.inference_mode():
+            return functional.conv2d(self.x, self.kernel, padding="same")
+
+    def check(self) -> list[float]:
+        return self.convolve()[-1, :, -1, 0].tolist()
+
+    def run(self, calls: int) -> None:
+        for _ in range(calls):
+            self.convolve()
 
 
 class Predictor:
