@@ -9,6 +9,7 @@ import pytest
 
 from fastnn import layers, losses, metrics, optimizers
 from fastnn.kernels import activations as activation_kernels
+from fastnn.kernels import embedding as embedding_kernels
 from fastnn.kernels import error_losses as error_kernels
 from fastnn.kernels import instructions as op
 from fastnn.kernels import layer_normalization as layer_normalization_kernels
@@ -73,8 +74,8 @@ LOSS_PARTS = {"sum_up", "smooth_targets"}
 
 @pytest.mark.parametrize(
     "kernels",
-    [activation_kernels, prelu_kernels, normalization_kernels, layer_normalization_kernels],
-    ids=["activations", "prelu", "normalization", "layer_normalization"],
+    [activation_kernels, embedding_kernels, prelu_kernels, normalization_kernels, layer_normalization_kernels],
+    ids=["activations", "embedding", "prelu", "normalization", "layer_normalization"],
 )
 def test_every_operation_has_a_row(kernels):
     used = set()

@@ -5,7 +5,6 @@ import pytest
 
 import fastnn
 from fastnn import layers, losses, optimizers
-from fastnn.eager import EagerProgram
 from fastnn.program import Program
 
 
@@ -44,7 +43,7 @@ def test_a_single_frozen_weight_stays_as_it_is():
     model.layers[0].kernel.trainable = False
     before = model.get_weights()
     model.fit(x, y, verbose=0)
-    assert type(model._programs["train"][1]) is EagerProgram
+    assert type(model._programs["train"][1]) is Program
     after = model.get_weights()
     np.testing.assert_array_equal(after[0], before[0])
     assert (after[2] != before[2]).any()

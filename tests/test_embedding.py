@@ -119,6 +119,8 @@ def test_starts_as_in_keras():
 def test_gradient_of_a_table(table, samples, length, most, dtype, rng):
     x = rng.integers(min(table, most or table), size=(samples, length))
     y = rng.normal(size=(samples, 1))
+    batch_size = samples * 2 // 5  # three batches, the last of which must not see what the others leave behind
+    last = slice(2 * batch_size, samples)
 
     def gradient(threads):
         fastnn.set_num_threads(threads)
@@ -131,19 +133,44 @@ def test_gradient_of_a_table(table, samples, length, most, dtype, rng):
             ]
         )
         model.compile(optimizers.SGD(0.0), "mse")
-        for part in (slice(0, samples), slice(0, samples // 2 + 1)):  # the second leaves nothing of the first
-            model.fit(x[part], y[part], batch_size=samples, shuffle=False, verbose=0)
+        model.fit(x, y, batch_size=batch_size, shuffle=False, verbose=0)
         return model, model.layers[0].gradients[0].copy()
 
     model, got = gradient(1)
-    part = slice(0, samples // 2 + 1)
-    error = 2 * (model.predict(x[part]) - y[part]) / len(x[part])
-    dy = (error.astype(np.float64) @ model.get_weights()[1].T.astype(np.float64)).reshape(*x[part].shape, 2)
-    _, expected = reference.embedding_backward(dy, x[part], model.get_weights()[0])
-    _, magnitude = reference.embedding_backward(np.abs(dy), x[part], model.get_weights()[0])
+    error = 2 * (model.predict(x[last]) - y[last]) / len(x[last])
+    dy = (error.astype(np.float64) @ model.get_weights()[1].T.astype(np.float64)).reshape(*x[last].shape, 2)
+    _, expected = reference.embedding_backward(dy, x[last], model.get_weights()[0])
+    _, magnitude = reference.embedding_backward(np.abs(dy), x[last], model.get_weights()[0])
     assert_close(got, expected, magnitude + np.abs(dy).max(), 1e-5 if dtype == np.float32 else 1e-12)
     for threads in (2, 3):
         assert_same_bits(gradient(threads)[1], got)
+
+
+@pytest.mark.parametrize("lists", [1, 2, 4, 64])
+@pytest.mark.parametrize("rows", [[(0, 100)], [(0, 7), (7, 40), (40, 100)]], ids=["at once", "in parts"])
+def test_gradient_of_any_rows(lists, rows, dtype, rng):
+    """Where buckets share a list, each finds its own there, and finds it once."""
+    x, dy = rng.integers(100, size=(20, 3)), rng.normal(size=(20, 6)).astype(dtype)
+    groups = np.zeros((3, lists + 1 + 8 * 3), dtype)
+    for group, samples in enumerate(np.array_split(x.astype(dtype), [8, 16])):
+        for first, part in ((0, samples[:5]), (5, samples[5:])):
+            kernels.embedding_lists(groups[group, :lists], groups[group, lists:], part, 0, 3, 100, first)
+    dw = np.full((100, 2), np.nan, dtype)
+    for start, stop in rows:
+        kernels.embedding_backward_table(dw[start:stop], dy, x.astype(dtype), groups, lists, 8, start, 0, 3, 0, 2, 100)
+    _, expected = reference.embedding_backward(dy.reshape(20, 3, 2).astype(np.float64), x, np.zeros((100, 2)))
+    assert_close(dw, expected, np.abs(dy).max())
+
+
+def test_backward_writes_all_of_its_results():
+    for layer in (layers.Embedding(9, 2), layers.CategoricalEmbedding([(0, 9, 2), (2, 5, 3)])):
+        y = layer(np.ones((10, 3)), training=True)
+        layer._alone._buffers.batch.gradients.fill(np.nan)
+        layer.parameters[0].storage.gradients.fill(np.nan)
+        dx = layer.backward(np.ones_like(y))
+        others = [0, 1, 0] if y.ndim == 2 else [0, 0, 0]
+        np.testing.assert_array_equal(dx, np.broadcast_to(others, dx.shape))
+        assert all(np.isfinite(gradient).all() for gradient in layer.gradients)
 
 
 def test_a_frozen_table_stays():

@@ -38,7 +38,7 @@ def lab(images, tmp_path):
     """Runs `fastnn lab NAME` in this process; what it leaves goes to tmp_path / "out" unless told otherwise."""
 
     def run(name, *options):
-        data = ["--data", str(images)] if name in ("mnist", "wide-deep", "autoencoder") else []
+        data = ["--data", str(images)] if name in ("mnist", "wide-deep", "autoencoder", "convnet") else []
         usual = [*data, "--out", str(tmp_path / "out")]
         return CliRunner().invoke(cli.app, ["lab", name, *usual, *map(str, options)])
 
@@ -81,7 +81,7 @@ def test_help_shows_every_option_with_its_default(name):
     arguments = command_options(labs.COMMANDS[name])
     assert set(options) - {"--help"} == arguments
     with_default = shown.count("[default: ")
-    flags = {"--overwrite", "--compare"} & arguments
+    flags = {"--overwrite", "--compare", "--big"} & arguments
     assert with_default == len(arguments) - len(flags)
 
 
@@ -317,6 +317,25 @@ def test_letters_needs_enough_of_them(lab, tmp_path):
     assert_refused(lab("letters", "--data", tmp_path / "few.npz"), "expected more than 16,000 letters, received 50")
 
 
+# convnet
+
+
+@pytest.mark.parametrize("big", [False, True])
+def test_convnet(lab, images, tmp_path, big):
+    stdout = finished(lab("convnet", "--epochs", 2, "--filters", "4,6", *(["--big"] if big else [])))
+    # 10 4 + 37 6, or 9 (4 + 4 4 + 4 6 + 6 6) and 4 numbers a channel; then 295 10
+    parameters = 720 + 80 + 2950 if big else 262 + 2950
+    assert f" Total params: {parameters:,} " in stdout
+    assert len(re.findall(rf"^\[ (?:Train|Validation) \| 00\d/002 \] {NUMBERS}$", stdout, re.MULTILINE)) == 4
+    pictures = ("curves", "filters", "image", "feature_maps", "confusion", "misclassified")
+    rows, metrics = left(tmp_path / "out", *pictures)
+    assert len(rows) == 2
+    assert metrics["parameters"] == parameters
+    model = fastnn.saving.load_model(tmp_path / "out" / "model.safetensors")
+    assert sum(isinstance(layer, fastnn.layers.Conv2D) for layer in model.layers) == 2 * (1 + big)
+    assert model.evaluate(*mnist.load_data(images)[1], verbose=0, return_dict=True) == metrics["test"]
+
+
 # What all of them refuse
 
 
@@ -377,6 +396,7 @@ QUICK = {
     "wide-deep": ["--epochs", 50],
     "autoencoder": ["--epochs", 50, "--hidden", 8],
     "letters": ["--epochs", 50, "--hidden", 5],
+    "convnet": ["--epochs", 50, "--filters", 2],
 }
 
 
@@ -501,6 +521,13 @@ def test_the_autoencoder_reaches_a_cross_entropy_of_0_075_and_a_denoising_one_le
 
     assert roughness("denoising") < 0.75 * roughness("plain")
     assert peakedness("plain") < 3.3 < 4 < peakedness("denoising")
+
+
+@pytest.mark.slow
+def test_the_convnet_reaches_98_percent(tmp_path):
+    """The big one takes minutes: it is measured, not tested."""
+    finished(CliRunner().invoke(cli.app, ["lab", "convnet", "--epochs", "3", "--out", str(tmp_path / "out")]))
+    assert json.loads((tmp_path / "out" / "metrics.json").read_text())["test"]["accuracy"] >= 0.98
 
 
 @pytest.mark.slow

@@ -98,6 +98,22 @@ def test_a_large_mean_costs_no_digits(shape):
             np.testing.assert_allclose(layer.moving_variance.value, variance, rtol=1e-5)
 
 
+def test_a_large_mean_of_a_long_row():
+    x = (1000 + np.random.default_rng(3).normal(size=(2, 20_000))).astype(np.float32)
+    expected = reference.layer_normalization_forward(x.astype(np.float64), 1.0, 0.0, 1e-3)
+    np.testing.assert_allclose(layers.LayerNormalization()(x), expected, atol=1e-4)
+
+
+def test_rounding_leaves_no_negative_variance():
+    parts = np.zeros((kernels.PARTS * kernels.GROUPS, 2), np.float32)
+    # In each lane two numbers that are 1.5 more than the shift.
+    parts[kernels.SUM], parts[kernels.SQUARES] = [3, 3], [4.5, 4.4999995]
+    mean, variance = np.zeros(2, np.float32), np.zeros(2, np.float32)
+    kernels.merge_statistics(mean, variance, parts, 2, 8, 2)
+    np.testing.assert_array_equal(mean, 1.5)
+    np.testing.assert_array_equal(variance, 0)
+
+
 @pytest.mark.parametrize("shape", [(5, 4), (2, 9, 9, 2), (300, 1)], ids=str)
 def test_moving_statistics(shape):
     layer, axes = layers.BatchNormalization(momentum=0.7, dtype="float64"), tuple(range(len(shape) - 1))
