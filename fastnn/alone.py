@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .checks import read_only
 from .compilation import NO_NUMBERS
 from .kernels import instructions as op
 from .kernels.interpreter import refresh_all, share
@@ -48,7 +47,7 @@ class Alone:
     def forward(self, x: np.ndarray, step: int) -> np.ndarray:
         """y for x, while training in step `step`."""
         self._step = step
-        self._x = x.reshape(self._rows, -1)
+        self._x = np.require(x.reshape(self._rows, -1), requirements=["C", "W"])
         self._run([s for s in range(len(self._plan.stages)) if self._forward(s)])
         self.y = self._read(self._buffers.batch.activations, *self._output, self._output_shape)
         return self.y
@@ -75,7 +74,8 @@ class Alone:
         no_slots = np.zeros(0, self._x.dtype)
         weights = op.Weights(self._storage.values, self._storage.gradients, no_slots, self._buffers.transposed)
         batch = self._buffers.for_threads(1)
-        data = empty_data(self._x.dtype)._replace(features=read_only(self._x))
+        # All of it writable, as the driver passes it on: other types would be compiled once more.
+        data = op.Data(*(a.copy() for a in empty_data(self._x.dtype)))._replace(features=self._x)
         order = np.arange(self._rows)
         refresh_all(self._plan, weights, batch, data, order)
         for stage in stages:

@@ -75,6 +75,7 @@ class Lowering:
         self.targets_elements = 0
         self._trains = alone  # whether any instruction so far has weights that are trained
         self._overwritable = True
+        self._images = False  # whether a layer gave samples with more than one axis
         self.shape, self.columns = shape, math.prod(shape)
         self.y, self.y_stride = self._buffer(self.columns), stride(self.columns, dtype)
         self._append(op.GATHER_PIXELS if pixels else op.GATHER_FEATURES, alpha=1.0, beta=0.0)
@@ -125,6 +126,7 @@ class Lowering:
         trained = [p is not None and trainable and p.trainable and self.backward for p in parameters]
         if outputs is not None:
             shape = (outputs,) if isinstance(outputs, int) else tuple(outputs)
+            self._images = self._images or len(shape) > 1
             fields["outputs"] = math.prod(shape)
             fields |= {"y": self._buffer(fields["outputs"]), "y_stride": stride(fields["outputs"], self.dtype)}
         elif not self._overwritable:
@@ -232,12 +234,12 @@ class Lowering:
         """The finished tables."""
         for fields in self.code:
             if not isinstance(fields["op"], int):
-                fields |= {"op": op.FIRST_OPERATION, "entry": entry_of(fields["op"], self.dtype)}
+                fields |= {"op": op.OPERATION, "entry": entry_of(fields["op"], self.dtype)}
         update = Update(self.parameters, self.log_columns, self.optimizer)
         self.sums_elements = update.sums_elements
         refresh = []
         if update.stages:
-            self.scratch_elements = max(self.scratch_elements, LANES)
+            self.scratch_elements += LANES
             refresh = [{"kind": op.REFRESH}] if self.training else []
         return op.Plan(
             code=records(self.code, op.INSTRUCTION),
@@ -278,7 +280,7 @@ class Lowering:
         Few enough that their buffers fit into the L2 cache, where layers pass single samples on to each other; as many
         as there may be for dense layers alone, which go through all their weights once a block.
         """
-        if not self.partial_elements:
+        if not self._images:
             return int(SAMPLE_ROWS)
         row = self.elements * (1 + self.backward) * self.dtype.itemsize // self.rows
         block: int = SAMPLE_ROWS

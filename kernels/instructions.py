@@ -4,8 +4,8 @@ A program is an array of `INSTRUCTION` records over flat buffers. `x` and `y` ar
 in the batch's activations: the offset of row 0, with `x_stride` and `y_stride` elements from one row to the next.
 Gradients lie at the same places of a second buffer of the same size. Many layers work in place: their `x` is their `y`.
 
-The opcodes below `FIRST_OPERATION` are the interpreter's own, compiled with it. The others are operations: each is a
-function of one signature (`operations.py`), compiled when the first model uses it and called by its address.
+The interpreter's own instructions have opcodes and are compiled with it. All others are an OPERATION: a function of one
+signature (`operations.py`), compiled when the first model uses it and called by its address.
 """
 
 from typing import NamedTuple
@@ -25,7 +25,7 @@ INSTRUCTION = np.dtype(
         ("kernel", np.int64),  # where the weights start in Weights.values
         ("bias", np.int64),  # the same for the bias; -1: none
         ("transposed", np.int64),  # where the kernel's transposed copy starts in Weights.transposed; -1: none
-        ("trainable", np.int64),  # 1: the parameter phase updates its weights
+        ("trainable", np.int64),  # 1: the parameter stage updates its weights
         ("gradient", np.int64),  # 1: something before it is trained, so backward gives its input gradient
         ("value", np.int64),  # losses and metrics: the row of Batch.values they write, or where they add to Batch.sums
         ("targets", np.int64),  # losses and metrics: where their targets start in Batch.targets
@@ -44,7 +44,7 @@ INSTRUCTION = np.dtype(
 PARAMETER = np.dtype(
     [
         ("instruction", np.int64),  # whose gradient it is
-        ("which", np.int64),  # the how manieth weight of that instruction
+        ("which", np.int64),  # its number among that instruction's weights
         ("offset", np.int64),  # where it starts in Weights.values
         ("rows", np.int64),
         ("columns", np.int64),
@@ -101,7 +101,7 @@ SPARSE_CATEGORICAL_ACCURACY, CATEGORICAL_ACCURACY, BINARY_ACCURACY, SQUARED_ERRO
 PREDICT = 70
 
 # Operations.
-FIRST_OPERATION = 100
+OPERATION = 100
 
 # Optimizers, and the places of their numbers in the vector `hyper`. RATE and ITERATION are set anew in every step.
 # Of numbers that are 0 nothing is done; but AVERAGED says whether there are averages, whose momentum may be 0.

@@ -193,7 +193,7 @@ def sample_stage(plan, stage, weights, batch, data, order, span):
             batch.scale[i] = weight * share
     for i in range(stage.start, stage.stop):
         ins = plan.code[i]
-        if ins.op == op.FIRST_OPERATION:
+        if ins.op == op.OPERATION:
             call_operation(op.FORWARD, ins, weights, batch, data, order, span)
         elif op.SPARSE_SOFTMAX_CROSS_ENTROPY <= ins.op <= op.ABSOLUTE_ERROR:
             evaluate(ins, batch, span.start, span.stop)
@@ -201,7 +201,7 @@ def sample_stage(plan, stage, weights, batch, data, order, span):
             forward(ins, weights, batch, data, order, span.first, span.start, span.stop, span.step)
     for i in range(stage.back_start - 1, stage.back_stop - 1, -1):
         ins = plan.code[i]
-        if ins.op == op.FIRST_OPERATION:
+        if ins.op == op.OPERATION:
             if ins.gradient or ins.trainable:
                 call_operation(op.BACKWARD, ins, weights, batch, data, order, span)
         elif ins.gradient:
@@ -251,7 +251,7 @@ def part(rows, unit, thread, threads):
 @jit_part
 def gradient(ins, weights, batch, data, order, at, row, count, outputs, span):
     """The gradient of `count` rows of a weight from row `row` on, which start at weights.gradients[at]."""
-    if ins.op == op.FIRST_OPERATION:
+    if ins.op == op.OPERATION:
         call_operation(op.GRADIENT, ins, weights, batch, data, order, span)
         return
     dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
@@ -266,7 +266,7 @@ def gradient(ins, weights, batch, data, order, at, row, count, outputs, span):
 @jit_part
 def refresh(ins, weights, batch, data, order, row, count, span):
     """The copies that are made of rows [row, row + count) of an instruction's weight."""
-    if ins.op == op.FIRST_OPERATION:
+    if ins.op == op.OPERATION:
         call_operation(op.COPIES, ins, weights, batch, data, order, span)
     else:
         w = matrix(weights.values, ins.kernel, ins.inputs, ins.y_stride)

@@ -269,7 +269,8 @@ def update(task, plan, weights, batch, rows, thread, threads, optimizer, hyper):
         _sum_up(plan.parameters, batch.sums, rows, hyper)
         return
     norms = hyper[op.CLIP_NORM] > 0 or hyper[op.GLOBAL_CLIP_NORM] > 0
-    lanes = batch.scratch[thread]
+    row = batch.scratch[thread]  # its last numbers: what comes before belongs to the layers
+    lanes = row[row.size - LANES :]
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
         if task == op.MEASURE:

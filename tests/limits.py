@@ -37,6 +37,17 @@ def wide(optimizer, options=None, last=None, eager=False, frozen=False, dtype=No
     return model
 
 
+def images(optimizer, options=None, eager=False):
+    """A convolution whose images have a border of zeros, then 3 outputs."""
+    first = [Own()] if eager else []
+    model = fastnn.Sequential([fastnn.Input((WIDE_FEATURES,)), *first, layers.Reshape((WIDE_FEATURES, 1))])
+    model.add(layers.Conv1D(3, 3, padding="same", kernel_initializer=fastnn.initializers.GlorotUniform(1), **options))
+    model.add(layers.Flatten())
+    model.add(dense(CLASSES, "softmax", 2, **options))
+    model.compile(optimizer, "sparse_categorical_crossentropy", ["accuracy"])
+    return model
+
+
 def small(optimizer="sgd", options=None, eager=False, dtype=None):
     """5-7-3 with tanh inside and softmax, in few numbers."""
     first = [Own(dtype=dtype)] if eager else []

@@ -16,7 +16,7 @@ from fastnn.saving import load_model
 
 from .cases import OPTIMIZERS
 from .comparing import assert_same_bits
-from .limits import BATCH, X, Y, any_threads, assert_same_bits_everywhere, small, wide
+from .limits import BATCH, X, Y, any_threads, assert_same_bits_everywhere, images, small, wide
 from .reference import keras_cases
 from .reference import updating as reference
 from .small_models import FEATURES, assert_same_weights, dense, labels, samples
@@ -467,3 +467,12 @@ def test_kerass_figures_differ_from_case_to_case():
     for i, name in enumerate(names):
         for other in names[:i]:
             assert not np.allclose(figures[name]["weights"][0], figures[other]["weights"][0], atol=1e-4), (name, other)
+
+
+@pytest.mark.parametrize(
+    ("options", "limits"),
+    [({"clipnorm": 0.1}, {}), ({}, {"kernel_regularizer": "l2"}), ({}, {"kernel_constraint": "unit_norm"})],
+)
+def test_a_step_leaves_the_borders_of_images_as_they_are(any_threads, options, limits):
+    """Norms are added up in the space that convolutions pad their images in."""
+    assert_same_bits_everywhere(lambda eager: images(optimizers.SGD(0.1, **options), limits, eager))

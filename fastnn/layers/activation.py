@@ -1,5 +1,6 @@
 """Activation functions as layers."""
 
+import copy
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -123,6 +124,15 @@ class Activation(Layer):
                 lowering.emit(self._function.op, outputs=lowering.shape, alpha=alpha)
             else:
                 lowering.emit(self._function.op, needs_output=True, alpha=alpha)
+
+
+def own_activation(layer: Layer, activation: str | Activation | None) -> Activation:
+    """The activation inside a layer: a copy, since two layers may be given the same object."""
+    if not isinstance(activation, Activation):
+        return Activation(activation, name="", dtype=layer.dtype)
+    own = copy.copy(activation)
+    own.dtype, own.y = layer.dtype, None
+    return own
 
 
 class ReLU(Activation):

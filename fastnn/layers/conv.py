@@ -1,6 +1,5 @@
 """Convolution layers."""
 
-import copy
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -11,21 +10,12 @@ from ..kernels import convolution as kernels
 from ..kernels.conv import in_strips, strips_of
 from ..kernels.tile import stride
 from ..storage import Parameter
-from .activation import Activation
-from .base import Layer, Shape
+from .activation import Activation, own_activation
+from .base import Shape
 from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
     from ..lowering import Lowering
-
-
-def own_activation(layer: Layer, activation: str | Activation | None) -> Activation:
-    """The activation inside a layer: a copy, since two layers may be given the same object."""
-    if not isinstance(activation, Activation):
-        return Activation(activation, name="", dtype=layer.dtype)
-    own = copy.copy(activation)
-    own.dtype, own.y = layer.dtype, None
-    return own
 
 
 class _Conv(KernelLayer):
@@ -57,6 +47,11 @@ class _Conv(KernelLayer):
         self.padding = checks.nearest(padding, ("valid", "same"), "padding")
         self.dilation_rate = checks.sizes(dilation_rate, "dilation_rate", self._axes)
         self.activation = own_activation(self, activation)
+        if not self.activation.compiled or self.activation.activation == "softmax":
+            raise ValueError(
+                f"layer {self.name} ({type(self).__name__}) takes an activation that works on each number alone and "
+                f"has kernels, received {activation!r}; put it behind the convolution as a layer of its own"
+            )
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -157,15 +152,10 @@ class _Conv(KernelLayer):
             flops=2.0 * pixels * taps * self.filters,
             copies=taps // channels * self.filters * stride(channels, self.dtype),
             scratch_size=image + height.back_padded * back_line,
-            partial_size=(taps + 1) * self.kernel.stride,
+            partial_size=(taps + 1) * self.kernel.stride if lowering.backward else 0,
             integers=integers.tolist(),
         )
         self.activation.lower(lowering)
-
-    @property
-    def compiled(self) -> bool:
-        """Whether the interpreter can execute this layer with its activation."""
-        return Layer.compiled.fget(self) and self.activation.compiled  # type: ignore[attr-defined]
 
 
 class _Axis:
@@ -237,7 +227,18 @@ class Conv2D(_Conv):
 class Conv1D(_Conv):
     """y = activation(x * kernel + bias), x (B, L, C), kernel (K, C, F), bias (F,), y (B, L', F).
 
-    Args as of `Conv2D`, with one number where that has two.
+    Args:
+        filters: F, the number of output channels.
+        kernel_size: K.
+        strides: the step from window to window.
+        padding: "valid" for windows inside x, "same" for zeros around it, so that a stride of 1 keeps the length.
+        dilation_rate: the distance between the numbers of a window.
+        activation, use_bias: as in `Conv2D`.
+        kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in `Conv2D`.
+        kernel_constraint, bias_constraint: as in `Conv2D`.
+
+    Raises:
+        TypeError, ValueError: as in `Conv2D`.
     """
 
     _axes = 1

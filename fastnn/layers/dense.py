@@ -1,6 +1,5 @@
 """The dense layer."""
 
-import copy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +9,7 @@ from ..kernels import dense as kernels
 from ..kernels import instructions as op
 from ..kernels.tile import padded, stride
 from ..storage import Parameter
-from .activation import Activation
+from .activation import Activation, own_activation
 from .base import Layer, Shape
 
 if TYPE_CHECKING:
@@ -47,11 +46,7 @@ class Dense(Layer):
     ):
         super().__init__(**kwargs)
         self.units = checks.positive_integer(units, "units")
-        if isinstance(activation, Activation):  # a copy: two layers may be given the same object
-            self.activation = copy.copy(activation)
-            self.activation.dtype, self.activation.y = self.dtype, None
-        else:
-            self.activation = Activation(activation, name="", dtype=self.dtype)
+        self.activation = own_activation(self, activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
