@@ -118,7 +118,11 @@ LAYOUTS = {
 }
 
 
+one_type = pytest.mark.parametrize("dtype", [np.dtype(np.float32)], ids=str)
+
+
 @each_layer
+@one_type
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS.keys())
 def test_any_layout(case, layout, dtype):
     layer, x, dy = example(case, 1, 5, 7, dtype)
@@ -128,6 +132,7 @@ def test_any_layout(case, layout, dtype):
 
 
 @each_layer
+@one_type
 @pytest.mark.parametrize("given_type", [np.uint8, np.int64, np.bool_, np.float16, np.float32, np.float64])
 def test_any_type_of_numbers(case, given_type, dtype):
     layer, x, dy = example(case, 1, 5, 7, dtype)
