@@ -189,16 +189,11 @@ class Optimizer(Configured):
         """Whether a weight takes part in the weight decay."""
         return parameter not in self._excluded and not any(name in parameter.name for name in self._excluded_names)
 
-    def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain data, and the names that are spared the weight decay, if there are any.
-
-        Raises:
-            ValueError: for weights that `exclude_from_weight_decay` was given by themselves.
-        """
+    def _beyond_arguments(self) -> dict[str, Any]:
+        """The names that are spared the weight decay, if there are any."""
         if self._excluded:
             raise ValueError("a model file can hold exclude_from_weight_decay(var_names=...) only, received var_list")
-        config = super().get_config()
-        return config | {"excluded_from_weight_decay": list(self._excluded_names)} if self._excluded_names else config
+        return {"excluded_from_weight_decay": list(self._excluded_names)} if self._excluded_names else {}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:

@@ -47,7 +47,11 @@ class Configured:
             except ValueError:
                 if kind.get_config is Configured.get_config:  # else a get_config of the user's may add it
                     raise
-        return config
+        return config | self._beyond_arguments()
+
+    def _beyond_arguments(self) -> dict[str, Any]:
+        """What else the config holds, for a `from_config` that knows it."""
+        return {}
 
     def _argument(self, name: str) -> Any:
         """What stands in the config for an argument of the constructor."""

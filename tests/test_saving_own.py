@@ -66,7 +66,10 @@ def test_a_number_that_is_set_is_the_number_that_is_described():
     assert metrics.BinaryAccuracy(threshold=0.25).get_config() == {"name": "binary_accuracy", "threshold": 0.25}
     optimizer = optimizers.SGD()
     optimizer.learning_rate = 0.25
-    assert optimizer.get_config() == {"learning_rate": 0.25, "momentum": 0.0, "nesterov": False}
+    config = optimizer.get_config()
+    assert {name: config[name] for name in ("learning_rate", "momentum", "nesterov", "weight_decay")} == {
+        "learning_rate": 0.25, "momentum": 0.0, "nesterov": False, "weight_decay": None
+    }  # fmt: skip
 
 
 # ---------------------------------------------------------------------------------------------------------------------
