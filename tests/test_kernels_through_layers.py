@@ -4,7 +4,7 @@ from operator import attrgetter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import fastnn
@@ -48,6 +48,7 @@ def example(case, seed, rows, columns, dtype):
 
 
 @each_layer
+@settings(max_examples=min(15, settings().max_examples))  # of each of many layers
 @given(seed=SEEDS, rows=ROWS, columns=COLUMNS)
 def test_agrees_with_the_reference(case, dtype, seed, rows, columns):
     layer, x, dy = example(case, seed, rows, columns, dtype)
