@@ -34,7 +34,7 @@ class Constraint(Configured):
         self.check(array.shape, "an array")
         result = np.array(array, array.dtype if array.dtype in (np.float32, np.float64) else np.float64, order="C")
         columns = result.shape[-1] if result.ndim else 1
-        place = {"rows": result.size // max(1, columns), "columns": columns, "stride": columns}
+        place = {"rows": result.size // max(1, columns), "stride": columns}
         record = records([place | self.fields(result.shape)], op.PARAMETER)[0]
         constrain(record, result.reshape(-1), np.zeros(LANES, result.dtype), 0, 1)
         return result

@@ -12,7 +12,6 @@ from . import updating
 from .compilation import NO_NUMBERS
 from .kernels import instructions as op
 from .kernels.batches import shuffle
-from .layers.dropout import Dropout, GaussianNoise
 from .layers.kernel_layer import KernelLayer
 from .losses import KernelLoss, Loss, total_loss
 from .metrics import Metric
@@ -98,7 +97,7 @@ class EagerProgram:
         """Forward, loss and metrics; while training also backward and update. Adds to `log`, returns the loss."""
         model = self.model
         for layer in model.layers if self.training else ():
-            if isinstance(layer, (Dropout, GaussianNoise, KernelLayer)):
+            if isinstance(layer, KernelLayer):
                 layer.step = step
         y = model.forward(x, self.training)
         last = model.layers[-1]

@@ -200,7 +200,7 @@ class Lowering:
         targets, size = 0, self.rows * stride(self.columns, self.dtype)
         if loss.label_smoothing:
             targets = size
-            classes = 2 if loss.activation == "sigmoid" else self.columns
+            classes = loss.classes(self.columns)
             self._append(loss.smoothing, alpha=loss.label_smoothing, channels=classes, targets=targets)
         self.targets_elements = targets + size
         fields = dict(zip(("alpha", "beta"), loss.numbers, strict=False)) | {"targets": targets}

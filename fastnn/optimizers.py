@@ -258,7 +258,7 @@ class Optimizer(Configured):
         trained = [p for layer in model.layers if layer.trainable for p in layer.parameters if p.trainable]
         if not updating.step(trained, weights, self, hyper):
             for p in trained:
-                optimize(weights, p.offset, p.offset, p.rows * p.stride, self.opcode, hyper)
+                optimize(weights, p.offset, p.rows * p.stride, self.opcode, hyper)
 
     def __repr__(self) -> str:
         rate = f"{self.learning_rate:g}" if self.learning_rate_schedule is None else repr(self.learning_rate_schedule)

@@ -27,7 +27,7 @@ import numpy as np
 
 from . import checks
 from .layers.base import InputLayer, Layer, assign, weight_source
-from .layers.dropout import Dropout, GaussianNoise
+from .layers.dropout import Noise
 from .model import Sequential
 from .model_file import (
     ModelFile,
@@ -186,8 +186,8 @@ def _state(model: Sequential, named: dict[str, Parameter]) -> dict[str, Any]:
     return {"frozen": frozen, "steps": {layer.name: layer.step for layer in _noise(model)}}
 
 
-def _noise(model: Sequential) -> list[Dropout | GaussianNoise]:
-    return [layer for layer in model.layers if isinstance(layer, (Dropout, GaussianNoise))]
+def _noise(model: Sequential) -> list[Noise]:
+    return [layer for layer in model.layers if isinstance(layer, Noise)]
 
 
 def _compiled_with(model: Sequential) -> dict[str, Any]:

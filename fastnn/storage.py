@@ -50,8 +50,7 @@ class Parameter:
         self.shape = initial.shape
         self.trainable = trainable
         self.regularizer, self.constraint = regularizer, constraint
-        self.columns = self.shape[-1] if self.shape else 1
-        self.stride = stride(self.columns, initial.dtype)
+        self.stride = stride(self.shape[-1] if self.shape else 1, initial.dtype)
         self.rows = int(np.prod(self.shape[:-1]))  # 1 for a vector
         self.size = (padded(self.rows) if self.rows > 1 else 1) * self.stride
         self.offset = 0

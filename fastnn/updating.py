@@ -28,7 +28,7 @@ def records(rows: Sequence[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
 
 def weight_fields(parameter: "Parameter", trained: bool, optimizer: "Optimizer | None") -> dict[str, Any]:
     """A weight's fields of `instructions.PARAMETER`, all but the instruction that it belongs to and its penalty."""
-    fields = {"offset": parameter.offset, "rows": parameter.rows, "columns": parameter.columns}
+    fields = {"offset": parameter.offset, "rows": parameter.rows}
     fields |= {"stride": parameter.stride, "trained": int(trained)}
     if optimizer is not None:
         fields["decayed"] = int(optimizer.decays(parameter))

@@ -13,7 +13,9 @@ Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning" (ar
 """
 
 from .jit import SIMD_BYTES, VECTOR_REGISTERS, jit, jit_inline, jit_part
-from .tile import add_rows, copy, flattened, lanes, make_window_tile
+from .tile import copy, flattened, lanes
+from .vectors import add, load, spread, store, width
+from .window import make_window_tile
 
 # Rows and vectors of the tiles: as many chains of multiply-adds as keep two units busy, few enough for the registers,
 # and with the fewest loads. Few columns take half a vector where there is one: it multiplies no slower, but loads
@@ -231,9 +233,23 @@ def conv_backward_kernel_strips(
 
 @jit_part
 def conv_backward_bias(db, dy, dy_at, pixels, columns):
-    """db[F] += the sums over the pixels of dy[P, F]."""
-    for j in range(0, columns, lanes(db)):
-        add_rows(db, j, dy, dy_at + j, columns, pixels, columns - j)
+    """db[F] += the sums over the pixels of dy[P, F].
+
+    In four chains, each of every fourth pixel, so that the latency of an addition is hidden behind the others.
+    """
+    whole = pixels // 4 * 4
+    for j in range(0, columns, width(db)):
+        count, at = columns - j, dy_at + j
+        none = spread(db, db.dtype.type(0))
+        first, second, third, fourth = load(db, j, count), none, none, none
+        for p in range(0, whole, 4):
+            first = add(first, load(dy, at + p * columns, count))
+            second = add(second, load(dy, at + (p + 1) * columns, count))
+            third = add(third, load(dy, at + (p + 2) * columns, count))
+            fourth = add(fourth, load(dy, at + (p + 3) * columns, count))
+        for p in range(whole, pixels):
+            first = add(first, load(dy, at + p * columns, count))
+        store(db, j, count, add(add(add(first, second), third), fourth))
 
 
 @jit_part

@@ -9,7 +9,7 @@ from . import instructions as op
 from .elementary import exp, log, log1p_ratio, tanh
 from .jit import jit
 from .losses import sum_up
-from .operations import dy_rows, operation, scale_rows, target_rows, value_rows, y_rows
+from .operations import loss_rows, operation
 
 _EPSILON = 1e-7  # keras.config.epsilon()
 _LN_2 = math.log(2)
@@ -130,45 +130,45 @@ def squared_hinge(values, dx, y, targets, scale, outputs):
 def mean_absolute_error_loss(task, ins, weights, batch, data, order, span):
     """`mean_absolute_error`."""
     if task == op.FORWARD:
-        values, dx, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
-        mean_absolute_error(values, dx, y, target_rows(ins, batch, span), scale_rows(batch, span), ins.outputs)
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        mean_absolute_error(values, dx, y, targets, scale, ins.outputs)
 
 
 @operation
 def huber_loss(task, ins, weights, batch, data, order, span):
     """`huber`."""
     if task == op.FORWARD:
-        values, dx, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
-        huber(values, dx, y, target_rows(ins, batch, span), scale_rows(batch, span), ins.alpha, ins.outputs)
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        huber(values, dx, y, targets, scale, ins.alpha, ins.outputs)
 
 
 @operation
 def log_cosh_loss(task, ins, weights, batch, data, order, span):
     """`log_cosh`."""
     if task == op.FORWARD:
-        values, dx, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
-        log_cosh(values, dx, y, target_rows(ins, batch, span), scale_rows(batch, span), ins.outputs)
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        log_cosh(values, dx, y, targets, scale, ins.outputs)
 
 
 @operation
 def poisson_loss(task, ins, weights, batch, data, order, span):
     """`poisson`."""
     if task == op.FORWARD:
-        values, dx, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
-        poisson(values, dx, y, target_rows(ins, batch, span), scale_rows(batch, span), ins.outputs)
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        poisson(values, dx, y, targets, scale, ins.outputs)
 
 
 @operation
 def hinge_loss(task, ins, weights, batch, data, order, span):
     """`hinge`."""
     if task == op.FORWARD:
-        values, dx, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
-        hinge(values, dx, y, target_rows(ins, batch, span), scale_rows(batch, span), ins.outputs)
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        hinge(values, dx, y, targets, scale, ins.outputs)
 
 
 @operation
 def squared_hinge_loss(task, ins, weights, batch, data, order, span):
     """`squared_hinge`."""
     if task == op.FORWARD:
-        values, dx, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
-        squared_hinge(values, dx, y, target_rows(ins, batch, span), scale_rows(batch, span), ins.outputs)
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        squared_hinge(values, dx, y, targets, scale, ins.outputs)

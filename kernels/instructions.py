@@ -47,7 +47,6 @@ PARAMETER = np.dtype(
         ("which", np.int64),  # its number among that instruction's weights
         ("offset", np.int64),  # where it starts in Weights.values
         ("rows", np.int64),
-        ("columns", np.int64),
         ("stride", np.int64),  # elements from one row to the next
         ("trained", np.int64),  # 1: the parameter stage computes its gradient and updates it
         # What only the stages after the gradients read (`updating.py`).

@@ -209,9 +209,9 @@ def sample_stage(plan, stage, weights, batch, data, order, span):
 
 
 @jit
-def optimize(weights, start, gradient, size, optimizer, hyper):
-    """One optimizer step on parameters [start, start + size), whose gradients begin at gradients[gradient]."""
-    p, g = vector(weights.values, start, size), vector(weights.gradients, gradient, size)
+def optimize(weights, start, size, optimizer, hyper):
+    """One optimizer step on parameters [start, start + size)."""
+    p, g = vector(weights.values, start, size), vector(weights.gradients, start, size)
     all_slots = weights.values.size
     slot_1 = vector(weights.slots, start, size)
     slot_2 = vector(weights.slots, all_slots + start, size)
@@ -249,29 +249,30 @@ def part(rows, unit, thread, threads):
 
 
 @jit_part
-def gradient(ins, weights, batch, data, order, at, row, count, outputs, span):
-    """The gradient of `count` rows of a weight from row `row` on, which start at weights.gradients[at]."""
+def gradient(ins, weights, batch, data, order, at, span):
+    """The gradient of rows [span.start, span.stop) of a weight, which start at weights.gradients[at]."""
     if ins.op == op.OPERATION:
         call_operation(op.GRADIENT, ins, weights, batch, data, order, span)
         return
+    count = span.stop - span.start
     dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
     dw = matrix(weights.gradients, at, count, ins.y_stride)
     if span.which == 0:
         x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)
-        dense_backward_kernel(dw, x, dy, batch.zeros, row, count, span.rows, outputs)
+        dense_backward_kernel(dw, x, dy, batch.zeros, span.start, count, span.rows, ins.outputs)
     else:
-        dense_backward_bias(dw, dy, batch.one, batch.zeros, span.rows, outputs)
+        dense_backward_bias(dw, dy, batch.one, batch.zeros, span.rows, ins.outputs)
 
 
 @jit_part
-def refresh(ins, weights, batch, data, order, row, count, span):
-    """The copies that are made of rows [row, row + count) of an instruction's weight."""
+def refresh(ins, weights, batch, data, order, span):
+    """The copies that are made of rows [span.start, span.stop) of an instruction's weight."""
     if ins.op == op.OPERATION:
         call_operation(op.COPIES, ins, weights, batch, data, order, span)
     else:
         w = matrix(weights.values, ins.kernel, ins.inputs, ins.y_stride)
         w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
-        transpose(w_transposed, w, row, count, ins.outputs)
+        transpose(w_transposed, w, span.start, span.stop - span.start, ins.outputs)
 
 
 @jit_part
@@ -288,11 +289,11 @@ def parameter_stage(plan, kind, weights, batch, data, order, rows, thread, threa
             at = p.offset + row * p.stride
             span = Span(row, row + count, rows, 0, 0, thread, p.which)
             if kind == op.PARAMETERS:
-                gradient(ins, weights, batch, data, order, at, row, count, ins.outputs, span)
+                gradient(ins, weights, batch, data, order, at, span)
                 if plan.update == 0:
-                    optimize(weights, at, at, count * p.stride, optimizer, hyper)
+                    optimize(weights, at, count * p.stride, optimizer, hyper)
             if ins.transposed >= 0 and p.which == 0 and (kind == op.REFRESH or plan.update == 0):
-                refresh(ins, weights, batch, data, order, row, count, span)
+                refresh(ins, weights, batch, data, order, span)
             row += count
 
 
@@ -322,7 +323,7 @@ def refresh_all(plan, weights, batch, data, order):
         p = plan.parameters[i]
         ins = plan.code[p.instruction]
         if ins.transposed >= 0 and p.which == 0:
-            refresh(ins, weights, batch, data, order, 0, p.rows, Span(0, p.rows, 0, 0, 0, 0, 0))
+            refresh(ins, weights, batch, data, order, Span(0, p.rows, 0, 0, 0, 0, 0))
 
 
 @jit

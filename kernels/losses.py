@@ -9,7 +9,7 @@ from . import instructions as op
 from .activations import softmax_row
 from .elementary import exp, log, log1p_ratio, logistic
 from .jit import jit
-from .operations import dy_rows, operation, scale_rows, target_rows, value_rows, y_rows
+from .operations import loss_rows, operation, target_rows
 from .tile import matrix
 
 _EPSILON = 1e-7  # keras.config.epsilon()
@@ -273,8 +273,7 @@ def label_smoothing(task, ins, weights, batch, data, order, span):
 def softmax_focal_cross_entropy_loss(task, ins, weights, batch, data, order, span):
     """`softmax_focal_cross_entropy`."""
     if task == op.FORWARD:
-        values, dx, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
-        targets, scale = target_rows(ins, batch, span), scale_rows(batch, span)
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
         softmax_focal_cross_entropy(values, dx, y, targets, scale, ins.alpha, ins.beta, ins.outputs)
 
 
@@ -282,14 +281,13 @@ def softmax_focal_cross_entropy_loss(task, ins, weights, batch, data, order, spa
 def focal_cross_entropy_loss(task, ins, weights, batch, data, order, span):
     """`focal_cross_entropy`."""
     if task == op.FORWARD:
-        values, dy, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
-        targets, scale = target_rows(ins, batch, span), scale_rows(batch, span)
-        focal_cross_entropy(values, dy, y, targets, scale, ins.alpha, ins.beta, ins.outputs)
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        focal_cross_entropy(values, dx, y, targets, scale, ins.alpha, ins.beta, ins.outputs)
 
 
 @operation
 def kl_divergence_loss(task, ins, weights, batch, data, order, span):
     """`kl_divergence`."""
     if task == op.FORWARD:
-        values, dy, y = value_rows(ins, batch, span), dy_rows(ins, batch, span), y_rows(ins, batch, span)
-        kl_divergence(values, dy, y, target_rows(ins, batch, span), scale_rows(batch, span), ins.outputs)
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        kl_divergence(values, dx, y, targets, scale, ins.outputs)

@@ -126,6 +126,13 @@ def scale_rows(batch, span):
 
 
 @jit_part
+def loss_rows(ins, batch, span):
+    """The arrays that a loss with rows of targets takes: values, dy, y, targets and scale."""
+    y, targets = y_rows(ins, batch, span), target_rows(ins, batch, span)
+    return value_rows(ins, batch, span), dy_rows(ins, batch, span), y, targets, scale_rows(batch, span)
+
+
+@jit_part
 def value_rows(ins, batch, span):
     """values[rows]: where a loss, or a metric that is a mean, puts each sample's."""
     return vector(batch.values, ins.value * batch.scale.size + span.start, span.stop - span.start)

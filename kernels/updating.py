@@ -77,7 +77,7 @@ def penalty(w, l1, l2, lanes):
 
 @jit
 def penalty_backward(dw, w, l1, l2):
-    """dw += l1 sign(w) + 2 l2 w: adds to what the loss gave, as no other gradient does."""
+    """dw += l1 sign(w) + 2 l2 w: adds to what the loss gave."""
     real = dw.dtype.type
     zero, one, two = real(0), real(l1), real(2 * l2)
     for i in range(dw.size):
@@ -235,7 +235,7 @@ def _descend(p, weights, sums, thread, threads, optimizer, hyper):
             clip_values(g, hyper[op.CLIP_VALUE])
         if p.decayed and hyper[op.SEPARATE_DECAY] > 0:
             decay(w, hyper[op.SEPARATE_DECAY] * hyper[op.LEARNING_RATE])
-        optimize(weights, at, at, size, optimizer, hyper)
+        optimize(weights, at, size, optimizer, hyper)
         if hyper[op.AVERAGED] > 0:
             a = vector(weights.slots, weights.slots.size - weights.values.size + at, size)  # the last slot
             average(a, w, 0.0 if hyper[op.ITERATION] == 1 else hyper[op.EMA_MOMENTUM])

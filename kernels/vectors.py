@@ -14,7 +14,7 @@ from numba.core.datamodel import PrimitiveModel
 from numba.extending import intrinsic, register_model
 
 from .jit import HAS_MASKS, JIT_ENABLED, SIMD_BYTES
-from .tile import broadcast
+from .tile import broadcast, lane_mask
 
 # Eight channels are common: twice as wide, half of each vector would be empty and lie across two cache lines.
 VECTOR_BYTES = min(SIMD_BYTES, 32)
@@ -39,8 +39,7 @@ class _VectorModel(PrimitiveModel):
 
 def _whole_or_masked(builder, count, kind, whole, masked):
     """LLVM: `masked(mask of the first `count` numbers)`, or, where masks are slow, `whole()` if there are enough."""
-    lanes = ir.Constant(ir.VectorType(_NUMBER, kind.count), list(range(kind.count)))
-    mask = builder.icmp_signed("<", lanes, broadcast(builder, builder.trunc(count, _NUMBER), kind.count))
+    mask = lane_mask(builder, count, kind.count)
     if HAS_MASKS:
         return masked(mask)
     with builder.if_else(builder.icmp_signed(">=", count, count.type(kind.count))) as (then, otherwise):

@@ -73,7 +73,7 @@ def test_as_the_interpreter_calls_it(case, dtype, rng):
         hyper = optimizer.hyper()
         if case.name.startswith(("adam", "amsgrad")):
             hyper[RATE] = corrected_rate(hyper[LEARNING_RATE], 0.8, 0.95, step)
-        optimize(weights, at, at, count, optimizer.opcode, hyper)
+        optimize(weights, at, count, optimizer.opcode, hyper)
     assert_same_bits(weights.values, p)
     assert_same_bits(weights.slots, np.concatenate([np.zeros(0, dtype), *slots]))
     assert_same_bits(weights.gradients, g)

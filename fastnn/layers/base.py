@@ -262,17 +262,20 @@ def uses_kernels(kind: type, kernels: str, methods: tuple[str, ...]) -> bool:
     return False
 
 
+# What the axes of a sequence and of an image are called.
+AXES = {1: ("length",), 2: ("height", "width")}
+
+
 def image_of(layer: Layer, input_shape: Shape, axes: int) -> tuple[int, ...]:
     """A sample's shape, which must be that of an image or, with one axis, of a sequence: (H, W, C) or (L, C).
 
     Raises:
         ValueError: for another number of axes, or an axis without anything on it.
     """
-    names = ("length",) if axes == 1 else ("height", "width")
     sample = tuple(n for n in input_shape[1:] if n is not None)
     if len(sample) != axes + 1 or 0 in sample:
         raise ValueError(
-            f"layer {layer.name} ({type(layer).__name__}) expects inputs of shape (batch, {', '.join(names)}, "
+            f"layer {layer.name} ({type(layer).__name__}) expects inputs of shape (batch, {', '.join(AXES[axes])}, "
             f"channels), received {input_shape}"
         )
     return sample

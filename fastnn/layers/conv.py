@@ -1,24 +1,25 @@
 """Convolution layers."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import checks, constraints, initializers, regularizers
+from .. import checks
 from ..kernels import convolution as kernels
 from ..kernels.conv import in_strips, strips_of
 from ..kernels.tile import stride
-from ..storage import Parameter
 from .activation import Activation, own_activation
-from .base import Shape
+from .base import AXES, Shape, image_of
+from .kernel_and_bias import KernelAndBias
 from .kernel_layer import KernelLayer
+from .windows import Axis, geometry
 
 if TYPE_CHECKING:
     from ..lowering import Lowering
 
 
-class _Conv(KernelLayer):
+class _Conv(KernelAndBias, KernelLayer):
     """A convolution over one or two axes; what is one-dimensional is an image with a single line."""
 
     _axes: int
@@ -52,33 +53,23 @@ class _Conv(KernelLayer):
                 f"layer {self.name} ({type(self).__name__}) takes an activation that works on each number alone and "
                 f"has kernels, received {activation!r}; put it behind the convolution as a layer of its own"
             )
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel: Parameter
-        self.bias: Parameter | None = None
+        self._take_options(
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            bias_constraint,
+        )
 
-    def _sizes(self, shape: Shape) -> list["_Axis"]:
-        """The geometry along height and width; along the width alone in one dimension."""
-        one = [_Axis(1, 1, 1, 1, "valid")] * (2 - self._axes)
-        sizes = cast("tuple[int, ...]", shape[1:-1])
-        numbers = zip(sizes, self.kernel_size, self.strides, self.dilation_rate, strict=True)
-        return one + [_Axis(*axis, self.padding) for axis in numbers]
+    def _geometry(self, image: tuple[int, ...]) -> tuple[Axis, Axis]:
+        return geometry(image[:-1], self.kernel_size, self.strides, self.dilation_rate, self.padding)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, ..., filters): along each axis as many outputs as windows fit, or, padded, one for each stride."""
-        names = ("length",) if self._axes == 1 else ("height", "width")
-        if len(input_shape) != self._axes + 2:
-            raise ValueError(
-                f"layer {self.name} ({type(self).__name__}) expects inputs of shape (batch, {', '.join(names)}, "
-                f"channels), received {input_shape}"
-            )
-        axes = self._sizes(input_shape)[-self._axes :]
-        for name, axis in zip(names, axes, strict=True):
+        axes = self._geometry(image_of(self, input_shape, self._axes))[-self._axes :]
+        for name, axis in zip(AXES[self._axes], axes, strict=True):
             if axis.outputs < 1:
                 raise ValueError(
                     f"layer {self.name} ({type(self).__name__}) has windows of {axis.window} along the {name}, "
@@ -89,18 +80,11 @@ class _Conv(KernelLayer):
     def build(self, input_shape: Shape) -> None:
         """Make the kernel (..., C, filters) and the bias (filters,)."""
         channels = checks.positive_integer(input_shape[-1], "input_shape")
-        shape = (*self.kernel_size, channels, self.filters)
-        penalty, limit = self.kernel_regularizer, self.kernel_constraint
-        self.kernel = self.add_weight(shape, self.kernel_initializer, "kernel", True, penalty, limit)
-        self.bias = None
-        if self.use_bias:
-            penalty, limit = self.bias_regularizer, self.bias_constraint
-            self.bias = self.add_weight((self.filters,), self.bias_initializer, "bias", True, penalty, limit)
+        self.add_kernel_and_bias((*self.kernel_size, channels, self.filters))
 
     def lower(self, lowering: "Lowering") -> None:
         """The convolution with its bias, then the activation."""
-        assert self.input_shape is not None
-        height, width = self._sizes(self.input_shape)
+        height, width = self._geometry(lowering.shape)
         channels = self.kernel.shape[-2]
         taps, pixels = self.kernel.rows, height.outputs * width.outputs
         line, image = width.padded * channels, height.padded * width.padded * channels
@@ -158,25 +142,6 @@ class _Conv(KernelLayer):
         self.activation.lower(lowering)
 
 
-class _Axis:
-    """The geometry of a convolution along one axis.
-
-    Attributes:
-        inputs, outputs: the numbers of pixels.
-        stride, dilation, taps: as the layer was given them; `window` is what the taps span.
-        before, padded: zeros before the first pixel, and pixels of the image with all its zeros.
-        back_before, back_padded: the same for the image of dy, whose windows give dx.
-    """
-
-    def __init__(self, inputs: int, taps: int, stride: int, dilation: int, padding: str):
-        self.inputs, self.taps, self.stride, self.dilation = inputs, taps, stride, dilation
-        self.window = (taps - 1) * dilation + 1
-        self.outputs = -(-inputs // stride) if padding == "same" else (inputs - self.window) // stride + 1
-        zeros = max(0, (self.outputs - 1) * stride + self.window - inputs) if padding == "same" else 0
-        self.before, self.padded = zeros // 2, inputs + zeros
-        self.back_before, self.back_padded = self.window - 1 - self.before, inputs + self.window - 1
-
-
 def _grid(rows: int, row_step: int, columns: int, column_step: int) -> np.ndarray:
     return np.add.outer(np.arange(rows) * row_step, np.arange(columns) * column_step)
 
@@ -188,12 +153,12 @@ def _strips(rows: int, row_step: int, width: int, step: int, columns: int) -> tu
     return image, np.add.outer(np.arange(rows) * width, starts) * columns
 
 
-def _taps(height: _Axis, width: _Axis, line: int, channels: int) -> np.ndarray:
+def _taps(height: Axis, width: Axis, line: int, channels: int) -> np.ndarray:
     """Where the pixels of a window lie in an image whose lines have `line` numbers."""
     return _grid(height.taps, height.dilation * line, width.taps, width.dilation * channels)
 
 
-def _runs(height: _Axis, width: _Axis, line: int, channels: int) -> tuple[np.ndarray, int]:
+def _runs(height: Axis, width: Axis, line: int, channels: int) -> tuple[np.ndarray, int]:
     """Where the runs of contiguous numbers of a window begin, and how long they are: its lines, or its pixels."""
     taps = _taps(height, width, line, channels)
     return (taps[:, 0], width.taps * channels) if width.dilation == 1 else (taps.reshape(-1), channels)

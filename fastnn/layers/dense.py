@@ -4,19 +4,19 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .. import checks, constraints, initializers, regularizers
+from .. import checks
 from ..kernels import dense as kernels
 from ..kernels import instructions as op
 from ..kernels.tile import padded, stride
-from ..storage import Parameter
 from .activation import Activation, own_activation
-from .base import Layer, Shape
+from .base import Shape
+from .kernel_and_bias import KernelAndBias
 
 if TYPE_CHECKING:
     from ..lowering import Lowering
 
 
-class Dense(Layer):
+class Dense(KernelAndBias):
     """y = activation(x kernel + bias), x (B, I), kernel (I, O), bias (O,), y (B, O).
 
     Args:
@@ -47,15 +47,15 @@ class Dense(Layer):
         super().__init__(**kwargs)
         self.units = checks.positive_integer(units, "units")
         self.activation = own_activation(self, activation)
-        self.use_bias = bool(use_bias)
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.kernel: Parameter
-        self.bias: Parameter | None = None
+        self._take_options(
+            use_bias,
+            kernel_initializer,
+            bias_initializer,
+            kernel_regularizer,
+            bias_regularizer,
+            kernel_constraint,
+            bias_constraint,
+        )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, O) for (B, I)."""
@@ -69,12 +69,7 @@ class Dense(Layer):
     def build(self, input_shape: Shape) -> None:
         """Make the kernel (I, O) and the bias (O,)."""
         inputs = checks.positive_integer(input_shape[-1], "input_shape")
-        shape, penalty, limit = (inputs, self.units), self.kernel_regularizer, self.kernel_constraint
-        self.kernel = self.add_weight(shape, self.kernel_initializer, "kernel", True, penalty, limit)
-        self.bias = None
-        if self.use_bias:
-            penalty, limit = self.bias_regularizer, self.bias_constraint
-            self.bias = self.add_weight((self.units,), self.bias_initializer, "bias", True, penalty, limit)
+        self.add_kernel_and_bias((inputs, self.units))
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """y = activation(x kernel + bias)."""

@@ -2,61 +2,39 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import checks
 from ..kernels import dropout as kernels
 from ..kernels import instructions as op
 from ..randomness import draw_seed
-from .base import Layer, Shape, image_of
+from .base import Shape, image_of
 from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
     from ..lowering import Lowering
 
 
-class _Noise(Layer):
+class Noise(KernelLayer):
     """A layer whose randomness is a function of (seed, step, sample, unit)."""
 
-    _opcode: int
+    _operation: Any
     _fixed = ("amount",)
 
     def __init__(self, amount: float, seed: int | None, **kwargs: Any):
         super().__init__(**kwargs)
         self._amount = amount
         self.seed = draw_seed() if seed is None else checks.positive_integer(seed, "seed", 0)
-        self.step = 0  # the training step whose random numbers are used; `fit` counts it on
-        self._active = False
 
-    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """The noisy input while training, else x."""
-        self._active = training and self._amount > 0
-        if not self._active:
-            return x
-        self.step += 1
-        return self._apply(x)
-
-    def _apply(self, x: np.ndarray) -> np.ndarray:
-        y = np.array(x, self.dtype, order="C")
-        rows = y.reshape(len(y), -1)
-        kernel = kernels.dropout if self._opcode == op.DROPOUT else kernels.gaussian_noise
-        kernel(rows, self._amount, self.seed, self.step, 0, rows.shape[1])
-        return y
-
-    def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dx: the same mask and factor applied to dy for dropout, dy itself for noise that is added."""
-        return self._input_gradient(dy) if self._active else dy
-
-    def _input_gradient(self, dy: np.ndarray) -> np.ndarray:
-        return dy
+    def _scratch_size(self, channels: int) -> int:
+        return 0
 
     def lower(self, lowering: "Lowering") -> None:
         """One instruction while training, none otherwise."""
         if lowering.training and self._amount > 0:
-            lowering.emit(self._opcode, alpha=self._amount, seed=self.seed)
+            scratch = self._scratch_size(lowering.shape[-1])
+            lowering.emit(self._operation, alpha=self._amount, seed=self.seed, scratch_size=scratch)
 
 
-class Dropout(_Noise):
+class Dropout(Noise):
     """While training: y = x / (1 - rate) with probability 1 - rate, else 0 (Srivastava et al. 2014).
 
     Args:
@@ -64,17 +42,14 @@ class Dropout(_Noise):
         seed: makes the masks repeat; None: drawn.
     """
 
-    _opcode = op.DROPOUT
+    _operation = op.DROPOUT
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
         self.rate = checks.number(rate, "rate", 0, 1, open_high=True)
         super().__init__(self.rate, seed, **kwargs)
 
-    def _input_gradient(self, dy: np.ndarray) -> np.ndarray:
-        return self._apply(dy)
 
-
-class GaussianNoise(_Noise):
+class GaussianNoise(Noise):
     """While training: y = x + stddev times a standard normal number.
 
     Args:
@@ -82,33 +57,30 @@ class GaussianNoise(_Noise):
         seed: makes the noise repeat; None: drawn.
     """
 
-    _opcode = op.GAUSSIAN_NOISE
+    _operation = op.GAUSSIAN_NOISE
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
         self.stddev = checks.number(stddev, "stddev", 0)
         super().__init__(self.stddev, seed, **kwargs)
 
 
-class _SpatialDropout(KernelLayer):
+class _SpatialDropout(Noise):
     """While training: whole channels of a sample are dropped, each with probability `rate`; the others / (1 - rate)."""
 
+    _operation = staticmethod(kernels.spatial_dropout)
     _axes: int
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
-        super().__init__(**kwargs)
         self.rate = checks.number(rate, "rate", 0, 1, open_high=True)
-        self.seed = draw_seed() if seed is None else checks.positive_integer(seed, "seed", 0)
+        super().__init__(self.rate, seed, **kwargs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The input's."""
         image_of(self, input_shape, self._axes)
         return input_shape
 
-    def lower(self, lowering: "Lowering") -> None:
-        """One instruction while training, none otherwise."""
-        if lowering.training and self.rate > 0:
-            channels = lowering.shape[-1]
-            lowering.emit(kernels.spatial_dropout, alpha=self.rate, seed=self.seed, scratch_size=channels)
+    def _scratch_size(self, channels: int) -> int:
+        return channels
 
 
 class SpatialDropout2D(_SpatialDropout):

@@ -1,6 +1,6 @@
 """Layers that are written once, as instructions: what they do one layer at a time is what a compiled program does."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -18,8 +18,8 @@ class KernelLayer(Layer):
         step: the training step whose random numbers are used, where the layer has some; `fit` counts it on.
     """
 
-    def __init__(self, **kwargs: object):
-        super().__init__(**kwargs)  # type: ignore[arg-type]
+    def __init__(self, **kwargs: Any):
+        super().__init__(**kwargs)
         self.step = 0
         self._alone: Alone | None = None
 

@@ -10,6 +10,7 @@ from .. import checks
 from ..kernels import pooling as kernels
 from .base import Shape, image_of
 from .kernel_layer import KernelLayer
+from .windows import Axis, geometry
 
 if TYPE_CHECKING:
     from ..lowering import Lowering
@@ -38,26 +39,23 @@ class _Pooling(KernelLayer):
                 f"layer {self.name} ({type(self).__name__}) expects inputs of at least its pool_size, "
                 f'{self.pool_size}, received {input_shape}; padding="same" takes smaller ones'
             )
-        return (input_shape[0], *(count for count, _ in self._windows(image)), channels)
+        axes = self._geometry(image)[-self._axes :]
+        return (input_shape[0], *(axis.outputs for axis in axes), channels)
 
-    def _windows(self, image: Sequence[int]) -> list[tuple[int, int]]:
-        """For each axis how many windows there are, and how far the first begins before the first pixel."""
-        axes = zip(image, self.pool_size, self.strides, strict=True)
-        if self.padding == "valid":
-            return [((n - size) // step + 1, 0) for n, size, step in axes]
-        counts = [(-(-n // step), n, size, step) for n, size, step in axes]
-        return [(count, max(0, (count - 1) * step + size - n) // 2) for count, n, size, step in counts]
+    def _geometry(self, image: Sequence[int]) -> tuple[Axis, Axis]:
+        return geometry(image, self.pool_size, self.strides, (1,) * self._axes, self.padding)
 
     def lower(self, lowering: "Lowering") -> None:
         """One instruction."""
-        image = lowering.shape[:-1]
-        axes = [(1, 1, 1, 1, 0)] * (2 - self._axes)  # a sequence is an image of height 1
-        for n, (count, before), size, step in zip(
-            image, self._windows(image), self.pool_size, self.strides, strict=True
-        ):
-            axes.append((n, count, size, step, before))
+        axes = self._geometry(lowering.shape[:-1])
         # In the order of `kernels.Windows`.
-        integers = [number for pair in zip(*axes, strict=True) for number in pair]
+        integers = [
+            *(axis.inputs for axis in axes),
+            *(axis.outputs for axis in axes),
+            *(axis.taps for axis in axes),
+            *(axis.stride for axis in axes),
+            *(axis.before for axis in axes),
+        ]
         lowering.emit(self._operation, self.sample_output_shape, self._needs_output, integers=integers)
 
 

@@ -74,7 +74,7 @@ class PReLU(KernelLayer):
             parameters=(alpha,),
             trainable=self.trainable,
             partial_size=0 if own or not lowering.backward else alpha.rows * alpha.stride,
-            integers=[alpha.rows, alpha.columns, alpha.stride, own, *np.broadcast_to(rows, shape[:-1]).flat],
+            integers=[alpha.rows, alpha.shape[-1], alpha.stride, own, *np.broadcast_to(rows, shape[:-1]).flat],
         )
 
 

@@ -40,6 +40,10 @@ class Loss(Configured):
         """Whether the interpreter can compute this loss: its class has kernels, and uses them."""
         return bool(self.opcode) and uses_kernels(type(self), "opcode", ("forward", "backward", "evaluate"))
 
+    def classes(self, outputs: int) -> int:
+        """What smoothed targets are spread over: all outputs, or, where each is by itself, a yes and a no."""
+        return 2 if self.activation == "sigmoid" else outputs
+
     def fuses(self, layers: Sequence[Layer]) -> bool:
         """Whether the loss starts from the input of these layers' last activation."""
         last = layers[-1]
@@ -112,8 +116,7 @@ class KernelLoss(Loss):
         values, dy = np.empty(len(y), y.dtype), np.empty_like(y)
         if self.label_smoothing:
             smoothed = np.empty_like(y)
-            classes = 2 if self.activation == "sigmoid" else y.shape[1]  # a yes and a no, or all
-            kernels.smooth_targets(smoothed, targets, self.label_smoothing, classes, y.shape[1])
+            kernels.smooth_targets(smoothed, targets, self.label_smoothing, self.classes(y.shape[1]), y.shape[1])
             targets = smoothed
         if fused and self._fused_kernel is not None:
             type(self)._fused_kernel(values, dy, y.copy(), targets, scale, *self.numbers, y.shape[1])  # type: ignore[misc]

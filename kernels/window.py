@@ -1,0 +1,185 @@
+"""The micro-kernel of a convolution: the tile of `tile.py`, with rows that begin where a table says.
+
+Neither an image nor its windows are unfolded into a matrix. Masked stores leave alone what lies behind the tile.
+"""
+
+from llvmlite import ir
+from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from .jit import JIT_ENABLED, SIMD_BYTES
+from .tile import broadcast, lane_mask, load_vector, multiply_add, vector_at
+
+
+def store_lanes(builder, value, base, v, width, count, align):
+    """LLVM: store the first `count` lanes of a vector as the v-th one from `base` on."""
+    number, mask = ir.IntType(32), lane_mask(builder, count, width)
+    address = vector_at(builder, base, v, width)
+    name = f"llvm.masked.store.v{width}f{8 * align}.p0"
+    kind = ir.FunctionType(ir.VoidType(), [value.type, address.type, number, mask.type])
+    function = cgutils.get_or_insert_function(builder.module, kind, name)
+    builder.call(function, [value, address, number(align), mask])
+
+
+def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES, strip=1, taps=1):
+    """The tile of a convolution: rows of A begin where a table says, and the sum over k comes in runs.
+
+        C[i, j] = start[i, j] + sum_r sum_k A[row_at[i] + run_at[r] + k a_step] B[r b_run + k b_row + j]
+
+    for `rows` rows i and `vectors` vectors of columns j, `runs` runs r of `terms` terms k: one chain of fused
+    multiply-adds over (r, k) in order, as in `make_tile`. `row_at` and `run_at` begin at `rows_at` and `runs_at` of the
+    int64 array `tables`. Only the first `rows_left` rows and `columns_left` columns are stored, and no further entry of
+    row_at is read: C and the tables need no padding. B and start are read in whole vectors.
+
+    With `strip` > 1 each of the tile's `rows` stands for that many rows m of C, of which the first begins out_at[i]
+    elements behind c_offset (the table at `outs_at`), and each term for `taps` terms t, which are innermost:
+
+        C[i, m, j] = ... A[row_at[i] + run_at[r] + k a_step + (m + t) a_row] B[r b_run + k b_row + t b_tap + j]
+
+    So an element of A is loaded once for all the pairs (m, t) that meet in it. `start` lies as C does or, where s_row
+    is 0, is one row for all. The last three arguments are not looked at where `strip` is 1.
+    """
+
+    @intrinsic
+    def tile(
+        typing_context, c, c_offset, c_row, a, a_offset, a_step, b, b_offset, b_run, b_row, tables, rows_at, runs_at,
+        runs, terms, start, s_offset, s_row, rows_left, columns_left, a_row, b_tap, outs_at
+    ):  # fmt: skip
+        intp = types.intp
+        signature = types.void(
+            c, intp, intp, a, intp, intp, b, intp, intp, intp, tables, intp, intp, intp, intp, start, *[intp] * 7
+        )
+
+        def code(context, builder, signature, args):
+            size = c.dtype.bitwidth // 8
+            width = vector_bytes // size
+            index = ir.IntType(64)
+            c_row, a_step, b_run, b_row, runs, terms = (args[p] for p in (2, 5, 8, 9, 13, 14))
+            s_row, rows_left, columns_left, a_row, b_tap = args[17:22]
+
+            def pointer(position, offset):
+                array = context.make_array(signature.args[position])(context, builder, args[position])
+                return builder.gep(array.data, [args[offset]])
+
+            def present(i):
+                """Row i, or past the last one that again, for nothing."""
+                return builder.select(builder.icmp_signed("<", index(i), rows_left), index(i), last_row)
+
+            def entry_of(table, i):
+                return builder.load(builder.gep(table, [present(i)]))
+
+            def rows_from(base, first, row):
+                return [builder.gep(base, [builder.add(first, builder.mul(row, index(i)))]) for i in range(strip)]
+
+            def phi_from(value, block):
+                phi = builder.phi(value.type)
+                phi.add_incoming(value, block)
+                return phi
+
+            c_base, a_base, b_base, start_base = (pointer(p, p + 1) for p in (0, 3, 6, 15))
+            row_at, run_at, out_at = pointer(10, 11), pointer(10, 12), pointer(10, 22)
+            last_row = builder.sub(rows_left, index(1))
+            one_row = builder.icmp_signed("==", s_row, index(0))
+            a_rows, first = [], []
+            for i in range(rows):
+                a_rows.append(builder.gep(a_base, [entry_of(row_at, i)]))
+                if strip == 1:
+                    s_from = builder.mul(s_row, present(i))
+                else:
+                    s_from = builder.select(one_row, index(0), entry_of(out_at, i))
+                for start_row in rows_from(start_base, s_from, s_row):
+                    first += [load_vector(builder, start_row, v, width, size) for v in range(vectors)]
+            entry = builder.block
+            outer, loop, latch, done, whole, part, end = (
+                builder.append_basic_block(f"window.{name}")
+                for name in ("run", "term", "latch", "done", "whole", "part", "end")
+            )
+            builder.branch(outer)
+
+            builder.position_at_end(outer)
+            r, b_run_now = phi_from(index(0), entry), phi_from(b_base, entry)
+            run_sums = [phi_from(value, entry) for value in first]
+            a_from = builder.load(builder.gep(run_at, [r]))
+            builder.branch(loop)
+
+            builder.position_at_end(loop)
+            k, a_now, b_now = (phi_from(value, outer) for value in (index(0), a_from, b_run_now))
+            sums = [phi_from(value, outer) for value in run_sums]
+            b_taps = [builder.gep(b_now, [builder.mul(b_tap, index(t))]) if t else b_now for t in range(taps)]
+            b_vectors = [[load_vector(builder, tap, v, width, size) for v in range(vectors)] for tap in b_taps]
+            new_sums = list(sums)
+            a_at = [builder.add(a_now, builder.mul(a_row, index(n))) if n else a_now for n in range(strip + taps - 1)]
+            for i in range(rows):
+                for n in range(strip + taps - 1):
+                    a_value = broadcast(builder, builder.load(builder.gep(a_rows[i], [a_at[n]])), width)
+                    for m in range(max(0, n - taps + 1), min(strip, n + 1)):
+                        for v in range(vectors):
+                            at = (i * strip + m) * vectors + v
+                            new_sums[at] = multiply_add(builder, a_value, b_vectors[n - m][v], new_sums[at])
+            k_next = builder.add(k, index(1))
+            nexts = [k_next, builder.add(a_now, a_step), builder.gep(b_now, [b_row]), *new_sums]
+            for phi, following in zip([k, a_now, b_now, *sums], nexts):
+                phi.add_incoming(following, loop)
+            builder.cbranch(builder.icmp_signed("<", k_next, terms), loop, latch)
+
+            builder.position_at_end(latch)
+            r_next = builder.add(r, index(1))
+            for phi, following in zip([r, b_run_now, *run_sums], [r_next, builder.gep(b_run_now, [b_run]), *new_sums]):
+                phi.add_incoming(following, latch)
+            builder.cbranch(builder.icmp_signed("<", r_next, runs), outer, done)
+
+            builder.position_at_end(done)
+            c_rows = []
+            for i in range(rows):
+                c_from = builder.mul(c_row, index(i)) if strip == 1 else entry_of(out_at, i)
+                c_rows += rows_from(c_base, c_from, c_row)
+            results = [new_sums[at : at + vectors] for at in range(0, len(new_sums), vectors)]
+            lanes_left = [builder.sub(columns_left, index(width * v)) for v in range(vectors)]
+            all_rows = builder.icmp_signed("<=", index(rows), rows_left)
+            all_columns = builder.icmp_signed("<=", index(width), lanes_left[-1])
+            builder.cbranch(builder.and_(all_rows, all_columns), whole, part)
+
+            builder.position_at_end(whole)
+            for c_row_at, result in zip(c_rows, results):
+                for v in range(vectors):
+                    builder.store(result[v], vector_at(builder, c_row_at, v, width), align=size)
+            builder.branch(end)
+
+            builder.position_at_end(part)
+            for i, (c_row_at, result) in enumerate(zip(c_rows, results)):
+                if i > 0 and i % strip == 0:
+                    more = builder.append_basic_block("window.row")
+                    builder.cbranch(builder.icmp_signed("<", index(i // strip), rows_left), more, end)
+                    builder.position_at_end(more)
+                for v in range(vectors):
+                    store_lanes(builder, result[v], c_row_at, v, width, lanes_left[v], size)
+            builder.branch(end)
+            builder.position_at_end(end)
+            return context.get_dummy_value()
+
+        return signature, code
+
+    def plain(
+        c, c_offset, c_row, a, a_offset, a_step, b, b_offset, b_run, b_row, tables, rows_at, runs_at,
+        runs, terms, start, s_offset, s_row, rows_left, columns_left, a_row, b_tap, outs_at
+    ):  # fmt: skip
+        columns = min(columns_left, vectors * vector_bytes // c.itemsize)
+        b = b.reshape(-1)
+        for i in range(min(rows, rows_left)):
+            for m in range(strip):
+                if strip == 1:
+                    s_at, c_at = s_offset + i * s_row, c_offset + i * c_row
+                else:
+                    first = tables[outs_at + i]
+                    s_at, c_at = s_offset + (first if s_row else 0) + m * s_row, c_offset + first + m * c_row
+                total = start[s_at : s_at + columns].copy()
+                for r in range(runs):
+                    a_from, b_from = a_offset + tables[rows_at + i] + tables[runs_at + r], b_offset + r * b_run
+                    for k in range(terms):
+                        for t in range(taps):
+                            b_at = b_from + k * b_row + t * b_tap
+                            total += a[a_from + k * a_step + (m + t) * a_row] * b[b_at : b_at + columns]
+                c[c_at : c_at + columns] = total
+
+    return tile if JIT_ENABLED else plain
