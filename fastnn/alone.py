@@ -4,9 +4,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .compilation import NO_NUMBERS
+from .compilation import NO_NUMBERS, NO_OPTIMIZER, interpreter_of
 from .kernels import instructions as op
-from .kernels.interpreter import refresh_all, share
+from .kernels.interpreter import refresh_all, run_stage
 from .lowering import Lowering
 from .program import Buffers, empty_data
 from .storage import shared_storage
@@ -75,11 +75,12 @@ class Alone:
         weights = op.Weights(self._storage.values, self._storage.gradients, no_slots, self._buffers.transposed)
         batch = self._buffers.for_threads(1)
         # All of it writable, as the driver passes it on: other types would be compiled once more.
-        data = op.Data(*(a.copy() for a in empty_data(self._x.dtype)))._replace(features=self._x)
-        order = np.arange(self._rows)
-        refresh_all(self._plan, weights, batch, data, order)
+        data = op.Data(*(a.copy() for a in empty_data(self._x.dtype)))
+        data = data._replace(features=self._x, order=np.arange(self._rows))
+        refresh_all(self._plan, weights, batch, data)
+        entry = interpreter_of(self._x.dtype)
         for stage in stages:
-            share(stage, 0, 1, self._plan, weights, batch, data, order, 0, self._rows, self._step, op.SGD, NO_NUMBERS)
+            run_stage(entry, stage, self._plan, weights, batch, data, self._rows, self._step, NO_OPTIMIZER, NO_NUMBERS)
 
     def _read(self, flat: np.ndarray, where: slice, width: int, shape: tuple[int, ...]) -> np.ndarray:
         columns = int(np.prod(shape))

@@ -7,16 +7,17 @@ from typing import Any
 import numpy as np
 
 from .kernels import instructions as op
+from .kernels.calls import Referenced, entry_point
 from .kernels.interpreter import share
-from .kernels.jit import CACHE_FOLDER, JIT_ENABLED, entry_point
+from .kernels.jit import CACHE_FOLDER, JIT_ENABLED
 from .kernels.operations import OPERATIONS
 from .kernels.updating import update
 
 NO_NUMBERS = np.zeros(op.HYPER_NUMBERS)
+NO_OPTIMIZER = 0
 
 _compiling = threading.Lock()
-_interpreters: dict[np.dtype, Any] = {}  # the interpreter's entry point for each float type used so far
-_operations: dict[tuple[Any, np.dtype], int] = {}
+_entries: dict[tuple[Any, np.dtype], Any] = {}
 
 
 def kernels_are_cached() -> bool:
@@ -26,67 +27,66 @@ def kernels_are_cached() -> bool:
 
 def interpreter_of(dtype: np.dtype) -> Any:
     """What `run` calls for a thread's share: the entry point of `share` for a float type."""
-    if dtype not in _interpreters:
-        with _compiling:  # one thread compiles, others that come meanwhile wait for it
-            if dtype not in _interpreters:
-                if JIT_ENABLED and not kernels_are_cached():
-                    _say("its kernels: about 10 seconds")
-                code, weights, batch, data, order = _examples(dtype)
-                _interpreters[dtype] = entry_point(
-                    share, 0, 0, 1, _example_plan(code), weights, batch, data, order, 0, 1, 1, op.SGD, NO_NUMBERS
-                )
-    return _interpreters[dtype]
+    plan, _, weights, batch, data = _examples(dtype)
+    return _entry(share, dtype, 0, 0, 1, plan, weights, batch, data, 0, 1, 1, NO_OPTIMIZER, NO_NUMBERS)
 
 
-def entry_of(operation: Any, dtype: np.dtype) -> int:
+def operation_entry(operation: Any, dtype: np.dtype) -> int:
     """What an instruction's field `entry` holds, for an operation on a float type."""
     if not JIT_ENABLED:
         return int(OPERATIONS.index(operation))
-    code, *arrays = _examples(dtype)
-    return _entry(operation, dtype, op.FORWARD, code[0], *arrays, op.Span(0, 0, 0, 0, 0, 0, 0))
+    _, ins, *arrays = _examples(dtype)
+    return int(_entry(operation, dtype, op.FORWARD, ins, *arrays, op.Span(0, 0, 0, 0, 0, 0, 0)))
+
+
+def optimizer_entry(step: Any, dtype: np.dtype) -> Any:
+    """What the interpreter calls for an optimizer's step on a float type."""
+    return _entry(step, dtype, _examples(dtype)[2], 0, 0, NO_NUMBERS)
 
 
 def update_entry(dtype: np.dtype) -> Any:
     """What `Plan.update` holds where the update has stages of its own."""
-    if not JIT_ENABLED:
-        return update
-    code, weights, batch, *_ = _examples(dtype)
-    return _entry(update, dtype, op.MEASURE, _example_plan(code), weights, batch, 0, 0, 1, op.SGD, NO_NUMBERS)
+    plan, _, weights, batch, _ = _examples(dtype)
+    return _entry(update, dtype, op.MEASURE, plan, weights, batch, 0, 0, 1, NO_OPTIMIZER, NO_NUMBERS)
 
 
-def _entry(function: Any, dtype: np.dtype, *examples: Any) -> int:
-    """A function's address, compiled for arguments like the examples."""
+def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
+    """A function's entry point, compiled for arguments like the examples; without the JIT the function itself."""
     key = function, dtype
-    if key not in _operations:
-        with _compiling:
-            if key not in _operations:
-                called = function.py_func
-                name = f"{called.__module__.rpartition('.')[2]}.{called.__name__}"
-                if kernels_are_cached() and not _is_cached(name):
-                    _say(f"the kernels of {called.__name__}")
-                _operations[key] = int(entry_point(function, *examples))
-    return _operations[key]
+    if key not in _entries:
+        with _compiling:  # one thread compiles, others that come meanwhile wait for it
+            if key not in _entries:
+                if JIT_ENABLED:
+                    _announce(function.py_func)
+                _entries[key] = entry_point(function, *examples)
+    return _entries[key]
+
+
+def _announce(function: Any) -> None:
+    """Say, once in a process, that it takes a while."""
+    name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+    if not _announced and not _is_cached(name):
+        print("fastnn compiles the kernels that this model needs, once on this machine", file=sys.stderr, flush=True)
+        _announced.append(name)
+
+
+_announced: list[str] = []
 
 
 def _is_cached(function: str) -> bool:
     return CACHE_FOLDER is not None and any(CACHE_FOLDER.glob(f"{function}-*.nbc"))
 
 
-def _say(what: str) -> None:
-    print(f"fastnn compiles {what}, once on this machine", file=sys.stderr, flush=True)
-
-
-def _examples(dtype: np.dtype) -> tuple[np.ndarray, op.Weights, op.Batch, op.Data, np.ndarray]:
-    """Code, weights, batch, data and order, of the types that every program has."""
+def _examples(dtype: np.dtype) -> tuple[Any, ...]:
+    """Plan, instruction, weights, batch and data, of the types that every program has."""
     flat, integers = np.zeros(0, dtype), np.zeros(0, np.int64)
     rows = np.zeros((0, 0), dtype)
+    code = np.zeros(1, op.INSTRUCTION)
+    plan = op.Plan(code, np.zeros(1, op.PARAMETER), np.zeros(1, op.STAGE), integers, 0, 0, 0)
+    weights = op.Weights(flat, flat, flat, flat)
     batch = op.Batch(
         activations=flat, gradients=flat, labels=integers, targets=flat, weight=flat, scale=flat, values=flat,
         sums=np.zeros(0), partials=flat, scratch=rows, tables=integers, zeros=flat, one=flat,
     )  # fmt: skip
-    data = op.Data(np.zeros((0, 0), np.uint8), rows, integers, rows, flat, rows)
-    return np.zeros(1, op.INSTRUCTION), op.Weights(flat, flat, flat, flat), batch, data, integers
-
-
-def _example_plan(code: np.ndarray) -> op.Plan:
-    return op.Plan(code, np.zeros(1, op.PARAMETER), np.zeros(1, op.STAGE), np.zeros(1, np.int64), 0, 0, 0)
+    data = op.Data(np.zeros((0, 0), np.uint8), rows, integers, rows, flat, rows, integers)
+    return Referenced(plan), code[0], Referenced(weights), Referenced(batch), Referenced(data)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .compilation import entry_of, update_entry
+from .compilation import operation_entry, update_entry
+from .kernels import batches as kernels
 from .kernels import instructions as op
 from .kernels.interpreter import SAMPLE_ROWS
 from .kernels.operations import GROUPS, SMALLEST_GROUP
@@ -78,21 +79,21 @@ class Lowering:
         self._images = False  # whether a layer gave samples with more than one axis
         self.shape, self.columns = shape, math.prod(shape)
         self.y, self.y_stride = self._buffer(self.columns), stride(self.columns, dtype)
-        self._append(op.GATHER_PIXELS if pixels else op.GATHER_FEATURES, alpha=1.0, beta=0.0)
+        self._append(kernels.pixels_to_batch if pixels else kernels.features_to_batch, alpha=1.0, beta=0.0)
 
     def _buffer(self, columns: int) -> int:
         offset = self.elements
         self.elements += self.rows * stride(columns, self.dtype)
         return offset
 
-    def _append(self, code: Any, **fields: Any) -> None:
-        here = {"op": code, "x": self.y, "x_stride": self.y_stride, "y": self.y, "y_stride": self.y_stride}
+    def _append(self, operation: Any, **fields: Any) -> None:
+        here = {"operation": operation, "x": self.y, "x_stride": self.y_stride, "y": self.y, "y_stride": self.y_stride}
         here |= {"inputs": self.columns, "outputs": self.columns, "channels": self.shape[-1] if self.shape else 1}
         self.code.append(here | fields)
 
     def emit(
         self,
-        code: Any,
+        operation: Any,
         outputs: int | tuple[int, ...] | None = None,
         needs_output: bool = False,
         parameters: "Sequence[Parameter | None]" = (),
@@ -107,7 +108,7 @@ class Lowering:
         """Append an instruction of a layer, which reads what the last one wrote.
 
         Args:
-            code: its opcode, or its operation (`kernels/operations.py`).
+            operation: what it does (`kernels/operations.py`).
             outputs: the shape of a sample that it writes to a buffer of its own; None: it works in place.
             needs_output: whether its backward reads its output, so that nobody may write over that while training.
             parameters: its weights, the first two of which are `kernel` and `bias` in the record; None: it has not.
@@ -131,7 +132,7 @@ class Lowering:
             fields |= {"y": self._buffer(fields["outputs"]), "y_stride": stride(fields["outputs"], self.dtype)}
         elif not self._overwritable:
             y = self._buffer(self.columns)
-            self._append(op.COPY, y=y, gradient=gradient)
+            self._append(kernels.copied, y=y, gradient=gradient)
             self.y = y
         fields["transposed"] = self.transposed_elements if gradient and copies else -1
         self.transposed_elements += copies if gradient else 0
@@ -146,7 +147,7 @@ class Lowering:
         self.scratch_elements += -(-scratch_size // line) * line
         self.partial_elements += GROUPS * partial_size
         self.tables += integers
-        self._append(code, **own | {"trainable": int(any(trained)), "gradient": gradient} | fields)
+        self._append(operation, **own | {"trainable": int(any(trained)), "gradient": gradient} | fields)
         self._trains = self._trains or any(trained)
         if outputs is not None:
             self.columns, self.y, self.y_stride, self.shape = fields["outputs"], fields["y"], fields["y_stride"], shape
@@ -191,7 +192,7 @@ class Lowering:
         """Append the loss; `fused`: in the place of the last activation, whose input it starts from."""
         if fused:
             self.code.pop()
-        self._append(op.GATHER_LABELS if loss.sparse else op.GATHER_TARGETS)
+        self._append(kernels.labels_to_batch if loss.sparse else kernels.targets_to_batch)
         gather = self.code.pop()
         self.code.insert(0, gather)
         self.stage_ends = [end + 1 for end in self.stage_ends]
@@ -204,13 +205,13 @@ class Lowering:
             self._append(loss.smoothing, alpha=loss.label_smoothing, channels=classes, targets=targets)
         self.targets_elements = targets + size
         fields = dict(zip(("alpha", "beta"), loss.numbers, strict=False)) | {"targets": targets}
-        if loss.from_logits and loss.fused_opcode:
+        if loss.from_logits and loss.fused_operation:
             # On a copy, which the loss turns into probabilities: the metrics see the logits.
             logits = self._buffer(self.columns)
-            self._append(op.COPY, y=logits, gradient=int(self.backward and self._trains))
-            self._append(loss.fused_opcode, y=logits, **fields)
+            self._append(kernels.copied, y=logits, gradient=int(self.backward and self._trains))
+            self._append(loss.fused_operation, y=logits, **fields)
         else:
-            self._append(loss.fused_opcode if fused else loss.opcode, **fields)
+            self._append(loss.fused_operation if fused else loss.operation, **fields)
         self.means, self.log_columns = [0], 1
 
     def add_metrics(self, metrics: Sequence[Metric]) -> None:
@@ -219,7 +220,7 @@ class Lowering:
             size = metric.state_size(self.columns)
             value = len(self.means) if metric.per_sample else self.log_columns
             fields = dict(zip(("alpha", "beta"), metric.numbers, strict=False))
-            self._append(metric.opcode, value=value, **fields)
+            self._append(metric.operation, value=value, **fields)
             if metric.per_sample:
                 self.means.append(self.log_columns)
             else:
@@ -228,13 +229,12 @@ class Lowering:
 
     def add_predict(self) -> None:
         """Append the instruction that hands the output out."""
-        self._append(op.PREDICT)
+        self._append(kernels.batch_to_predictions)
 
     def plan(self) -> op.Plan:
         """The finished tables."""
         for fields in self.code:
-            if not isinstance(fields["op"], int):
-                fields |= {"op": op.OPERATION, "entry": entry_of(fields["op"], self.dtype)}
+            fields["entry"] = operation_entry(fields.pop("operation"), self.dtype)
         update = Update(self.parameters, self.log_columns, self.optimizer)
         self.sums_elements = update.sums_elements
         refresh = []

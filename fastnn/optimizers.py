@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from . import checks, schedules, updating
+from .compilation import optimizer_entry
 from .kernels import instructions as op
+from .kernels import optimizers as kernels
 from .kernels.interpreter import optimize
-from .kernels.optimizers import corrected_rate
 from .serialization import Configured
 from .storage import Parameter, Storage, aligned_zeros
 
@@ -35,7 +36,6 @@ class Optimizer(Configured):
         ema_overwrite_frequency: the averages become the weights after each so many steps, too; None: at the end only.
     """
 
-    opcode = op.SGD
     slot_count = 0
     slot_start = 0.0
     _learning_rate: LearningRate = 0.0
@@ -242,6 +242,11 @@ class Optimizer(Configured):
                 if p in self._places:
                     p.value[...] = self.slots_of(p)[-1]
 
+    @property
+    def operation(self) -> Any:
+        """The kernel of a step, one of those that `kernels/optimizers.py` ends with."""
+        return kernels.sgd_step
+
     def step(self, model: "Sequential") -> None:
         """One step on all trainable weights of the model, from the gradients that `backward` left.
 
@@ -250,15 +255,16 @@ class Optimizer(Configured):
         weights = model.flat_weights(self)
         hyper = self.hyper()  # before the step is counted: a schedule begins with step 0
         self.iterations += 1
-        if self.opcode in (op.ADAM, op.AMSGRAD):
-            hyper[op.RATE] = corrected_rate(
+        if hyper[op.BETA_1] > 0 or hyper[op.BETA_2] > 0:
+            hyper[op.RATE] = kernels.corrected_rate(
                 hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], self.iterations
             )
         hyper[op.ITERATION] = self.iterations
         trained = [p for layer in model.layers if layer.trainable for p in layer.parameters if p.trainable]
         if not updating.step(trained, weights, self, hyper):
+            entry = optimizer_entry(self.operation, weights.values.dtype)
             for p in trained:
-                optimize(weights, p.offset, p.rows * p.stride, self.opcode, hyper)
+                optimize(weights, p.offset, p.rows * p.stride, entry, hyper)
 
     def __repr__(self) -> str:
         rate = f"{self.learning_rate:g}" if self.learning_rate_schedule is None else repr(self.learning_rate_schedule)
@@ -290,8 +296,14 @@ class SGD(Optimizer):
         super().__init__(learning_rate, **kwargs)
         self.momentum = checks.number(momentum, "momentum", 0, 1)
         self.nesterov = bool(nesterov)
-        self.opcode = (op.NESTEROV if self.nesterov else op.MOMENTUM) if self.momentum > 0 else op.SGD
-        self.slot_count = 0 if self.opcode == op.SGD else 1
+        self.slot_count = 1 if self.momentum > 0 else 0
+
+    @property
+    def operation(self) -> Any:
+        """The kernel of a step."""
+        if self.momentum > 0:
+            return kernels.nesterov_step if self.nesterov else kernels.momentum_step
+        return kernels.sgd_step
 
     def _numbers(self) -> dict[int, float]:
         return {op.INERTIA: self.momentum}
@@ -306,7 +318,6 @@ class Adagrad(Optimizer):
         epsilon: keeps the root away from 0.
     """
 
-    opcode = op.ADAGRAD
     slot_count = 1
 
     def __init__(
@@ -321,6 +332,11 @@ class Adagrad(Optimizer):
             initial_accumulator_value, "initial_accumulator_value", 0
         )
         self.epsilon = checks.number(epsilon, "epsilon", 0)
+
+    @property
+    def operation(self) -> Any:
+        """The kernel of a step."""
+        return kernels.adagrad_step
 
     def _numbers(self) -> dict[int, float]:
         return {op.EPSILON: self.epsilon}
@@ -350,8 +366,14 @@ class RMSprop(Optimizer):
         self.rho, self.momentum = checks.number(rho, "rho", 0, 1), checks.number(momentum, "momentum", 0, 1)
         self.epsilon = checks.number(epsilon, "epsilon", 0)
         self.centered = bool(centered)
-        self.opcode = op.RMSPROP_CENTERED if self.centered else op.RMSPROP_MOMENTUM if self.momentum > 0 else op.RMSPROP
-        self.slot_count = {op.RMSPROP: 1, op.RMSPROP_MOMENTUM: 2, op.RMSPROP_CENTERED: 3}[self.opcode]
+        self.slot_count = 3 if self.centered else 2 if self.momentum > 0 else 1
+
+    @property
+    def operation(self) -> Any:
+        """The kernel of a step."""
+        if self.centered:
+            return kernels.rmsprop_centered_step
+        return kernels.rmsprop_momentum_step if self.momentum > 0 else kernels.rmsprop_step
 
     def _numbers(self) -> dict[int, float]:
         return {op.RHO: self.rho, op.INERTIA: self.momentum, op.EPSILON: self.epsilon}
@@ -383,7 +405,12 @@ class Adam(Optimizer):
         self.beta_2 = checks.number(beta_2, "beta_2", 0, 1, open_high=True)
         self.epsilon = checks.number(epsilon, "epsilon", 0)
         self.amsgrad = bool(amsgrad)
-        self.opcode, self.slot_count = (op.AMSGRAD, 3) if self.amsgrad else (op.ADAM, 2)
+        self.slot_count = 3 if self.amsgrad else 2
+
+    @property
+    def operation(self) -> Any:
+        """The kernel of a step."""
+        return kernels.amsgrad_step if self.amsgrad else kernels.adam_step
 
     def _numbers(self) -> dict[int, float]:
         return {op.BETA_1: self.beta_1, op.BETA_2: self.beta_2, op.EPSILON: self.epsilon}

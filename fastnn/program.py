@@ -8,10 +8,10 @@ import numpy as np
 
 from . import threads
 from .checks import read_only
-from .compilation import NO_NUMBERS, interpreter_of
+from .compilation import NO_NUMBERS, NO_OPTIMIZER, interpreter_of, optimizer_entry
 from .kernels import instructions as op
+from .kernels.calls import bound
 from .kernels.interpreter import run
-from .kernels.jit import bound
 from .kernels.tile import CACHE_LINE
 from .losses import Loss
 from .lowering import Lowering, lower
@@ -219,15 +219,16 @@ class Program:
         thread_count: int,
     ) -> tuple[Any, ...]:
         """The interpreter's arguments, for as long as optimizer and storage stay as they are."""
-        slots, code, hyper, rates = self._no_slots, op.SGD, NO_NUMBERS, NO_NUMBERS
+        dtype = self.storage.values.dtype
+        slots, step, hyper, rates = self._no_slots, NO_OPTIMIZER, NO_NUMBERS, NO_NUMBERS
         if optimizer is not None:
-            slots, code, hyper = optimizer.slots, optimizer.opcode, optimizer.hyper()
+            slots, step, hyper = optimizer.slots, optimizer_entry(optimizer.operation, dtype), optimizer.hyper()
             rates = optimizer.rates(int(cursor[op.STEP]), steps)
         weights = op.Weights(self.storage.values, self.storage.gradients, slots, self.buffers.transposed)
         return (
-            interpreter_of(self.storage.values.dtype), self.plan, weights, self.buffers.for_threads(thread_count),
-            data, order, cursor, log, code, hyper, rates, batch_size, steps, thread_count, seed, shuffled,
-            self.training,
+            interpreter_of(dtype), self.plan, weights, self.buffers.for_threads(thread_count),
+            data._replace(order=order), cursor, log, step, hyper, rates, batch_size, steps, thread_count, seed,
+            shuffled, self.training,
         )  # fmt: skip
 
 
@@ -244,4 +245,4 @@ def empty_data(dtype: np.dtype) -> op.Data:
     arrays.append(np.zeros(0, dtype))
     for array in arrays:
         array.flags.writeable = False
-    return op.Data(*arrays, np.zeros((0, 0), dtype))
+    return op.Data(*arrays, np.zeros((0, 0), dtype), np.zeros(0, np.int64))

@@ -5,10 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .compilation import NO_OPTIMIZER, optimizer_entry, update_entry
 from .kernels import instructions as op
 from .kernels.interpreter import GRADIENT_ROWS
 from .kernels.jit import JIT_ENABLED
-from .kernels.updating import LANES, update
+from .kernels.updating import LANES, update_alone
 
 if TYPE_CHECKING:
     from .layers.base import Layer
@@ -85,7 +86,7 @@ class Update:
             w["sums"] = self.sums_elements
             self.sums_elements += 1 + 2 * -(-w["rows"] // GRADIENT_ROWS)
 
-    def by_hand(self, weights: op.Weights, rows: int, code: int, hyper: np.ndarray) -> float:
+    def by_hand(self, weights: op.Weights, rows: int, optimizer: Any, hyper: np.ndarray) -> float:
         """Run the stages by themselves, for a batch of `rows` rows; returns the penalty times the rows."""
         table = records(self.weights, op.PARAMETER)
         none = np.zeros(0, np.int64)
@@ -96,8 +97,9 @@ class Update:
             sums=np.zeros(self.sums_elements), partials=flat, scratch=np.zeros((1, LANES), flat.dtype), tables=none,
             zeros=flat, one=flat,
         )  # fmt: skip
+        entry = update_entry(flat.dtype)
         for stage in self.stages:
-            update(stage["start"], plan, weights, batch, rows, 0, 1, code, hyper)
+            update_alone(entry, stage["start"], plan, weights, batch, rows, optimizer, hyper)
         return float(batch.sums[0])
 
 
@@ -109,7 +111,7 @@ def penalty(layers: "Sequence[Layer]", rows: int, numbers: np.ndarray) -> float:
     storage = weights[0].storage
     stages = Update([weight_fields(p, False, None) | penalty_fields(p) for p in weights], 1, None)
     flat = np.zeros(0, storage.values.dtype)
-    return stages.by_hand(op.Weights(storage.values, storage.gradients, flat, flat), rows, op.SGD, numbers)
+    return stages.by_hand(op.Weights(storage.values, storage.gradients, flat, flat), rows, NO_OPTIMIZER, numbers)
 
 
 def step(trained: "Sequence[Parameter]", weights: op.Weights, optimizer: "Optimizer", hyper: np.ndarray) -> bool:
@@ -117,5 +119,7 @@ def step(trained: "Sequence[Parameter]", weights: op.Weights, optimizer: "Optimi
     stages = Update([weight_fields(p, True, optimizer) | penalty_fields(p) for p in trained], 1, optimizer)
     if stages.stages:
         gradients = weights.gradients.copy()  # what `backward` left stays as it is
-        stages.by_hand(weights._replace(gradients=gradients), 0, optimizer.opcode, hyper)
+        stages.by_hand(
+            weights._replace(gradients=gradients), 0, optimizer_entry(optimizer.operation, gradients.dtype), hyper
+        )
     return bool(stages.stages)

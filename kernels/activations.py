@@ -10,9 +10,9 @@ elsewhere. The arrays must not overlap.
 
 from . import elementary
 from . import instructions as op
-from .elementary import exp, expm1_negative, logistic, normal, normal_distribution, tanh
+from .elementary import exp, expm1_negative, logistic, normal, normal_distribution
 from .jit import jit
-from .operations import dx_flat, dy_flat, operation, x_flat, y_flat
+from .operations import dx_flat, dy_flat, dy_rows, operation, x_flat, y_flat, y_rows
 
 # Klambauer et al., "Self-Normalizing Neural Networks" (2017): so that N(0, 1) comes out as it went in.
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -68,9 +68,9 @@ def sigmoid_backward(dx, y):
 
 @jit
 def tanh_forward(y):
-    """y = tanh(x)."""
+    """y = elementary.tanh(x)."""
     for i in range(y.size):
-        y[i] = tanh(y[i])
+        y[i] = elementary.tanh(y[i])
 
 
 @jit
@@ -225,7 +225,52 @@ def softmax_backward(dx, y, classes):
 
 
 @operation
-def elu(task, ins, weights, batch, data, order, span):
+def relu(task, ins, weights, batch, data, span):
+    """ReLU."""
+    if task == op.FORWARD:
+        relu_forward(y_flat(ins, batch, span))
+    elif task == op.BACKWARD:
+        relu_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
+
+
+@operation
+def leaky_relu(task, ins, weights, batch, data, span):
+    """Leaky ReLU, ins.alpha being its slope."""
+    if task == op.FORWARD:
+        leaky_relu_forward(y_flat(ins, batch, span), ins.alpha)
+    elif task == op.BACKWARD:
+        leaky_relu_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span), ins.alpha)
+
+
+@operation
+def sigmoid(task, ins, weights, batch, data, span):
+    """The sigmoid."""
+    if task == op.FORWARD:
+        sigmoid_forward(y_flat(ins, batch, span))
+    elif task == op.BACKWARD:
+        sigmoid_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
+
+
+@operation
+def tanh(task, ins, weights, batch, data, span):
+    """The hyperbolic tangent."""
+    if task == op.FORWARD:
+        tanh_forward(y_flat(ins, batch, span))
+    elif task == op.BACKWARD:
+        tanh_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
+
+
+@operation
+def softmax(task, ins, weights, batch, data, span):
+    """Softmax."""
+    if task == op.FORWARD:
+        softmax_forward(y_rows(ins, batch, span), ins.outputs)
+    elif task == op.BACKWARD:
+        softmax_backward(dy_rows(ins, batch, span), y_rows(ins, batch, span), ins.outputs)
+
+
+@operation
+def elu(task, ins, weights, batch, data, span):
     """ELU, ins.alpha being its alpha."""
     if task == op.FORWARD:
         elu_forward(y_flat(ins, batch, span), ins.alpha)
@@ -234,7 +279,7 @@ def elu(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def selu(task, ins, weights, batch, data, order, span):
+def selu(task, ins, weights, batch, data, span):
     """SELU."""
     if task == op.FORWARD:
         selu_forward(y_flat(ins, batch, span))
@@ -243,7 +288,7 @@ def selu(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def softplus(task, ins, weights, batch, data, order, span):
+def softplus(task, ins, weights, batch, data, span):
     """Softplus."""
     if task == op.FORWARD:
         softplus_forward(y_flat(ins, batch, span))
@@ -252,7 +297,7 @@ def softplus(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def hard_sigmoid(task, ins, weights, batch, data, order, span):
+def hard_sigmoid(task, ins, weights, batch, data, span):
     """The hard sigmoid."""
     if task == op.FORWARD:
         hard_sigmoid_forward(y_flat(ins, batch, span))
@@ -261,7 +306,7 @@ def hard_sigmoid(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def gelu(task, ins, weights, batch, data, order, span):
+def gelu(task, ins, weights, batch, data, span):
     """GELU, into a buffer of its own."""
     if task == op.FORWARD:
         gelu_forward(y_flat(ins, batch, span), x_flat(ins, batch, span))
@@ -270,7 +315,7 @@ def gelu(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def silu(task, ins, weights, batch, data, order, span):
+def silu(task, ins, weights, batch, data, span):
     """SiLU, into a buffer of its own."""
     if task == op.FORWARD:
         silu_forward(y_flat(ins, batch, span), x_flat(ins, batch, span))

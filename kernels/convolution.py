@@ -93,7 +93,7 @@ def convolution_backward_input(ins, g, weights, batch, i, image, image_at):
 
 
 @operation
-def convolution(task, ins, weights, batch, data, order, span):
+def convolution(task, ins, weights, batch, data, span):
     """The layers Conv1D and Conv2D."""
     g = vector(batch.tables, ins.table, np.int64(INTEGERS))
     row = g[FILTERS_STRIDE]

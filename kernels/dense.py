@@ -4,8 +4,10 @@ B batch, I inputs, O outputs. Rows are padded to whole vectors (`tile.stride`) a
 (`tile.padded`); the padding of w, b and dy is zero.
 """
 
+from . import instructions as op
 from .jit import jit
-from .tile import product
+from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
+from .tile import matrix, product, vector
 
 
 @jit
@@ -38,3 +40,30 @@ def transpose(w_transposed, w, first, rows, outputs):
     for j in range(outputs):
         for i in range(first, first + rows):
             w_transposed[j, i] = w[i, j]
+
+
+@operation
+def dense(task, ins, weights, batch, data, span):
+    """The layer Dense without its activation."""
+    rows = span.stop - span.start
+    if task == op.FORWARD:
+        w = matrix(weights.values, ins.kernel, ins.inputs, ins.y_stride)
+        b = batch.zeros if ins.bias < 0 else vector(weights.values, ins.bias, ins.y_stride)
+        dense_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), w, b, rows, ins.inputs, ins.outputs)
+    elif task == op.BACKWARD and ins.gradient:
+        w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
+        dx, dy = dx_rows(ins, batch, span), dy_rows(ins, batch, span)
+        dense_backward_input(dx, dy, w_transposed, batch.zeros, rows, ins.inputs, ins.outputs)
+    elif task == op.GRADIENT:
+        dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
+        if span.which == 0:
+            x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)
+            dw = matrix(weights.gradients, ins.kernel + span.start * ins.y_stride, rows, ins.y_stride)
+            dense_backward_kernel(dw, x, dy, batch.zeros, span.start, rows, span.rows, ins.outputs)
+        else:
+            db = matrix(weights.gradients, ins.bias, 1, ins.y_stride)
+            dense_backward_bias(db, dy, batch.one, batch.zeros, span.rows, ins.outputs)
+    elif task == op.COPIES:
+        w = matrix(weights.values, ins.kernel, ins.inputs, ins.y_stride)
+        w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
+        transpose(w_transposed, w, span.start, rows, ins.outputs)

@@ -67,7 +67,23 @@ def drop_channels(y, factors, rate, seed, step, first, pixels, channels):
 
 
 @operation
-def spatial_dropout(task, ins, weights, batch, data, order, span):
+def dropout_layer(task, ins, weights, batch, data, span):
+    """The layer Dropout."""
+    if task == op.FORWARD:
+        dropout(y_rows(ins, batch, span), ins.alpha, ins.seed, span.step, span.start, ins.outputs)
+    elif task == op.BACKWARD:
+        dropout(dy_rows(ins, batch, span), ins.alpha, ins.seed, span.step, span.start, ins.outputs)
+
+
+@operation
+def gaussian_noise_layer(task, ins, weights, batch, data, span):
+    """The layer GaussianNoise."""
+    if task == op.FORWARD:
+        gaussian_noise(y_rows(ins, batch, span), ins.alpha, ins.seed, span.step, span.start, ins.outputs)
+
+
+@operation
+def spatial_dropout(task, ins, weights, batch, data, span):
     """The layers SpatialDropout1D and 2D."""
     factors = vector(batch.scratch[span.thread], ins.scratch, ins.channels)
     pixels = ins.inputs // ins.channels

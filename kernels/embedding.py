@@ -97,7 +97,7 @@ def embedding_backward_table(dw, dy, x, groups, lists, group, start, at, columns
 
 
 @operation
-def embedding(task, ins, weights, batch, data, order, span):
+def embedding(task, ins, weights, batch, data, span):
     """The layers Embedding and CategoricalEmbedding: one table."""
     own = vector(batch.tables, ins.table, np.int64(OWN))
     at, columns, out, size, rows, stride = own[AT], own[COLUMNS], own[OUT], own[SIZE], own[ROWS], own[STRIDE]
@@ -145,7 +145,7 @@ def selection_backward(dx, dy, columns):
 
 
 @operation
-def selection(task, ins, weights, batch, data, order, span):
+def selection(task, ins, weights, batch, data, span):
     """The columns of a CategoricalEmbedding that are no indices."""
     columns = vector(batch.tables, ins.table + 1, batch.tables[ins.table])
     if task == op.FORWARD:

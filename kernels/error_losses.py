@@ -127,7 +127,7 @@ def squared_hinge(values, dx, y, targets, scale, outputs):
 
 
 @operation
-def mean_absolute_error_loss(task, ins, weights, batch, data, order, span):
+def mean_absolute_error_loss(task, ins, weights, batch, data, span):
     """`mean_absolute_error`."""
     if task == op.FORWARD:
         values, dx, y, targets, scale = loss_rows(ins, batch, span)
@@ -135,7 +135,7 @@ def mean_absolute_error_loss(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def huber_loss(task, ins, weights, batch, data, order, span):
+def huber_loss(task, ins, weights, batch, data, span):
     """`huber`."""
     if task == op.FORWARD:
         values, dx, y, targets, scale = loss_rows(ins, batch, span)
@@ -143,7 +143,7 @@ def huber_loss(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def log_cosh_loss(task, ins, weights, batch, data, order, span):
+def log_cosh_loss(task, ins, weights, batch, data, span):
     """`log_cosh`."""
     if task == op.FORWARD:
         values, dx, y, targets, scale = loss_rows(ins, batch, span)
@@ -151,7 +151,7 @@ def log_cosh_loss(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def poisson_loss(task, ins, weights, batch, data, order, span):
+def poisson_loss(task, ins, weights, batch, data, span):
     """`poisson`."""
     if task == op.FORWARD:
         values, dx, y, targets, scale = loss_rows(ins, batch, span)
@@ -159,7 +159,7 @@ def poisson_loss(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def hinge_loss(task, ins, weights, batch, data, order, span):
+def hinge_loss(task, ins, weights, batch, data, span):
     """`hinge`."""
     if task == op.FORWARD:
         values, dx, y, targets, scale = loss_rows(ins, batch, span)
@@ -167,7 +167,7 @@ def hinge_loss(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def squared_hinge_loss(task, ins, weights, batch, data, order, span):
+def squared_hinge_loss(task, ins, weights, batch, data, span):
     """`squared_hinge`."""
     if task == op.FORWARD:
         values, dx, y, targets, scale = loss_rows(ins, batch, span)

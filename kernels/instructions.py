@@ -4,8 +4,8 @@ A program is an array of `INSTRUCTION` records over flat buffers. `x` and `y` ar
 in the batch's activations: the offset of row 0, with `x_stride` and `y_stride` elements from one row to the next.
 Gradients lie at the same places of a second buffer of the same size. Many layers work in place: their `x` is their `y`.
 
-The interpreter's own instructions have opcodes and are compiled with it. All others are an OPERATION: a function of one
-signature (`operations.py`), compiled when the first model uses it and called by its address.
+What an instruction does is its operation: a function of one signature (`operations.py`), compiled when the first model
+uses it and called by its address.
 """
 
 from typing import NamedTuple
@@ -14,7 +14,7 @@ import numpy as np
 
 INSTRUCTION = np.dtype(
     [
-        ("op", np.int64),
+        ("entry", np.int64),  # the address of the operation
         ("x", np.int64),
         ("x_stride", np.int64),
         ("y", np.int64),
@@ -29,10 +29,9 @@ INSTRUCTION = np.dtype(
         ("gradient", np.int64),  # 1: something before it is trained, so backward gives its input gradient
         ("value", np.int64),  # losses and metrics: the row of Batch.values they write, or where they add to Batch.sums
         ("targets", np.int64),  # losses and metrics: where their targets start in Batch.targets
-        ("entry", np.int64),  # operations: the address of the function
-        ("table", np.int64),  # operations: where integers of their own start in Batch.tables
-        ("partial", np.int64),  # operations: where their partial sums start in Batch.partials
-        ("scratch", np.int64),  # operations: where their part of a thread's scratch space starts
+        ("table", np.int64),  # where integers of their own start in Batch.tables
+        ("partial", np.int64),  # where their partial sums start in Batch.partials
+        ("scratch", np.int64),  # where their part of a thread's scratch space starts
         ("seed", np.int64),  # dropout and noise: the layer's own
         ("alpha", np.float64),  # the layer's first number: scale, negative slope, rate, stddev, threshold
         ("beta", np.float64),  # and its second: offset
@@ -87,24 +86,8 @@ NO_CONSTRAINT, NON_NEGATIVE, NORM = range(3)
 # What an operation is called for.
 FORWARD, BACKWARD, TOTAL_FORWARD, TOTAL_BACKWARD, GRADIENT, COPIES = range(6)
 
-# Data into the batch.
-GATHER_PIXELS, GATHER_FEATURES, GATHER_LABELS, GATHER_TARGETS = range(1, 5)
-# Layers.
-DENSE, COPY, RELU, LEAKY_RELU, SIGMOID, TANH, SOFTMAX, RESCALING, DROPOUT, GAUSSIAN_NOISE = range(10, 20)
-# Losses: y is what the loss starts from (the fused ones leave the activation there); the gradient goes to y's place.
-SPARSE_SOFTMAX_CROSS_ENTROPY, SOFTMAX_CROSS_ENTROPY, SIGMOID_BINARY_CROSS_ENTROPY, MEAN_SQUARED_ERROR = range(30, 34)
-SPARSE_CROSS_ENTROPY, CROSS_ENTROPY, BINARY_CROSS_ENTROPY, HALF_MEAN_SQUARED_ERROR = range(34, 38)
-# Metrics: y is the network's output.
-SPARSE_CATEGORICAL_ACCURACY, CATEGORICAL_ACCURACY, BINARY_ACCURACY, SQUARED_ERROR, ABSOLUTE_ERROR = range(50, 55)
-# Out of the batch: y to the rows of Data.predictions.
-PREDICT = 70
-
-# Operations.
-OPERATION = 100
-
-# Optimizers, and the places of their numbers in the vector `hyper`. RATE and ITERATION are set anew in every step.
+# The places of an optimizer's numbers in the vector `hyper`. RATE and ITERATION are set anew in every step.
 # Of numbers that are 0 nothing is done; but AVERAGED says whether there are averages, whose momentum may be 0.
-SGD, MOMENTUM, NESTEROV, ADAGRAD, RMSPROP, RMSPROP_MOMENTUM, RMSPROP_CENTERED, ADAM, AMSGRAD = range(9)
 RATE, LEARNING_RATE, INERTIA, RHO, BETA_1, BETA_2, EPSILON, WEIGHT_DECAY = range(8)
 SEPARATE_DECAY, CLIP_NORM, GLOBAL_CLIP_NORM, CLIP_VALUE, AVERAGED, EMA_MOMENTUM, EMA_FREQUENCY, ITERATION = range(8, 16)
 HYPER_NUMBERS = 16
@@ -131,6 +114,7 @@ class Data(NamedTuple):
     targets: np.ndarray  # (N, C) float
     sample_weight: np.ndarray  # (N,) float; empty: all one
     predictions: np.ndarray  # (N, C) float
+    order: np.ndarray  # (M,) int64: the samples that are taken, first to last
 
 
 class Batch(NamedTuple):
@@ -146,7 +130,7 @@ class Batch(NamedTuple):
     sums: np.ndarray  # (columns of the log,) float64: what whole batches add to the log
     partials: np.ndarray  # sums over groups of rows (`group_rows`), which a TOTAL or GRADIENT task adds up in order
     scratch: np.ndarray  # (threads, scratch): each thread's space for one sample
-    tables: np.ndarray  # int64: integers of the operations' own
+    tables: np.ndarray  # int64: integers of the instructions' own
     zeros: np.ndarray  # as long as the longest row
     one: np.ndarray  # (1,): the number 1
 
@@ -169,7 +153,7 @@ class Span(NamedTuple):
     start: int  # rows [start, stop): of the batch, or for GRADIENT and COPIES of the weight
     stop: int
     rows: int  # of the whole batch
-    first: int  # the place of the batch's row 0 in `order`
+    first: int  # the place of the batch's row 0 in `Data.order`
     step: int  # of the training, from 1
     thread: int  # whose scratch space to use
     which: int  # GRADIENT and COPIES: the weight

@@ -20,9 +20,8 @@ import llvmlite
 import numba
 import numpy as np
 from llvmlite import binding as llvm
-from llvmlite import ir
 from numba import types
-from numba.core import caching, cgutils
+from numba.core import caching
 from numba.extending import intrinsic, overload
 
 # No flag that leaves rounding to the compiler: with "contract", "afn" or "arcp" an element's value depends on whether
@@ -245,47 +244,6 @@ def by_precision(single, double):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Calls through an address. Numba compiles a function with `prange` into several libraries, and has LLVM optimise all
-# that they call in each of them: three times the interpreter. Called through its address, it is compiled once.
-
-
-def bound(function, *examples):
-    """`function`, compiled for exactly the examples' types and free of finding that out anew at each call.
-
-    Arguments of other types are not noticed: it is for calls that repeat with the same arrays.
-    """
-    if not JIT_ENABLED:
-        return function
-    signature = tuple(numba.typeof(example) for example in examples)
-    function.compile(signature)
-    return function.overloads[signature].entry_point
-
-
-def entry_point(function, *examples):
-    """What `call_entry` takes to call `function` with arguments of exactly the examples' types."""
-    if not JIT_ENABLED:
-        return function
-    signature = tuple(numba.typeof(example) for example in examples)
-    function.compile(signature)
-    compiled = function.overloads[signature]
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
-
-
-@intrinsic
-def _call_entry(typing_context, entry, arguments):
-    def code(context, builder, signature, args):
-        kinds = [context.get_value_type(t) for t in arguments.types]
-        function = ir.FunctionType(context.get_value_type(types.none), kinds).as_pointer()
-        values = cgutils.unpack_tuple(builder, args[1], len(arguments.types))
-        builder.call(builder.inttoptr(args[0], function), values)
-        return context.get_dummy_value()
-
-    return types.void(types.intp, arguments), code
-
-
-def call_entry(entry, arguments):
-    """Call the function behind `entry_point` with a tuple of arguments. It returns nothing."""
-    entry(*arguments)
 
 
 @intrinsic
@@ -302,4 +260,4 @@ def fma(x, y, z):
 
 
 if JIT_ENABLED:
-    fma, call_entry = _fma, _call_entry
+    fma = _fma

@@ -87,7 +87,7 @@ def layer_normalization_backward(dx, parts, dy, x, gamma, ones, epsilon, start, 
 
 
 @operation
-def layer_normalization(task, ins, weights, batch, data, order, span):
+def layer_normalization(task, ins, weights, batch, data, span):
     """The layer LayerNormalization; its partial sums are there whether or not it is trained."""
     group, size, ones = group_rows(span.rows), ins.channels, own_space(ins, batch, span, 0, ins.channels)
     for c in range(size):

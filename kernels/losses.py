@@ -9,7 +9,7 @@ from . import instructions as op
 from .activations import softmax_row
 from .elementary import exp, log, log1p_ratio, logistic
 from .jit import jit
-from .operations import loss_rows, operation, target_rows
+from .operations import loss_rows, operation, sparse_loss_rows, target_rows
 from .tile import matrix
 
 _EPSILON = 1e-7  # keras.config.epsilon()
@@ -261,7 +261,7 @@ def kl_divergence(values, dy, y, targets, scale, outputs):
 
 
 @operation
-def label_smoothing(task, ins, weights, batch, data, order, span):
+def label_smoothing(task, ins, weights, batch, data, span):
     """`smooth_targets`, from where the batch's targets stand to where the loss reads them."""
     if task == op.FORWARD:
         rows = span.stop - span.start
@@ -270,7 +270,71 @@ def label_smoothing(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def softmax_focal_cross_entropy_loss(task, ins, weights, batch, data, order, span):
+def sparse_softmax_cross_entropy_loss(task, ins, weights, batch, data, span):
+    """`sparse_softmax_cross_entropy`."""
+    if task == op.FORWARD:
+        values, dx, y, labels, scale = sparse_loss_rows(ins, batch, span)
+        sparse_softmax_cross_entropy(values, dx, y, labels, scale, ins.outputs)
+
+
+@operation
+def softmax_cross_entropy_loss(task, ins, weights, batch, data, span):
+    """`softmax_cross_entropy`."""
+    if task == op.FORWARD:
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        softmax_cross_entropy(values, dx, y, targets, scale, ins.outputs)
+
+
+@operation
+def sigmoid_binary_cross_entropy_loss(task, ins, weights, batch, data, span):
+    """`sigmoid_binary_cross_entropy`."""
+    if task == op.FORWARD:
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        sigmoid_binary_cross_entropy(values, dx, y, targets, scale, ins.outputs)
+
+
+@operation
+def mean_squared_error_loss(task, ins, weights, batch, data, span):
+    """`mean_squared_error`."""
+    if task == op.FORWARD:
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        mean_squared_error(values, dx, y, targets, scale, ins.outputs)
+
+
+@operation
+def half_mean_squared_error_loss(task, ins, weights, batch, data, span):
+    """`half_mean_squared_error`."""
+    if task == op.FORWARD:
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        half_mean_squared_error(values, dx, y, targets, scale, ins.outputs)
+
+
+@operation
+def cross_entropy_loss(task, ins, weights, batch, data, span):
+    """`cross_entropy`."""
+    if task == op.FORWARD:
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        cross_entropy(values, dx, y, targets, scale, ins.outputs)
+
+
+@operation
+def sparse_cross_entropy_loss(task, ins, weights, batch, data, span):
+    """`sparse_cross_entropy`."""
+    if task == op.FORWARD:
+        values, dx, y, labels, scale = sparse_loss_rows(ins, batch, span)
+        sparse_cross_entropy(values, dx, y, labels, scale, ins.outputs)
+
+
+@operation
+def binary_cross_entropy_loss(task, ins, weights, batch, data, span):
+    """`binary_cross_entropy`."""
+    if task == op.FORWARD:
+        values, dx, y, targets, scale = loss_rows(ins, batch, span)
+        binary_cross_entropy(values, dx, y, targets, scale, ins.outputs)
+
+
+@operation
+def softmax_focal_cross_entropy_loss(task, ins, weights, batch, data, span):
     """`softmax_focal_cross_entropy`."""
     if task == op.FORWARD:
         values, dx, y, targets, scale = loss_rows(ins, batch, span)
@@ -278,7 +342,7 @@ def softmax_focal_cross_entropy_loss(task, ins, weights, batch, data, order, spa
 
 
 @operation
-def focal_cross_entropy_loss(task, ins, weights, batch, data, order, span):
+def focal_cross_entropy_loss(task, ins, weights, batch, data, span):
     """`focal_cross_entropy`."""
     if task == op.FORWARD:
         values, dx, y, targets, scale = loss_rows(ins, batch, span)
@@ -286,7 +350,7 @@ def focal_cross_entropy_loss(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def kl_divergence_loss(task, ins, weights, batch, data, order, span):
+def kl_divergence_loss(task, ins, weights, batch, data, span):
     """`kl_divergence`."""
     if task == op.FORWARD:
         values, dx, y, targets, scale = loss_rows(ins, batch, span)

@@ -200,7 +200,47 @@ def squared_sums(state, y, targets, rows, outputs):
 
 
 @operation
-def sparse_top_k_categorical_accuracy_metric(task, ins, weights, batch, data, order, span):
+def sparse_categorical_accuracy_metric(task, ins, weights, batch, data, span):
+    """`sparse_categorical_accuracy`."""
+    if task == op.FORWARD:
+        values, y, labels = value_rows(ins, batch, span), y_rows(ins, batch, span), label_rows(batch, span)
+        sparse_categorical_accuracy(values, y, labels, ins.outputs)
+
+
+@operation
+def categorical_accuracy_metric(task, ins, weights, batch, data, span):
+    """`categorical_accuracy`."""
+    if task == op.FORWARD:
+        values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
+        categorical_accuracy(values, y, targets, ins.outputs)
+
+
+@operation
+def binary_accuracy_metric(task, ins, weights, batch, data, span):
+    """`binary_accuracy`."""
+    if task == op.FORWARD:
+        values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
+        binary_accuracy(values, y, targets, ins.alpha, ins.outputs)
+
+
+@operation
+def mean_squared_error_metric(task, ins, weights, batch, data, span):
+    """`mean_squared_error`."""
+    if task == op.FORWARD:
+        values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
+        mean_squared_error(values, y, targets, ins.outputs)
+
+
+@operation
+def mean_absolute_error_metric(task, ins, weights, batch, data, span):
+    """`mean_absolute_error`."""
+    if task == op.FORWARD:
+        values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
+        mean_absolute_error(values, y, targets, ins.outputs)
+
+
+@operation
+def sparse_top_k_categorical_accuracy_metric(task, ins, weights, batch, data, span):
     """`sparse_top_k_categorical_accuracy`."""
     if task == op.FORWARD:
         values, y, labels = value_rows(ins, batch, span), y_rows(ins, batch, span), label_rows(batch, span)
@@ -208,7 +248,7 @@ def sparse_top_k_categorical_accuracy_metric(task, ins, weights, batch, data, or
 
 
 @operation
-def top_k_categorical_accuracy_metric(task, ins, weights, batch, data, order, span):
+def top_k_categorical_accuracy_metric(task, ins, weights, batch, data, span):
     """`top_k_categorical_accuracy`."""
     if task == op.FORWARD:
         values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
@@ -216,7 +256,7 @@ def top_k_categorical_accuracy_metric(task, ins, weights, batch, data, order, sp
 
 
 @operation
-def binary_confusion_metric(task, ins, weights, batch, data, order, span):
+def binary_confusion_metric(task, ins, weights, batch, data, span):
     """`binary_confusion`: Precision and Recall."""
     if task == op.TOTAL_FORWARD:
         state, y, targets = vector(batch.sums, ins.value, 3), y_rows(ins, batch, span), target_rows(ins, batch, span)
@@ -224,7 +264,7 @@ def binary_confusion_metric(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def class_confusion_metric(task, ins, weights, batch, data, order, span):
+def class_confusion_metric(task, ins, weights, batch, data, span):
     """`class_confusion` of rows or of labels, whatever there is, and with a threshold: F1Score."""
     if task == op.TOTAL_FORWARD:
         state, y = vector(batch.sums, ins.value, 3 * ins.outputs), y_rows(ins, batch, span)
@@ -237,7 +277,7 @@ def class_confusion_metric(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def score_histogram_metric(task, ins, weights, batch, data, order, span):
+def score_histogram_metric(task, ins, weights, batch, data, span):
     """`score_histogram`: AUC."""
     if task == op.TOTAL_FORWARD:
         state = vector(batch.sums, ins.value, 2 * int(ins.beta))
@@ -246,7 +286,7 @@ def score_histogram_metric(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def squared_sums_metric(task, ins, weights, batch, data, order, span):
+def squared_sums_metric(task, ins, weights, batch, data, span):
     """`squared_sums`: R2Score."""
     if task == op.TOTAL_FORWARD:
         state = vector(batch.sums, ins.value, 3 * ins.outputs)

@@ -259,7 +259,7 @@ def own_space(ins, batch, span, which, size):
 
 
 @operation
-def batch_statistics(task, ins, weights, batch, data, order, span):
+def batch_statistics(task, ins, weights, batch, data, span):
     """BatchNormalization while training, its first instruction: x's statistics forward, dx backward."""
     lanes, group = batch.tables[ins.table], group_rows(span.rows)
     parts = matrix(batch.partials, ins.partial, PARTS * GROUPS, lanes)
@@ -287,7 +287,7 @@ def batch_statistics(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def batch_normalization(task, ins, weights, batch, data, order, span):
+def batch_normalization(task, ins, weights, batch, data, span):
     """BatchNormalization while training, its second instruction: y forward, backward the sums that dx needs."""
     lanes, group = batch.tables[ins.table], group_rows(span.rows)
     parts = matrix(batch.partials, ins.partial, PARTS * GROUPS, lanes)
@@ -306,7 +306,7 @@ def batch_normalization(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def moving_normalization(task, ins, weights, batch, data, order, span):
+def moving_normalization(task, ins, weights, batch, data, span):
     """BatchNormalization with the moving statistics: at inference, and where the layer is not trained."""
     lanes, group = batch.tables[ins.table], group_rows(span.rows)
     parts = matrix(batch.partials, ins.partial, PARTS * GROUPS if ins.trainable else 0, lanes)

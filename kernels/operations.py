@@ -1,6 +1,7 @@
 """The operations: what the interpreter calls by address, so that a model compiles only those that it uses.
 
-An operation is one function of (task, ins, weights, batch, data, order, span), whatever the task:
+An operation is one function of (task, ins, weights, batch, data, span), whatever the task; weights, batch and data are
+references (`calls.reference`).
 
 - FORWARD: rows [span.start, span.stop) of the batch, from x to y; a loss gives its values and dy.
 - BACKWARD: dx from dy for the same rows, and what the rows add to its partial sums. Called where `ins.gradient` (dx is
@@ -16,7 +17,8 @@ what another one computed, and the bits stay the same.
 
 from typing import Any
 
-from .jit import JIT_ENABLED, call_entry, jit, jit_part
+from .calls import call_entry, reference
+from .jit import JIT_ENABLED, jit, jit_part
 from .tile import matrix, vector
 
 # Groups of a batch at most: more would be shared more evenly among many threads, and cost more memory.
@@ -27,19 +29,19 @@ OPERATIONS: list[Any] = []  # in the order of their definition
 
 
 def operation(function):
-    """Make a function an operation: `Lowering.emit` takes it in the place of an opcode."""
+    """Make a function an operation, as `Lowering.emit` takes it."""
     compiled = jit(function)
     OPERATIONS.append(compiled)
     return compiled
 
 
-def _call_operation(task, ins, weights, batch, data, order, span):
-    call_entry(ins.entry, (task, ins, weights, batch, data, order, span))
+def _call_operation(task, ins, weights, batch, data, span):
+    call_entry(ins.entry, (task, ins, reference(weights), reference(batch), reference(data), span))
 
 
-def call_operation(task, ins, weights, batch, data, order, span):
+def call_operation(task, ins, weights, batch, data, span):
     """Call an instruction's operation. Without the JIT there are no addresses, and `entry` is its place in the list."""
-    OPERATIONS[ins.entry](task, ins, weights, batch, data, order, span)
+    OPERATIONS[ins.entry](task, ins, weights, batch, data, span)
 
 
 if JIT_ENABLED:
@@ -130,6 +132,13 @@ def loss_rows(ins, batch, span):
     """The arrays that a loss with rows of targets takes: values, dy, y, targets and scale."""
     y, targets = y_rows(ins, batch, span), target_rows(ins, batch, span)
     return value_rows(ins, batch, span), dy_rows(ins, batch, span), y, targets, scale_rows(batch, span)
+
+
+@jit_part
+def sparse_loss_rows(ins, batch, span):
+    """The arrays that a loss with labels takes: values, dy, y, labels and scale."""
+    y, labels = y_rows(ins, batch, span), label_rows(batch, span)
+    return value_rows(ins, batch, span), dy_rows(ins, batch, span), y, labels, scale_rows(batch, span)
 
 
 @jit_part

@@ -3,11 +3,15 @@
 Equations, and the places where epsilon stands, are those of Keras 3. All arrays are flat; every element is updated
 alone, so any part of the parameters may be updated by any thread. `learning_rate` is the rate of this step:
 `corrected_rate` computes it for the Adam family.
+
+What the interpreter calls by address are the functions `..._step` at the end, for parameters [at, at + size) of all.
 """
 
 import numpy as np
 
-from .jit import jit
+from . import instructions as op
+from .jit import jit, jit_part
+from .tile import vector
 
 
 @jit
@@ -115,3 +119,96 @@ def decay(p, amount):
     factor = p.dtype.type(amount)
     for i in range(p.size):
         p[i] -= factor * p[i]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# What the interpreter calls.
+
+
+@jit_part
+def _parameters(weights, at, size):
+    """Parameters and gradients [at, at + size)."""
+    return vector(weights.values, at, size), vector(weights.gradients, at, size)
+
+
+@jit_part
+def _slot(weights, number, at, size):
+    """What a slot holds for parameters [at, at + size)."""
+    return vector(weights.slots, number * weights.values.size + at, size)
+
+
+@jit
+def sgd_step(weights, at, size, hyper):
+    """`sgd`."""
+    p, g = _parameters(weights, at, size)
+    sgd(p, g, hyper[op.RATE])
+
+
+@jit
+def momentum_step(weights, at, size, hyper):
+    """`momentum`."""
+    p, g = _parameters(weights, at, size)
+    m = _slot(weights, 0, at, size)
+    momentum(p, g, m, hyper[op.RATE], hyper[op.INERTIA])
+
+
+@jit
+def nesterov_step(weights, at, size, hyper):
+    """`nesterov`."""
+    p, g = _parameters(weights, at, size)
+    m = _slot(weights, 0, at, size)
+    nesterov(p, g, m, hyper[op.RATE], hyper[op.INERTIA])
+
+
+@jit
+def adagrad_step(weights, at, size, hyper):
+    """`adagrad`."""
+    p, g = _parameters(weights, at, size)
+    a = _slot(weights, 0, at, size)
+    adagrad(p, g, a, hyper[op.RATE], hyper[op.EPSILON])
+
+
+@jit
+def rmsprop_step(weights, at, size, hyper):
+    """`rmsprop`."""
+    p, g = _parameters(weights, at, size)
+    v = _slot(weights, 0, at, size)
+    rmsprop(p, g, v, hyper[op.RATE], hyper[op.RHO], hyper[op.EPSILON])
+
+
+@jit
+def rmsprop_momentum_step(weights, at, size, hyper):
+    """`rmsprop_momentum`."""
+    p, g = _parameters(weights, at, size)
+    v = _slot(weights, 0, at, size)
+    m = _slot(weights, 1, at, size)
+    rmsprop_momentum(p, g, v, m, hyper[op.RATE], hyper[op.RHO], hyper[op.INERTIA], hyper[op.EPSILON])
+
+
+@jit
+def rmsprop_centered_step(weights, at, size, hyper):
+    """`rmsprop_centered`."""
+    p, g = _parameters(weights, at, size)
+    v = _slot(weights, 0, at, size)
+    m = _slot(weights, 1, at, size)
+    a = _slot(weights, 2, at, size)
+    rmsprop_centered(p, g, v, m, a, hyper[op.RATE], hyper[op.RHO], hyper[op.INERTIA], hyper[op.EPSILON])
+
+
+@jit
+def adam_step(weights, at, size, hyper):
+    """`adam`."""
+    p, g = _parameters(weights, at, size)
+    m = _slot(weights, 0, at, size)
+    v = _slot(weights, 1, at, size)
+    adam(p, g, m, v, hyper[op.RATE], hyper[op.BETA_1], hyper[op.BETA_2], hyper[op.EPSILON])
+
+
+@jit
+def amsgrad_step(weights, at, size, hyper):
+    """`amsgrad`."""
+    p, g = _parameters(weights, at, size)
+    m = _slot(weights, 0, at, size)
+    v = _slot(weights, 1, at, size)
+    largest = _slot(weights, 2, at, size)
+    amsgrad(p, g, m, v, largest, hyper[op.RATE], hyper[op.BETA_1], hyper[op.BETA_2], hyper[op.EPSILON])

@@ -35,7 +35,7 @@ def zero_padding_backward(dx, dy, height, line, above, before, padded_line):
 
 
 @operation
-def zero_padding(task, ins, weights, batch, data, order, span):
+def zero_padding(task, ins, weights, batch, data, span):
     """The layers ZeroPadding1D and 2D; its integers are those of `zero_padding_forward`, in their order."""
     height, line = batch.tables[ins.table], batch.tables[ins.table + 1]
     above, before = batch.tables[ins.table + 2], batch.tables[ins.table + 3]

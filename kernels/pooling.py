@@ -249,7 +249,7 @@ def global_average_backward(dx, dy, pixels, channels):
 
 
 @operation
-def max_pooling(task, ins, weights, batch, data, order, span):
+def max_pooling(task, ins, weights, batch, data, span):
     """The layers MaxPooling1D and 2D."""
     w, x, y = windows_at(batch.tables, ins.table), x_rows(ins, batch, span), y_rows(ins, batch, span)
     if task == op.FORWARD:
@@ -259,7 +259,7 @@ def max_pooling(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def average_pooling(task, ins, weights, batch, data, order, span):
+def average_pooling(task, ins, weights, batch, data, span):
     """The layers AveragePooling1D and 2D."""
     w = windows_at(batch.tables, ins.table)
     if task == op.FORWARD:
@@ -269,7 +269,7 @@ def average_pooling(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def global_max_pooling(task, ins, weights, batch, data, order, span):
+def global_max_pooling(task, ins, weights, batch, data, span):
     """The layers GlobalMaxPooling1D and 2D."""
     pixels, x, y = ins.inputs // ins.channels, x_rows(ins, batch, span), y_rows(ins, batch, span)
     if task == op.FORWARD:
@@ -279,7 +279,7 @@ def global_max_pooling(task, ins, weights, batch, data, order, span):
 
 
 @operation
-def global_average_pooling(task, ins, weights, batch, data, order, span):
+def global_average_pooling(task, ins, weights, batch, data, span):
     """The layers GlobalAveragePooling1D and 2D."""
     pixels = ins.inputs // ins.channels
     if task == op.FORWARD:

@@ -115,7 +115,7 @@ ROWS, WIDTH, STRIDE, OWN, ROW_OF = range(5)
 
 
 @operation
-def prelu(task, ins, weights, batch, data, order, span):
+def prelu(task, ins, weights, batch, data, span):
     """The layer PReLU."""
     rows, width = batch.tables[ins.table + ROWS], batch.tables[ins.table + WIDTH]
     stride, own = batch.tables[ins.table + STRIDE], batch.tables[ins.table + OWN]

@@ -1,6 +1,8 @@
 """Rescaling and its gradient, in place: y holds x before and y after, dx dy before and dx after; both are flat."""
 
+from . import instructions as op
 from .jit import jit
+from .operations import dy_flat, operation, y_flat
 
 
 @jit
@@ -18,3 +20,12 @@ def rescaling_backward(dx, scale):
     factor = dx.dtype.type(scale)
     for i in range(dx.size):
         dx[i] = dx[i] * factor
+
+
+@operation
+def rescaling(task, ins, weights, batch, data, span):
+    """The layer Rescaling."""
+    if task == op.FORWARD:
+        rescaling_forward(y_flat(ins, batch, span), ins.alpha, ins.beta)
+    elif task == op.BACKWARD:
+        rescaling_backward(dy_flat(ins, batch, span), ins.alpha)

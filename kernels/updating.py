@@ -17,6 +17,7 @@ import numpy as np
 
 from . import instructions as op
 from .batches import copy
+from .calls import call_entry, reference
 from .interpreter import GRADIENT_ROWS, optimize, part
 from .jit import jit, jit_inline, jit_part
 from .optimizers import decay
@@ -260,6 +261,14 @@ def constrain(p, values, lanes, thread, threads):
     elif p.constraint == op.NON_NEGATIVE:
         row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
         non_negative(vector(values, p.offset + row * p.stride, (last - row) * p.stride))
+
+
+@jit
+def update_alone(entry, task, plan, weights, batch, rows, optimizer, hyper):
+    """A task by itself, on one thread; `entry` is the `entry_point` of `update`."""
+    zero, one = np.int64(0), np.int64(1)
+    call_entry(entry, (task, reference(plan), reference(weights), reference(batch), rows, zero, one, optimizer,
+                       hyper))  # fmt: skip
 
 
 @jit

@@ -8,7 +8,6 @@ import numpy as np
 
 from .. import checks
 from ..kernels import activations as kernels
-from ..kernels import instructions as op
 from .base import Layer
 
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class _Function(NamedTuple):
-    op: Any  # an opcode of the interpreter or an operation
+    operation: Any
     forward: Callable[..., None]
     backward: Callable[..., None]
     rows: bool = False  # takes rows and their length rather than elements
@@ -26,11 +25,11 @@ class _Function(NamedTuple):
 
 FUNCTIONS: dict[str, _Function | None] = {
     "linear": None,
-    "relu": _Function(op.RELU, kernels.relu_forward, kernels.relu_backward),
-    "leaky_relu": _Function(op.LEAKY_RELU, kernels.leaky_relu_forward, kernels.leaky_relu_backward, number=0.2),
-    "sigmoid": _Function(op.SIGMOID, kernels.sigmoid_forward, kernels.sigmoid_backward),
-    "tanh": _Function(op.TANH, kernels.tanh_forward, kernels.tanh_backward),
-    "softmax": _Function(op.SOFTMAX, kernels.softmax_forward, kernels.softmax_backward, rows=True),
+    "relu": _Function(kernels.relu, kernels.relu_forward, kernels.relu_backward),
+    "leaky_relu": _Function(kernels.leaky_relu, kernels.leaky_relu_forward, kernels.leaky_relu_backward, number=0.2),
+    "sigmoid": _Function(kernels.sigmoid, kernels.sigmoid_forward, kernels.sigmoid_backward),
+    "tanh": _Function(kernels.tanh, kernels.tanh_forward, kernels.tanh_backward),
+    "softmax": _Function(kernels.softmax, kernels.softmax_forward, kernels.softmax_backward, rows=True),
     "elu": _Function(kernels.elu, kernels.elu_forward, kernels.elu_backward, number=1.0),
     "selu": _Function(kernels.selu, kernels.selu_forward, kernels.selu_backward),
     "softplus": _Function(kernels.softplus, kernels.softplus_forward, kernels.softplus_backward),
@@ -121,9 +120,9 @@ class Activation(Layer):
         if self._function is not None:
             alpha = self._numbers[0] if self._numbers else 0.0
             if self._function.from_input:
-                lowering.emit(self._function.op, outputs=lowering.shape, alpha=alpha)
+                lowering.emit(self._function.operation, outputs=lowering.shape, alpha=alpha)
             else:
-                lowering.emit(self._function.op, needs_output=True, alpha=alpha)
+                lowering.emit(self._function.operation, needs_output=True, alpha=alpha)
 
 
 def own_activation(layer: Layer, activation: str | Activation | None) -> Activation:

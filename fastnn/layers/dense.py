@@ -6,7 +6,6 @@ import numpy as np
 
 from .. import checks
 from ..kernels import dense as kernels
-from ..kernels import instructions as op
 from ..kernels.tile import padded, stride
 from .activation import Activation, own_activation
 from .base import Shape
@@ -125,7 +124,7 @@ class Dense(KernelAndBias):
     def lower(self, lowering: "Lowering") -> None:
         """The product with its bias, then the activation."""
         lowering.emit(
-            op.DENSE,
+            kernels.dense,
             outputs=self.units,
             parameters=(self.kernel, self.bias),
             trainable=self.trainable,

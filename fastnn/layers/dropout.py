@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..kernels import dropout as kernels
-from ..kernels import instructions as op
 from ..randomness import draw_seed
 from .base import Shape, image_of
 from .kernel_layer import KernelLayer
@@ -14,7 +13,12 @@ if TYPE_CHECKING:
 
 
 class Noise(KernelLayer):
-    """A layer whose randomness is a function of (seed, step, sample, unit)."""
+    """A layer whose randomness is a function of (seed, step, sample, unit).
+
+    Args:
+        amount: how much of it there is; with 0 the layer does nothing.
+        seed: makes it repeat; None: drawn.
+    """
 
     _operation: Any
     _fixed = ("amount",)
@@ -42,7 +46,7 @@ class Dropout(Noise):
         seed: makes the masks repeat; None: drawn.
     """
 
-    _operation = op.DROPOUT
+    _operation = staticmethod(kernels.dropout_layer)
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
         self.rate = checks.number(rate, "rate", 0, 1, open_high=True)
@@ -57,7 +61,7 @@ class GaussianNoise(Noise):
         seed: makes the noise repeat; None: drawn.
     """
 
-    _operation = op.GAUSSIAN_NOISE
+    _operation = staticmethod(kernels.gaussian_noise_layer)
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
         self.stddev = checks.number(stddev, "stddev", 0)

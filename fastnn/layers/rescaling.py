@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import checks
-from ..kernels import instructions as op
 from ..kernels import rescaling as kernels
 from .base import Layer
 
@@ -38,4 +37,4 @@ class Rescaling(Layer):
     def lower(self, lowering: "Lowering") -> None:
         """Part of the gathering where nothing comes before, else an instruction of its own."""
         if not lowering.rescale_gather(self.scale, self.offset):
-            lowering.emit(op.RESCALING, alpha=self.scale, beta=self.offset)
+            lowering.emit(kernels.rescaling, alpha=self.scale, beta=self.offset)

@@ -25,8 +25,8 @@ class Loss(Configured):
     name = "loss"
     sparse = False  # whether targets are integer labels
     activation: str | None = None
-    opcode: Any = 0  # or an operation: from the output itself; 0: no kernels
-    fused_opcode: Any = 0  # from the logits
+    operation: Any = None  # from the output itself; None: no kernels
+    fused_operation: Any = None  # from the logits
     numbers: tuple[float, ...] = ()  # what the kernels take besides the arrays
     label_smoothing = 0.0
     smoothing: Any = staticmethod(kernels.label_smoothing)  # the operation that smooths the targets
@@ -38,7 +38,7 @@ class Loss(Configured):
     @property
     def compiled(self) -> bool:
         """Whether the interpreter can compute this loss: its class has kernels, and uses them."""
-        return bool(self.opcode) and uses_kernels(type(self), "opcode", ("forward", "backward", "evaluate"))
+        return bool(self.operation) and uses_kernels(type(self), "operation", ("forward", "backward", "evaluate"))
 
     def classes(self, outputs: int) -> int:
         """What smoothed targets are spread over: all outputs, or, where each is by itself, a yes and a no."""
@@ -47,7 +47,7 @@ class Loss(Configured):
     def fuses(self, layers: Sequence[Layer]) -> bool:
         """Whether the loss starts from the input of these layers' last activation."""
         last = layers[-1]
-        if self.from_logits or not (self.fused_opcode and self.compiled and last.compiled):
+        if self.from_logits or not (self.fused_operation and self.compiled and last.compiled):
             return False
         return last.output_activation is not None and last.output_activation.activation == self.activation
 

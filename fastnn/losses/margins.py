@@ -12,7 +12,7 @@ class Hinge(KernelLoss):
     """The mean over the outputs of max(0, 1 - t y), for targets of -1 and 1, or of 0 and 1, where 0 counts as -1."""
 
     name = "hinge"
-    opcode = staticmethod(kernels.hinge_loss)
+    operation = staticmethod(kernels.hinge_loss)
     _kernel = kernels.hinge
 
     def __init__(self) -> None:
@@ -35,5 +35,5 @@ class SquaredHinge(Hinge):
     """The mean over the outputs of max(0, 1 - t y)^2, for targets of -1 and 1, or of 0 and 1, where 0 counts as -1."""
 
     name = "squared_hinge"
-    opcode = staticmethod(kernels.squared_hinge_loss)
+    operation = staticmethod(kernels.squared_hinge_loss)
     _kernel = kernels.squared_hinge

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..kernels import instructions as op
 from ..kernels import losses as kernels
 from .base import KernelLoss, Loss, first
 
@@ -24,8 +23,8 @@ class BinaryCrossentropy(KernelLoss):
 
     name = "binary_crossentropy"
     activation = "sigmoid"
-    opcode = op.BINARY_CROSS_ENTROPY
-    fused_opcode = op.SIGMOID_BINARY_CROSS_ENTROPY
+    operation = staticmethod(kernels.binary_cross_entropy_loss)
+    fused_operation = staticmethod(kernels.sigmoid_binary_cross_entropy_loss)
     _kernel = kernels.binary_cross_entropy
     _fused_kernel = kernels.sigmoid_binary_cross_entropy
 
@@ -53,8 +52,8 @@ class CategoricalCrossentropy(KernelLoss):
 
     name = "categorical_crossentropy"
     activation = "softmax"
-    opcode = op.CROSS_ENTROPY
-    fused_opcode = op.SOFTMAX_CROSS_ENTROPY
+    operation = staticmethod(kernels.cross_entropy_loss)
+    fused_operation = staticmethod(kernels.softmax_cross_entropy_loss)
     _kernel = kernels.cross_entropy
     _fused_kernel = kernels.softmax_cross_entropy
 
@@ -91,8 +90,8 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
 
     name = "sparse_categorical_crossentropy"
     sparse = True
-    opcode = op.SPARSE_CROSS_ENTROPY
-    fused_opcode = op.SPARSE_SOFTMAX_CROSS_ENTROPY
+    operation = staticmethod(kernels.sparse_cross_entropy_loss)
+    fused_operation = staticmethod(kernels.sparse_softmax_cross_entropy_loss)
     _kernel = kernels.sparse_cross_entropy
     _fused_kernel = kernels.sparse_softmax_cross_entropy
 
@@ -118,8 +117,8 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
     """
 
     name = "categorical_focal_crossentropy"
-    opcode = staticmethod(kernels.focal_cross_entropy_loss)
-    fused_opcode = staticmethod(kernels.softmax_focal_cross_entropy_loss)
+    operation = staticmethod(kernels.focal_cross_entropy_loss)
+    fused_operation = staticmethod(kernels.softmax_focal_cross_entropy_loss)
     _kernel = kernels.focal_cross_entropy
     _fused_kernel = kernels.softmax_focal_cross_entropy
 
@@ -136,7 +135,7 @@ class KLDivergence(KernelLoss):
     """sum t log(t / y) over the outputs, with t and y clipped to [1e-7, 1]: how far y is from the distribution t."""
 
     name = "kl_divergence"
-    opcode = staticmethod(kernels.kl_divergence_loss)
+    operation = staticmethod(kernels.kl_divergence_loss)
     _kernel = kernels.kl_divergence
 
     def __init__(self) -> None:

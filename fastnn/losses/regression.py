@@ -6,7 +6,6 @@ import numpy as np
 
 from .. import checks
 from ..kernels import error_losses as error_kernels
-from ..kernels import instructions as op
 from ..kernels import losses as kernels
 from .base import KernelLoss, first
 
@@ -15,7 +14,7 @@ class MeanSquaredError(KernelLoss):
     """The mean over the outputs of (y - t)^2."""
 
     name = "mean_squared_error"
-    opcode = op.MEAN_SQUARED_ERROR
+    operation = staticmethod(kernels.mean_squared_error_loss)
     _kernel = kernels.mean_squared_error
 
     def __init__(self) -> None:
@@ -26,7 +25,7 @@ class HalfMeanSquaredError(MeanSquaredError):
     """Half the mean over the outputs of (y - t)^2, whose gradient is (y - t) / outputs (fastnn's own)."""
 
     name = "half_mean_squared_error"
-    opcode = op.HALF_MEAN_SQUARED_ERROR
+    operation = staticmethod(kernels.half_mean_squared_error_loss)
     _kernel = kernels.half_mean_squared_error
 
 
@@ -34,7 +33,7 @@ class MeanAbsoluteError(KernelLoss):
     """The mean over the outputs of |y - t|."""
 
     name = "mean_absolute_error"
-    opcode = staticmethod(error_kernels.mean_absolute_error_loss)
+    operation = staticmethod(error_kernels.mean_absolute_error_loss)
     _kernel = error_kernels.mean_absolute_error
 
     def __init__(self) -> None:
@@ -51,7 +50,7 @@ class Huber(KernelLoss):
     """
 
     name = "huber"
-    opcode = staticmethod(error_kernels.huber_loss)
+    operation = staticmethod(error_kernels.huber_loss)
     _kernel = error_kernels.huber
 
     def __init__(self, delta: float = 1.0):
@@ -66,7 +65,7 @@ class LogCosh(KernelLoss):
     """The mean over the outputs of log cosh e, e = y - t: nearly e^2 / 2 where small and |e| - log 2 where large."""
 
     name = "log_cosh"
-    opcode = staticmethod(error_kernels.log_cosh_loss)
+    operation = staticmethod(error_kernels.log_cosh_loss)
     _kernel = error_kernels.log_cosh
 
     def __init__(self) -> None:
@@ -77,7 +76,7 @@ class Poisson(KernelLoss):
     """The mean over the outputs of y - t log(y + 1e-7), for targets that count something; none may be negative."""
 
     name = "poisson"
-    opcode = staticmethod(error_kernels.poisson_loss)
+    operation = staticmethod(error_kernels.poisson_loss)
     _kernel = error_kernels.poisson
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ class Metric(Configured):
 
     default_name = "metric"
     sparse: bool | None = False  # whether targets are integer labels; None: they may be, or rows
-    opcode: Any = 0  # or an operation; 0: no kernels
+    operation: Any = None  # None: no kernels
     per_sample = True  # whether it is the mean of a number that each sample has
     better = "min"  # or "max": what EarlyStopping's mode="auto" goes by
     _kernel: Callable[..., None]
@@ -31,7 +31,7 @@ class Metric(Configured):
     @property
     def compiled(self) -> bool:
         """Whether the interpreter can compute this metric: its class has kernels, and uses them."""
-        return bool(self.opcode) and uses_kernels(type(self), "opcode", ("evaluate", "add"))
+        return bool(self.operation) and uses_kernels(type(self), "operation", ("evaluate", "add"))
 
     def state_size(self, outputs: int) -> int:
         """How many sums over the samples the metric is computed from."""

@@ -5,7 +5,6 @@ import math
 import numpy as np
 
 from .. import checks
-from ..kernels import instructions as op
 from ..kernels import metrics as kernels
 from .base import Metric
 
@@ -15,7 +14,7 @@ class SparseCategoricalAccuracy(Metric):
 
     default_name = "sparse_categorical_accuracy"
     sparse = True
-    opcode = op.SPARSE_CATEGORICAL_ACCURACY
+    operation = staticmethod(kernels.sparse_categorical_accuracy_metric)
     better = "max"
     _kernel = kernels.sparse_categorical_accuracy
 
@@ -24,7 +23,7 @@ class CategoricalAccuracy(Metric):
     """The share of samples whose largest output is at the place of the target's largest number."""
 
     default_name = "categorical_accuracy"
-    opcode = op.CATEGORICAL_ACCURACY
+    operation = staticmethod(kernels.categorical_accuracy_metric)
     better = "max"
     _kernel = kernels.categorical_accuracy
 
@@ -37,7 +36,7 @@ class BinaryAccuracy(Metric):
     """
 
     default_name = "binary_accuracy"
-    opcode = op.BINARY_ACCURACY
+    operation = staticmethod(kernels.binary_accuracy_metric)
     better = "max"
     _kernel = kernels.binary_accuracy
 
@@ -57,7 +56,7 @@ class SparseTopKCategoricalAccuracy(Metric):
     default_name = "sparse_top_k_categorical_accuracy"
     sparse = True
     better = "max"
-    opcode = staticmethod(kernels.sparse_top_k_categorical_accuracy_metric)
+    operation = staticmethod(kernels.sparse_top_k_categorical_accuracy_metric)
     _kernel = kernels.sparse_top_k_categorical_accuracy
 
     def __init__(self, k: int = 5, name: str | None = None):
@@ -75,7 +74,7 @@ class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
 
     default_name = "top_k_categorical_accuracy"
     sparse = False
-    opcode = staticmethod(kernels.top_k_categorical_accuracy_metric)
+    operation = staticmethod(kernels.top_k_categorical_accuracy_metric)
     _kernel = kernels.top_k_categorical_accuracy
 
 
@@ -83,7 +82,7 @@ class MeanSquaredError(Metric):
     """The mean of (y - t)^2."""
 
     default_name = "mean_squared_error"
-    opcode = op.SQUARED_ERROR
+    operation = staticmethod(kernels.mean_squared_error_metric)
     _kernel = kernels.mean_squared_error
 
 
@@ -101,5 +100,5 @@ class MeanAbsoluteError(Metric):
     """The mean of |y - t|."""
 
     default_name = "mean_absolute_error"
-    opcode = op.ABSOLUTE_ERROR
+    operation = staticmethod(kernels.mean_absolute_error_metric)
     _kernel = kernels.mean_absolute_error

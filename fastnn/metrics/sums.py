@@ -28,7 +28,7 @@ class Precision(SumsMetric):
 
     default_name = "precision"
     better = "max"
-    opcode = staticmethod(kernels.binary_confusion_metric)
+    operation = staticmethod(kernels.binary_confusion_metric)
     _kernel = kernels.binary_confusion
 
     def __init__(self, thresholds: float | None = None, name: str | None = None):
@@ -71,7 +71,7 @@ class F1Score(SumsMetric):
     """
 
     default_name = "f1_score"
-    opcode = staticmethod(kernels.class_confusion_metric)
+    operation = staticmethod(kernels.class_confusion_metric)
     better = "max"
 
     def __init__(self, average: str | None = None, threshold: float | None = None, name: str | None = None):
@@ -127,7 +127,7 @@ class AUC(SumsMetric):
 
     default_name = "auc"
     better = "max"
-    opcode = staticmethod(kernels.score_histogram_metric)
+    operation = staticmethod(kernels.score_histogram_metric)
     _kernel = kernels.score_histogram
 
     def __init__(
@@ -194,7 +194,7 @@ class R2Score(SumsMetric):
 
     default_name = "r2_score"
     better = "max"
-    opcode = staticmethod(kernels.squared_sums_metric)
+    operation = staticmethod(kernels.squared_sums_metric)
     _kernel = kernels.squared_sums
 
     def __init__(self, class_aggregation: str | None = "uniform_average", name: str | None = None):
