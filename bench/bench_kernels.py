@@ -1,4 +1,4 @@
-"""Every kernel next to its NumPy reference, float32; on one thread, the products also on all."""
+"""Every kernel next to its NumPy reference, float32; on one thread, products and convolutions also on all."""
 
 import numba
 import numpy as np
@@ -6,10 +6,11 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import fastnn
-from bench.peers.with_fastnn import shared_dense_forward
-from bench.workloads import mnist
+from bench.peers.with_fastnn import Convolver, shared_dense_forward
+from bench.workloads import Convolution, mnist
 from fastnn.kernels import batches, dense, elementary
 from fastnn.kernels.tile import padded, stride
+from fastnn.measure import peak_and_tile
 from fastnn.storage import aligned_zeros
 from tests import cases
 from tests.reference import activations as activations_reference
@@ -90,6 +91,20 @@ def bench_tile(benchmark, record_property, rng, who, shape, threads):
         else:
             benchmark(shared_dense_forward, *arguments, n)
     record_speed(benchmark, record_property, 2.0 * rows * depth * columns)
+
+
+@pytest.mark.parametrize("threads", ["one", "all"])
+@pytest.mark.parametrize("channels", [(1, 8), (8, 16), (16, 8), (16, 16), (64, 64)], ids=lambda c: f"{c[0]}-{c[1]}")
+def bench_convolution(benchmark, record_property, channels, threads):
+    """3x3, padded, 16 images of 28x28; with the machine's peak on as many threads, measured right before."""
+    benchmark.group = f"convolution, {threads} threads"
+    workload = Convolution("", 16, 28, *channels)
+    n = 1 if threads == "one" else fastnn.get_num_threads()
+    peak, _ = peak_and_tile(n)
+    benchmark(Convolver(workload, n).run, 1)
+    operations = 2.0 * workload.rows * workload.size**2 * 9 * channels[0] * channels[1]
+    record_speed(benchmark, record_property, operations)
+    record_property(f"GFLOP/s is the peak on {n} threads", round(peak, 1))
 
 
 @both

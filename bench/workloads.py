@@ -119,9 +119,9 @@ class Convnet:
     def initial_weights(self) -> list[tuple[Array, Array]]:
         """Kernel (3, 3, channels, filters) or (inputs, outputs) and bias of each layer, channels last."""
         rng = np.random.default_rng(1)
-        shapes = [(3, 3, i, o) for i, o in pairwise((1, *self.filters))]
+        shapes: list[tuple[int, ...]] = [(3, 3, i, o) for i, o in pairwise((1, *self.filters))]
         size = 28 // 2 ** len(self.filters)
-        shapes.append((size * size * self.filters[-1], 10))  # type: ignore[arg-type]
+        shapes.append((size * size * self.filters[-1], 10))
         return [
             (
                 (rng.standard_normal(shape) / np.sqrt(np.prod(shape[:-1]))).astype(np.float32),

@@ -1,5 +1,6 @@
 """Compiles what the interpreter calls by address, or loads it from the disk: at most once in a process."""
 
+import functools
 import sys
 import threading
 from typing import Any
@@ -77,6 +78,7 @@ def _is_cached(function: str) -> bool:
     return CACHE_FOLDER is not None and any(CACHE_FOLDER.glob(f"{function}-*.nbc"))
 
 
+@functools.cache
 def _examples(dtype: np.dtype) -> tuple[Any, ...]:
     """Plan, instruction, weights, batch and data, of the types that every program has."""
     flat, integers = np.zeros(0, dtype), np.zeros(0, np.int64)

@@ -1,4 +1,4 @@
-"""fastnn, through its public API; the product through its kernel, which has no public name."""
+"""fastnn, through its public API; products and convolutions alone through kernels, which have no public names."""
 
 import numba
 import numpy as np
@@ -6,8 +6,12 @@ import numpy as np
 import fastnn
 from bench.workloads import Convnet, Convolution, Prediction, Product, Training, Workload, mnist
 from fastnn import layers, optimizers
+from fastnn.checks import read_only
 from fastnn.kernels.dense import dense_forward
+from fastnn.kernels.interpreter import run
 from fastnn.kernels.tile import ROWS, padded, stride
+from fastnn.program import Program, Samples
+from fastnn.storage import shared_storage
 
 LOSSES = {
     "sparse_cross_entropy": "sparse_categorical_crossentropy",
@@ -87,20 +91,34 @@ class ConvnetTrainer:
 
 
 class Convolver:
-    """`predict` of a model of one layer: the samples are also gathered into the batch, and handed out."""
+    """The convolution's instruction alone, as in the middle of a network: its input lies in the batch already."""
 
-    def __init__(self, workload: Convolution):
-        self.x, kernel = workload.arrays()
+    def __init__(self, workload: Convolution, threads: int | None = None):
+        x, kernel = workload.arrays()
         layer = layers.Conv2D(workload.filters, 3, padding="same", use_bias=False)
-        self.model = fastnn.Sequential([fastnn.Input(self.x.shape[1:]), layer])
+        self.model = fastnn.Sequential([fastnn.Input(x.shape[1:]), layer])
         self.model.set_weights([kernel])
+        self.threads = threads or fastnn.get_num_threads()
+        self.rows = len(x)
+        storage = shared_storage(layer.parameters, x.dtype)
+        self.program = Program([layer], storage, self.rows, x.shape[1:], pixels=False)
+        self.y = np.zeros((self.rows, *layer.output_shape[1:]), x.dtype)
+        self.data = self.program.data(Samples(read_only(x.reshape(self.rows, -1))), self.y.reshape(self.rows, -1))
+        self._call(1)
+        stages = self.program.plan.stages.copy()
+        assert self.program.plan.code.size == 3  # gather, convolution, predict
+        stages["start"], stages["stop"] = 1, 2
+        self.program.plan = self.program.plan._replace(stages=stages)
 
     def check(self) -> list[float]:
-        return self.model.predict(self.x)[-1, -1, 0].tolist()
+        return self.y[-1, -1, 0].tolist()
 
     def run(self, calls: int) -> None:
-        for _ in range(calls):
-            self.model.predict(self.x)
+        self._call(calls)
+
+    def _call(self, calls: int) -> None:
+        order, cursor, log = np.arange(self.rows), np.zeros(4, np.int64), np.zeros((calls, 0))
+        run(*self.program.arguments(self.data, order, cursor, log, self.rows, calls, None, 0, False, self.threads))
 
 
 class Predictor:
