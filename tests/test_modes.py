@@ -1,5 +1,7 @@
 """The tests of the kernels again, in processes with other settings: plain Python, checked bounds, other vectors."""
 
+import concurrent.futures
+import os
 import re
 
 import pytest
@@ -20,23 +22,39 @@ ONE_TYPE = ["-k", "not test_kernels_training or float32"]
 # How Python brings an input into form is the same in all modes.
 NO_FORMS = "not any_layout and not any_type_of_numbers"
 
+WITHOUT_AVX512 = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
+HAS_AVX2 = {"avx2", "fma"} <= jit._FEATURES
 
-def run_tests(*arguments, **settings):
+MODES = {
+    "plain Python": ([*ALL, "-k", NO_FORMS], {"NUMBA_DISABLE_JIT": "1"}),
+    # An index outside an array is an IndexError here. The tile reads and writes without any: it has its canaries.
+    "checked bounds": ([*ALL, "-k", f"not float64 and {NO_FORMS}"], {"NUMBA_BOUNDSCHECK": "1"}),
+    **{f"width {w}": ([*WIDTHS, *ONE_TYPE], {"FASTNN_SIMD_WIDTH": w}) for w in ("4", "8", "16")},
+}
+if HAS_AVX2:  # as on an x86 processor without AVX-512: another shape of the tile
+    MODES["half the registers"] = WIDTHS[:2], WITHOUT_AVX512
+
+
+def run_tests(mode):
+    arguments, settings = MODES[mode]
     options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile=few", "--tb=short"]
-    result = run_python(["-m", "pytest", *options, *arguments], timeout=500, **settings)
-    summary = result.stdout.splitlines()[-1]
+    return run_python(["-m", "pytest", *options, *arguments], timeout=900, **settings)
+
+
+@pytest.fixture(scope="module")
+def runs(request):
+    """The runs of the modes that are asked for, as many at once as there are processors: each needs only one."""
+    names = [item.callspec.params["mode"] for item in request.session.items if "runs" in item.fixturenames]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        yield {name: pool.submit(run_tests, name) for name in names}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_kernels(runs, mode):
+    summary = runs[mode].result().stdout.splitlines()[-1]
     assert int(re.match(r"(\d+) passed", summary)[1]) > 50
     assert "skipped" not in summary
     assert "xfailed" not in summary
-
-
-def test_plain_python():
-    run_tests(*ALL, "-k", NO_FORMS, NUMBA_DISABLE_JIT="1")
-
-
-def test_checked_bounds():
-    """An index outside an array is an IndexError here. The tile reads and writes without any: it has its canaries."""
-    run_tests(*ALL, "-k", f"not float64 and {NO_FORMS}", NUMBA_BOUNDSCHECK="1")
 
 
 BOUNDS_ARE_CHECKED = """
@@ -49,21 +67,6 @@ BOUNDS_ARE_CHECKED = """
 
 def test_bounds_are_checked_when_that_is_asked_for():
     run_python(BOUNDS_ARE_CHECKED, NUMBA_BOUNDSCHECK="1")
-
-
-@pytest.mark.parametrize("width", ["4", "8", "16"])
-def test_widths(width):
-    run_tests(*WIDTHS, *ONE_TYPE, FASTNN_SIMD_WIDTH=width)
-
-
-WITHOUT_AVX512 = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
-with_avx2 = pytest.mark.skipif(not {"avx2", "fma"} <= jit._FEATURES, reason="no x86 processor with AVX2")
-
-
-@with_avx2
-def test_half_the_registers():
-    """As on an x86 processor without AVX-512: another shape of the tile."""
-    run_tests(*WIDTHS[:2], **WITHOUT_AVX512)
 
 
 DIGEST = """
@@ -81,7 +84,7 @@ def test_bits_do_not_depend_on_the_width():
     assert len(set(digests)) == 1
 
 
-@with_avx2
+@pytest.mark.skipif(not HAS_AVX2, reason="no x86 processor with AVX2")
 def test_bits_do_not_depend_on_the_shape_of_the_tile():
     _, other = run_python(DIGEST, **WITHOUT_AVX512).stdout.split()
     _, own = run_python(DIGEST, FASTNN_SIMD_WIDTH="8").stdout.split()

@@ -85,7 +85,7 @@ if child == 0:
     print(train(), flush=True)
     os._exit(0)
 assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-print(train())
+print(train(), flush=True)
 if os.fork() == 0:  # and once more, now that the parent has its threads
     print(train(), flush=True)
     os._exit(0)
@@ -106,10 +106,10 @@ def test_forking_before_the_first_kernel_and_after():
 WORKQUEUE = (
     NETWORK
     + """
-print(train())
+print(train(), flush=True)
 print(fastnn.threads.threading_layer(), fastnn.threads.threads_for(1e12))
 fastnn.set_num_threads(2)
-print(train())
+print(train(), flush=True)
 losses = []
 others = [threading.Thread(target=lambda: losses.extend(train() for _ in range(5))) for _ in range(3)]
 for other in others:
