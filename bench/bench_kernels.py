@@ -104,7 +104,7 @@ def bench_convolution(benchmark, record_property, channels, threads):
     benchmark(Convolver(workload, n).run, 1)
     operations = 2.0 * workload.rows * workload.size**2 * 9 * channels[0] * channels[1]
     record_speed(benchmark, record_property, operations)
-    record_property(f"GFLOP/s is the peak on {n} threads", round(peak, 1))
+    record_property(f"GFLOP/s, the peak of {n} threads", round(peak, 1))
 
 
 @both

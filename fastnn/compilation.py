@@ -18,6 +18,7 @@ NO_NUMBERS = np.zeros(op.HYPER_NUMBERS)
 NO_OPTIMIZER = 0
 
 _compiling = threading.Lock()
+_announced = threading.Event()
 _entries: dict[tuple[Any, np.dtype], Any] = {}
 
 
@@ -66,12 +67,9 @@ def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
 def _announce(function: Any) -> None:
     """Say, once in a process, that it takes a while."""
     name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
-    if not _announced and not _is_cached(name):
+    if not _announced.is_set() and not _is_cached(name):
         print("fastnn compiles the kernels that this model needs, once on this machine", file=sys.stderr, flush=True)
-        _announced.append(name)
-
-
-_announced: list[str] = []
+        _announced.set()
 
 
 def _is_cached(function: str) -> bool:

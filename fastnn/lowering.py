@@ -39,14 +39,14 @@ class Lowering:
         elements: the size of the activations' buffer so far, for `rows` rows.
         transposed_elements, scratch_elements, partial_elements: the same for the transposed kernels, one thread's
             scratch space and the partial sums.
-        tables: the operations' own integers so far.
+        tables: the instructions' own integers so far.
         stage_ends: the numbers of instructions after which a stage ends (`end_stage`).
         totals: the instructions that are called for `TOTAL_FORWARD` once the batch is done.
         means: the column of the log for each row of the batch's values.
         log_columns: columns of the log.
         sums_elements: numbers that whole batches add up: the columns of the log, then those of the update's stages.
         targets_elements: the size of the targets' buffer.
-        operations: floating-point operations for one row of the batch.
+        flops: floating-point operations for one row of the batch.
         shape: the shape of a sample, as the last layer gives it.
     """
 
@@ -71,7 +71,7 @@ class Lowering:
         self.means: list[int] = []
         self.tables: list[int] = []
         self.elements = self.transposed_elements = self.scratch_elements = self.partial_elements = 0
-        self.operations = 0.0
+        self.flops = 0.0
         self.log_columns = self.sums_elements = 0
         self.targets_elements = 0
         self._trains = alone  # whether any instruction so far has weights that are trained
@@ -136,7 +136,7 @@ class Lowering:
             self.y = y
         fields["transposed"] = self.transposed_elements if gradient and copies else -1
         self.transposed_elements += copies if gradient else 0
-        self.operations += flops * (1 + any(trained) + gradient)
+        self.flops += flops * (1 + any(trained) + gradient)
         for name, parameter in zip(("kernel", "bias"), [*parameters, None, None], strict=False):
             fields[name] = -1 if parameter is None else parameter.offset
         for which, (parameter, trains) in enumerate(zip(parameters, trained, strict=True)):

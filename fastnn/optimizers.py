@@ -243,9 +243,12 @@ class Optimizer(Configured):
                     p.value[...] = self.slots_of(p)[-1]
 
     @property
-    def operation(self) -> Any:
-        """The kernel of a step, one of those that `kernels/optimizers.py` ends with."""
-        return kernels.sgd_step
+    def step_kernel(self) -> Any:
+        """What the interpreter calls for a step, one of those that `kernels/optimizers.py` ends with.
+
+        Chosen by the slots that there are: a number that is changed later cannot ask for more of them.
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no step_kernel; derive it from an optimizer that has one")
 
     def step(self, model: "Sequential") -> None:
         """One step on all trainable weights of the model, from the gradients that `backward` left.
@@ -262,7 +265,7 @@ class Optimizer(Configured):
         hyper[op.ITERATION] = self.iterations
         trained = [p for layer in model.layers if layer.trainable for p in layer.parameters if p.trainable]
         if not updating.step(trained, weights, self, hyper):
-            entry = optimizer_entry(self.operation, weights.values.dtype)
+            entry = optimizer_entry(self.step_kernel, weights.values.dtype)
             for p in trained:
                 optimize(weights, p.offset, p.rows * p.stride, entry, hyper)
 
@@ -299,11 +302,11 @@ class SGD(Optimizer):
         self.slot_count = 1 if self.momentum > 0 else 0
 
     @property
-    def operation(self) -> Any:
-        """The kernel of a step."""
-        if self.momentum > 0:
-            return kernels.nesterov_step if self.nesterov else kernels.momentum_step
-        return kernels.sgd_step
+    def step_kernel(self) -> Any:
+        """`sgd_step`; with momentum `momentum_step` or `nesterov_step`."""
+        if self.slot_count == 0:
+            return kernels.sgd_step
+        return kernels.nesterov_step if self.nesterov else kernels.momentum_step
 
     def _numbers(self) -> dict[int, float]:
         return {op.INERTIA: self.momentum}
@@ -334,8 +337,8 @@ class Adagrad(Optimizer):
         self.epsilon = checks.number(epsilon, "epsilon", 0)
 
     @property
-    def operation(self) -> Any:
-        """The kernel of a step."""
+    def step_kernel(self) -> Any:
+        """`adagrad_step`."""
         return kernels.adagrad_step
 
     def _numbers(self) -> dict[int, float]:
@@ -369,11 +372,10 @@ class RMSprop(Optimizer):
         self.slot_count = 3 if self.centered else 2 if self.momentum > 0 else 1
 
     @property
-    def operation(self) -> Any:
-        """The kernel of a step."""
-        if self.centered:
-            return kernels.rmsprop_centered_step
-        return kernels.rmsprop_momentum_step if self.momentum > 0 else kernels.rmsprop_step
+    def step_kernel(self) -> Any:
+        """`rmsprop_step`; with momentum `rmsprop_momentum_step`, centered `rmsprop_centered_step`."""
+        steps = {1: kernels.rmsprop_step, 2: kernels.rmsprop_momentum_step, 3: kernels.rmsprop_centered_step}
+        return steps[self.slot_count]
 
     def _numbers(self) -> dict[int, float]:
         return {op.RHO: self.rho, op.INERTIA: self.momentum, op.EPSILON: self.epsilon}
@@ -408,9 +410,9 @@ class Adam(Optimizer):
         self.slot_count = 3 if self.amsgrad else 2
 
     @property
-    def operation(self) -> Any:
-        """The kernel of a step."""
-        return kernels.amsgrad_step if self.amsgrad else kernels.adam_step
+    def step_kernel(self) -> Any:
+        """`adam_step` or `amsgrad_step`."""
+        return kernels.amsgrad_step if self.slot_count == 3 else kernels.adam_step
 
     def _numbers(self) -> dict[int, float]:
         return {op.BETA_1: self.beta_1, op.BETA_2: self.beta_2, op.EPSILON: self.epsilon}

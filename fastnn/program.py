@@ -147,13 +147,13 @@ class Program:
         self.plan = lowered.plan()
         self.rows, self.training, self.storage = rows, training, storage
         self.output_shape = layers[-1].sample_output_shape
-        self.operations = lowered.operations
+        self.flops = lowered.flops
         self.values = lowered.log_columns
         self.buffers = Buffers(lowered)
         self._no_slots = np.zeros(0, dtype)
         self._empty = empty_data(dtype)
         self._few: dict[int, _Few] = {}
-        self._seconds_per_step = 1e-5 + rows * self.operations / 1e10  # until the first measurement
+        self._seconds_per_step = 1e-5 + rows * self.flops / 1e10  # until the first measurement
         self._sharing = threads.Sharing()
 
     def data(self, samples: Samples, predictions: np.ndarray | None = None) -> op.Data:
@@ -184,7 +184,7 @@ class Program:
             # No steps: this compiles or loads the driver, after which Numba knows its threading layer.
             run(*self.arguments(data, order, cursor, log, batch_size, 0, optimizer, seed, shuffled, 1))
             _driven.add(self.storage.values.dtype)
-        shared = self._sharing.threads(self.operations * min(batch_size, len(order)))
+        shared = self._sharing.threads(self.flops * min(batch_size, len(order)))
         if steps is None:
             seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.brief else 1)
             steps = max(1, int(seconds / self._seconds_per_step))
@@ -222,7 +222,7 @@ class Program:
         dtype = self.storage.values.dtype
         slots, step, hyper, rates = self._no_slots, NO_OPTIMIZER, NO_NUMBERS, NO_NUMBERS
         if optimizer is not None:
-            slots, step, hyper = optimizer.slots, optimizer_entry(optimizer.operation, dtype), optimizer.hyper()
+            slots, step, hyper = optimizer.slots, optimizer_entry(optimizer.step_kernel, dtype), optimizer.hyper()
             rates = optimizer.rates(int(cursor[op.STEP]), steps)
         weights = op.Weights(self.storage.values, self.storage.gradients, slots, self.buffers.transposed)
         return (

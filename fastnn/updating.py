@@ -120,6 +120,6 @@ def step(trained: "Sequence[Parameter]", weights: op.Weights, optimizer: "Optimi
     if stages.stages:
         gradients = weights.gradients.copy()  # what `backward` left stays as it is
         stages.by_hand(
-            weights._replace(gradients=gradients), 0, optimizer_entry(optimizer.operation, gradients.dtype), hyper
+            weights._replace(gradients=gradients), 0, optimizer_entry(optimizer.step_kernel, gradients.dtype), hyper
         )
     return bool(stages.stages)

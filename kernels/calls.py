@@ -1,7 +1,7 @@
 """Calls of compiled functions by their addresses, and references to what they all work on.
 
-Numba compiles a function together with all that it calls, each level once more: called by its address, a function is
-compiled once, alone, and only where somebody uses it.
+Numba has LLVM optimise a function together with all that it calls, each level once more, and a function with `prange`
+in several libraries at that. Called by its address, a function is compiled once, by itself, and only where it is used.
 """
 
 import numba
@@ -77,25 +77,26 @@ def reference(target):
     return target
 
 
+def _compiled(function, examples):
+    """What Numba makes of `function` for arguments of exactly the examples' types."""
+    signature = tuple(numba.typeof(example) for example in examples)
+    function.compile(signature)
+    return function.overloads[signature]
+
+
 def bound(function, *examples):
-    """`function`, compiled for exactly the examples' types and free of finding that out anew at each call.
+    """`function` for Python's calls, free of finding out its arguments' types, the examples', anew at each call.
 
     Arguments of other types are not noticed: it is for calls that repeat with the same arrays.
     """
-    if not JIT_ENABLED:
-        return function
-    signature = tuple(numba.typeof(example) for example in examples)
-    function.compile(signature)
-    return function.overloads[signature].entry_point
+    return _compiled(function, examples).entry_point if JIT_ENABLED else function
 
 
 def entry_point(function, *examples):
     """What `call_entry` takes to call `function` with arguments of exactly the examples' types."""
     if not JIT_ENABLED:
         return function
-    signature = tuple(numba.typeof(example) for example in examples)
-    function.compile(signature)
-    compiled = function.overloads[signature]
+    compiled = _compiled(function, examples)
     return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
 
 

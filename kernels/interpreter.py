@@ -50,7 +50,7 @@ def optimize(weights, at, size, optimizer, hyper):
     """One optimizer step on parameters [at, at + size)."""
     if hyper[op.WEIGHT_DECAY] > 0:
         decay(vector(weights.values, at, size), hyper[op.WEIGHT_DECAY] * hyper[op.LEARNING_RATE])
-    call_entry(optimizer, (reference(weights), at, size, hyper))
+    call_entry(optimizer, (reference(weights), at, size, hyper))  # from Python, `weights` is no reference yet
 
 
 @jit_part
@@ -102,14 +102,6 @@ def share(stage, thread, threads, plan, weights, batch, data, first, rows, step,
 
 
 @jit
-def run_stage(entry, stage, plan, weights, batch, data, rows, step, optimizer, hyper):
-    """A stage by itself, for the first `rows` samples on one thread; arguments as those of `run`."""
-    zero, one = np.int64(0), np.int64(1)
-    call_entry(entry, (stage, zero, one, reference(plan), reference(weights), reference(batch), reference(data),
-                       zero, rows, step, optimizer, hyper))  # fmt: skip
-
-
-@jit
 def refresh_all(plan, weights, batch, data):
     """Make all copies of weights anew: whoever holds a weight may have changed it between two runs."""
     for i in range(plan.parameters.size):
@@ -117,6 +109,17 @@ def refresh_all(plan, weights, batch, data):
         ins = plan.code[p.instruction]
         if ins.transposed >= 0 and p.which == 0:
             call_operation(op.COPIES, ins, weights, batch, data, Span(0, p.rows, 0, 0, 0, 0, 0))
+
+
+@jit
+def run_stages(entry, stages, plan, weights, batch, data, rows, step, optimizer, hyper):
+    """Some stages by themselves, for the first `rows` samples on one thread; arguments as those of `run`."""
+    zero, one = np.int64(0), np.int64(1)
+    all_plan, all_weights, all_batch, all_data = reference(plan), reference(weights), reference(batch), reference(data)
+    refresh_all(all_plan, all_weights, all_batch, all_data)
+    for stage in stages:
+        call_entry(entry, (stage, zero, one, all_plan, all_weights, all_batch, all_data, zero, rows, step, optimizer,
+                           hyper))  # fmt: skip
 
 
 @jit
@@ -148,7 +151,7 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
     `log[epoch]` receives the sums over the samples of loss and metrics, `cursor` where the run stopped: after the first
     step whose loss is not finite it stops early, so that Python can say so. `rates` are the learning rates of the next
     steps, the last of which stays. Without `training` no weight changes. `entry` is the `entry_point` of `share` for
-    these arguments' types, `optimizer` that of its step.
+    references to these arguments, `optimizer` that of its step.
     """
     data = Data(
         writable(data.pixels),
@@ -184,8 +187,8 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
                 call_entry(entry, (stage, zero, one, all_plan, all_weights, all_batch, all_data, first, rows, step,
                                    optimizer, hyper))  # fmt: skip
             else:
-                for thread in prange(threads):
-                    t = np.int64(thread)  # prange counts unsigned
+                for thread in prange(threads):  # whose body takes arrays and numbers, but no references
+                    t = np.int64(thread)  # it counts unsigned
                     call_entry(entry, (stage, t, threads, reference(plan), reference(weights), reference(batch),
                                        reference(data), first, rows, step, optimizer, hyper))  # fmt: skip
         loss = add_to_log(log[epoch], batch, rows, plan.means)

@@ -217,7 +217,7 @@ def jit_inline(function):
 
 
 def jit_part(function):
-    """A part of one larger function, written apart to be read: becomes part of its only caller before compilation.
+    """A part of larger functions, written apart to be read: becomes part of its caller before compilation.
 
     Each level of ordinary calls has LLVM optimise everything below it once more.
     """
@@ -244,6 +244,7 @@ def by_precision(single, double):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
+# Fused multiply-add.
 
 
 @intrinsic

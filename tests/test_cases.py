@@ -108,7 +108,7 @@ def test_every_optimizer_has_a_row():
     # Parts of the Adam family's rows.
     kernels = kernels_of(optimizer_kernels) - {"corrected_rate", "decay"}
     assert kernels <= {case.name for case in OPTIMIZERS}
-    assert {o.operation for o in made} == {getattr(optimizer_kernels, f"{name}_step") for name in kernels}
+    assert {o.step_kernel for o in made} == {getattr(optimizer_kernels, f"{name}_step") for name in kernels}
 
 
 @pytest.mark.parametrize("case", LAYERS, ids=attrgetter("name"))

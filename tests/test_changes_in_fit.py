@@ -29,6 +29,21 @@ def test_the_model_cannot_be_rebuilt_while_it_trains(change):
     change(model)  # and now it can
 
 
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [(optimizers.SGD, "momentum"), (optimizers.RMSprop, "momentum"), (optimizers.RMSprop, "centered"),
+     (optimizers.Adam, "amsgrad")],
+)  # fmt: skip
+def test_what_would_take_more_slots_than_there_are_changes_nothing(make, name):
+    model, other = classifier(make()), classifier(make())
+    for each in (model, other):
+        each.fit(X, Y, shuffle=False, verbose=0)
+    setattr(model.optimizer, name, 0.9)
+    for each in (model, other):
+        each.fit(X, Y, shuffle=False, verbose=0)
+    assert_same_weights(model, other)
+
+
 def test_another_optimizer_trains_from_the_next_fit_on():
     """Its slots are made when fit begins."""
     model, adam = classifier("sgd"), optimizers.Adam()

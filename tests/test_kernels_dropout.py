@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastnn import layers
 from fastnn.kernels.dropout import dropout, gaussian_noise
 
 from .comparing import assert_close, assert_same_bits, canaries, exact
@@ -136,3 +137,11 @@ def test_noise_leaves_nan_and_infinity_visible(dtype, wrong):
     gaussian_noise(y, 0.5, 0, 1, 0, 65)
     np.testing.assert_equal(float(y[1, 40]), wrong)
     assert np.isfinite(y).sum() == y.size - 1
+
+
+@pytest.mark.parametrize("make", [lambda: layers.Dropout(0.5), lambda: layers.GaussianNoise(0.5)])
+def test_outside_training_a_layer_gives_what_it_gets(make, rng):
+    for shape in [(4, 3), (7,), (0, 3), (2, 3, 4)]:
+        layer, x = make(), rng.normal(size=shape)
+        assert_same_bits(layer(x), x.astype("float32"))
+        assert_same_bits(layer.backward(x), x.astype("float32"))

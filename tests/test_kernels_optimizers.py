@@ -62,7 +62,7 @@ def test_bits_do_not_depend_on_where_a_parameter_stands(case, dtype, seed, cut):
 
 @each_optimizer
 def test_as_the_interpreter_calls_it(case, dtype, rng):
-    """The object's operation and numbers lead to the kernel's bits, in the middle of a flat array and nowhere else."""
+    """The object's kernel and numbers lead to the kernel's bits, in the middle of a flat array and nowhere else."""
     size, at, count = 70, 13, 33
     p, g, *slots = start(case, rng, size, dtype)
     optimizer = case.make()
@@ -74,7 +74,7 @@ def test_as_the_interpreter_calls_it(case, dtype, rng):
         hyper = optimizer.hyper()
         if case.name.startswith(("adam", "amsgrad")):
             hyper[RATE] = corrected_rate(hyper[LEARNING_RATE], 0.8, 0.95, step)
-        optimize(weights, at, count, optimizer_entry(optimizer.operation, dtype), hyper)
+        optimize(weights, at, count, optimizer_entry(optimizer.step_kernel, dtype), hyper)
     assert_same_bits(weights.values, p)
     assert_same_bits(weights.slots, np.concatenate([np.zeros(0, dtype), *slots]))
     assert_same_bits(weights.gradients, g)

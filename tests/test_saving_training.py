@@ -63,16 +63,14 @@ def test_training_goes_on_in_another_process(tmp_path):
 def test_the_random_numbers_go_on(path):
     """Of every layer that has some, where it stands in its sequence is saved."""
     drops = [layers.Dropout(0.25), layers.GaussianNoise(0.1), layers.SpatialDropout1D(0.5)]
-    model = fastnn.Sequential(
-        [fastnn.Input((FEATURES,)), layers.Reshape((-1, 1)), *drops, layers.Flatten(), dense(3, "softmax", 2)]
-    )
-    model.compile("sgd", "sparse_categorical_crossentropy")
-    fit(model, 0, 1)
+    model = fastnn.Sequential([fastnn.Input((FEATURES, 5)), *drops, layers.Flatten(), dense(3, "softmax", 2)])
+    x = np.random.default_rng(0).normal(size=(4, FEATURES, 5)).astype(np.float32)
+    for times, layer in enumerate(drops, 1):
+        for _ in range(times):
+            layer.forward(x, training=True)
     model.save(path)
-    other = load_model(path)
-    for each in (model, other):
-        fit(each, 1, 2)
-    assert_same_weights(model, other)
+    for layer, loaded in zip(drops, load_model(path).layers, strict=False):
+        np.testing.assert_array_equal(loaded.forward(x, training=True), layer.forward(x, training=True))
 
 
 def test_a_changed_rate_and_a_frozen_layer_stay(path):

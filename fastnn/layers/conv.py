@@ -54,13 +54,13 @@ class _Conv(KernelAndBias, KernelLayer):
                 f"has kernels, received {activation!r}; put it behind the convolution as a layer of its own"
             )
         self._take_options(
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            kernel_constraint,
-            bias_constraint,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
         )
 
     def _geometry(self, image: tuple[int, ...]) -> tuple[Axis, Axis]:

@@ -47,13 +47,13 @@ class Dense(KernelAndBias):
         self.units = checks.positive_integer(units, "units")
         self.activation = own_activation(self, activation)
         self._take_options(
-            use_bias,
-            kernel_initializer,
-            bias_initializer,
-            kernel_regularizer,
-            bias_regularizer,
-            kernel_constraint,
-            bias_constraint,
+            use_bias=use_bias,
+            kernel_initializer=kernel_initializer,
+            bias_initializer=bias_initializer,
+            kernel_regularizer=kernel_regularizer,
+            bias_regularizer=bias_regularizer,
+            kernel_constraint=kernel_constraint,
+            bias_constraint=bias_constraint,
         )
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:

@@ -28,14 +28,14 @@ class Noise(KernelLayer):
         self._amount = amount
         self.seed = draw_seed() if seed is None else checks.positive_integer(seed, "seed", 0)
 
-    def _scratch_size(self, channels: int) -> int:
-        return 0
-
     def lower(self, lowering: "Lowering") -> None:
         """One instruction while training, none otherwise."""
         if lowering.training and self._amount > 0:
-            scratch = self._scratch_size(lowering.shape[-1])
+            scratch = self._scratch_size(lowering)
             lowering.emit(self._operation, alpha=self._amount, seed=self.seed, scratch_size=scratch)
+
+    def _scratch_size(self, lowering: "Lowering") -> int:
+        return 0
 
 
 class Dropout(Noise):
@@ -83,8 +83,8 @@ class _SpatialDropout(Noise):
         image_of(self, input_shape, self._axes)
         return input_shape
 
-    def _scratch_size(self, channels: int) -> int:
-        return channels
+    def _scratch_size(self, lowering: "Lowering") -> int:
+        return lowering.shape[-1]
 
 
 class SpatialDropout2D(_SpatialDropout):

@@ -10,6 +10,7 @@ class KernelAndBias(Layer):
 
     def _take_options(
         self,
+        *,
         use_bias: bool,
         kernel_initializer: object,
         bias_initializer: object,
@@ -18,6 +19,7 @@ class KernelAndBias(Layer):
         kernel_constraint: object,
         bias_constraint: object,
     ) -> None:
+        """Keep the constructor's arguments about them."""
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from ..alone import Alone
 
 
+_KEPT = 4  # whole batches and the last one, of training and of validation
+
+
 class KernelLayer(Layer):
     """A layer whose `forward` and `backward` run the instructions that it lowers to (`Layer.lower`).
 
@@ -21,7 +24,8 @@ class KernelLayer(Layer):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.step = 0
-        self._alone: Alone | None = None
+        self._alone: Alone | None = None  # the one that `forward` has used last
+        self._all_alone: dict[tuple[int, bool], Alone] = {}  # for each number of samples, training or not
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """The output for x, as the layer's docstring defines it."""
@@ -29,8 +33,13 @@ class KernelLayer(Layer):
 
         x = self.as_input(x)
         self.build_once(x.shape)
-        if self._alone is None or not self._alone.fits(self, len(x), training):
-            self._alone = Alone(self, len(x), training)
+        key = len(x), training
+        self._alone = self._all_alone.pop(key, None)
+        if self._alone is None or not self._alone.fits(self):
+            self._alone = Alone(self, *key)
+        self._all_alone[key] = self._alone
+        if len(self._all_alone) > _KEPT:
+            del self._all_alone[next(iter(self._all_alone))]  # the one that has not been used for longest
         self.step += training
         return self._alone.forward(x, self.step)
 
@@ -43,4 +52,4 @@ class KernelLayer(Layer):
 
     def __getstate__(self) -> dict[str, object]:
         """For copies and pickles: all but the buffers, which are made anew."""
-        return vars(self) | {"_alone": None}
+        return vars(self) | {"_alone": None, "_all_alone": {}}
