@@ -1,12 +1,13 @@
 """Runs the instructions of a single layer: the layer-by-layer path of layers that are instructions only."""
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .compilation import NO_NUMBERS, NO_OPTIMIZER, interpreter_of
 from .kernels import instructions as op
+from .kernels.calls import bound
 from .kernels.interpreter import run_stages
 from .lowering import Lowering
 from .program import Buffers, empty_data
@@ -44,6 +45,7 @@ class Alone:
         data = op.Data(*(a.copy() for a in empty_data(layer.dtype)))
         self._data = data._replace(order=np.arange(rows))
         self._step = 0
+        self._run_stages: Any = None
         self.y: np.ndarray | None = None
 
     def fits(self, layer: "Layer") -> bool:
@@ -79,13 +81,16 @@ class Alone:
         dtype = self._storage.values.dtype
         no_slots = np.zeros(0, dtype)
         weights = op.Weights(self._storage.values, self._storage.gradients, no_slots, self._buffers.transposed)
-        run_stages(
+        arguments = (
             interpreter_of(dtype), stages, self._plan, weights, self._buffers.for_threads(1), self._data, self._rows,
             self._step, NO_OPTIMIZER, NO_NUMBERS,
         )  # fmt: skip
+        if self._run_stages is None:
+            self._run_stages = bound(run_stages, *arguments)
+        self._run_stages(*arguments)
 
     def _read(self, flat: np.ndarray, where: slice, width: int, shape: tuple[int, ...]) -> np.ndarray:
-        columns = int(np.prod(shape))
+        columns = math.prod(shape)
         return flat[where].reshape(self._rows, width)[:, :columns].reshape(self._rows, *shape).copy()
 
 
