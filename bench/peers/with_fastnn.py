@@ -13,7 +13,7 @@ from fastnn.kernels.dense import dense_forward
 from fastnn.kernels.interpreter import run
 from fastnn.kernels.tile import ROWS, padded, stride
 from fastnn.program import Program, Samples
-from fastnn.storage import shared_storage
+from fastnn.storage import aligned_zeros, shared_storage
 
 LOSSES = {
     "sparse_cross_entropy": "sparse_categorical_crossentropy",
@@ -155,7 +155,8 @@ class Multiplier:
     def __init__(self, workload: Product):
         n = self.n = workload.n
         a, b = workload.matrices()
-        self.a, self.b, self.c = (np.zeros((padded(n), stride(n, a.dtype)), a.dtype) for _ in range(3))
+        shape = padded(n), stride(n, a.dtype)
+        self.a, self.b, self.c = (aligned_zeros(math.prod(shape), a.dtype).reshape(shape) for _ in range(3))
         self.a[:n, :n], self.b[:n, :n] = a, b
         self.zeros = np.zeros(self.c.shape[1], a.dtype)
 
