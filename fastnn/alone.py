@@ -31,7 +31,7 @@ class Alone:
         shape = tuple(n for n in layer.input_shape[1:] if n is not None)
         self._storage = shared_storage(layer.parameters, layer.dtype)
         self._rows, self._shape = rows, shape
-        self._trained = _trained(layer)
+        self._settings = _settings(layer)
         lowered = Lowering(layer.dtype, rows, shape, training=training, alone=True)
         layer.lower(lowered)
         self._plan = lowered.plan()
@@ -49,8 +49,8 @@ class Alone:
         self.y: np.ndarray | None = None
 
     def fits(self, layer: "Layer") -> bool:
-        """Whether the weights are still where they were, and trained as they were."""
-        return _trained(layer) == self._trained and self._storage.current
+        """Whether the weights are still where they were, trained as they were, and the layer has the seed it had."""
+        return _settings(layer) == self._settings and self._storage.current
 
     def forward(self, x: np.ndarray, step: int) -> np.ndarray:
         """y for x, while training in step `step`."""
@@ -100,5 +100,5 @@ def _is_forward(stage: np.void) -> bool:
     return bool(stage["kind"] == op.TOTAL and stage["stop"] == op.TOTAL_FORWARD)
 
 
-def _trained(layer: "Layer") -> tuple[bool, ...]:
-    return (layer.trainable, *(p.trainable for p in layer.parameters))
+def _settings(layer: "Layer") -> tuple[Any, ...]:
+    return (getattr(layer, "seed", None), layer.trainable, *(p.trainable for p in layer.parameters))

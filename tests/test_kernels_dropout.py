@@ -145,3 +145,12 @@ def test_outside_training_a_layer_gives_what_it_gets(make, rng):
         layer, x = make(), rng.normal(size=shape)
         assert_same_bits(layer(x), x.astype("float32"))
         assert_same_bits(layer.backward(x), x.astype("float32"))
+
+
+@pytest.mark.parametrize("make", [layers.Dropout, layers.GaussianNoise, layers.SpatialDropout1D])
+def test_a_new_seed_counts_from_the_next_step_on(make, rng):
+    x = rng.normal(size=(4, 5, 6))
+    layer, other = make(0.5, seed=1), make(0.5, seed=2)
+    layer(x, training=True)
+    layer.seed, layer.step = other.seed, 0
+    assert_same_bits(layer(x, training=True), other(x, training=True))

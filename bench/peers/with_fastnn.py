@@ -98,8 +98,8 @@ class Convolver:
     def __init__(self, workload: Convolution, threads: int | None = None):
         x, kernel = workload.arrays()
         layer = layers.Conv2D(workload.filters, 3, padding="same", use_bias=False)
-        self.model = fastnn.Sequential([fastnn.Input(x.shape[1:]), layer])
-        self.model.set_weights([kernel])
+        layer.build_once(x.shape)
+        layer.set_weights([kernel])
         self.threads = threads or fastnn.get_num_threads()
         self.rows = len(x)
         storage = shared_storage(layer.parameters, x.dtype)
