@@ -8,10 +8,10 @@ from threadpoolctl import threadpool_limits
 import fastnn
 from bench.peers.with_fastnn import Convolver, shared_dense_forward
 from bench.workloads import Convolution, mnist
+from fastnn.cli.peak import peak_and_tile
+from fastnn.engine.parameters import aligned_zeros
 from fastnn.kernels import batches, dense, elementary
 from fastnn.kernels.tile import padded, stride
-from fastnn.measure import peak_and_tile
-from fastnn.storage import aligned_zeros
 from tests import cases
 from tests.reference import activations as activations_reference
 from tests.reference import batches as batches_reference

@@ -1,12 +1,7 @@
 """fastnn: trains dense networks on a CPU, in kernels compiled by Numba."""
 
-from pathlib import Path as _Path
-
-# In a source tree kernels/ stands next to this package; only an installed fastnn has it inside.
-if not (_Path(__file__).parent / "kernels").is_dir():
-    __path__.append(str(_Path(__file__).parents[1]))
-
 from . import (
+    _source_tree,  # noqa: F401 (first: the others need the kernels)
     callbacks,
     config,
     constraints,
@@ -23,12 +18,10 @@ from . import (
     schedules,
     utils,
 )
+from .engine.threads import get_num_threads, set_num_threads
 from .layers import Input
-from .model import Sequential
-from .rate_finder import RangeTest, learning_rate_finder
-from .threads import get_num_threads, set_num_threads
-
-__version__ = "0.1.0"
+from .models import RangeTest, Sequential, learning_rate_finder
+from .version import __version__ as __version__
 
 __all__ = [
     "Input",

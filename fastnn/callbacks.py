@@ -9,7 +9,7 @@ import numpy as np
 from . import checks
 
 if TYPE_CHECKING:
-    from .model import Sequential
+    from .models.sequential import Sequential
 
 Logs = dict[str, float]
 

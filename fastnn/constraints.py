@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 
 from . import checks
+from .configured import Configured
+from .engine.update import records
 from .kernels import instructions as op
 from .kernels.updating import LANES, constrain
-from .serialization import Configured
-from .updating import records
 
 
 class Constraint(Configured):

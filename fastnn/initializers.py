@@ -10,8 +10,8 @@ import numpy as np
 
 from . import checks
 from .config import standard_dtype
+from .configured import Configured
 from .randomness import generator
-from .serialization import Configured
 
 # The standard deviation of a standard normal number cut off at +-2.
 _TRUNCATED_STDDEV = 0.87962566103423978

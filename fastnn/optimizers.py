@@ -5,16 +5,17 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from . import checks, schedules, updating
-from .compilation import optimizer_entry
+from . import checks, schedules
+from .configured import Configured
+from .engine import update as updating
+from .engine.entries import optimizer_entry
+from .engine.parameters import Parameter, Storage, aligned_zeros
 from .kernels import instructions as op
 from .kernels import optimizers as kernels
 from .kernels.interpreter import optimize
-from .serialization import Configured
-from .storage import Parameter, Storage, aligned_zeros
 
 if TYPE_CHECKING:
-    from .model import Sequential
+    from .models.sequential import Sequential
 
 LearningRate = float | schedules.LearningRateSchedule
 

@@ -7,8 +7,8 @@ includes the penalty, with the weights from before the step. The equation stands
 import numpy as np
 
 from . import checks
+from .configured import Configured
 from .kernels.updating import LANES, penalty
-from .serialization import Configured
 
 
 class Regularizer(Configured):

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import checks
-from .serialization import Configured, arguments
+from .configured import Configured, arguments
 
 Rates = npt.NDArray[np.float64]
 

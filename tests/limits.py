@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import layers, threads
-from fastnn.eager import EagerProgram
+from fastnn import layers
+from fastnn.engine import threads
+from fastnn.engine.eager import EagerProgram
+from fastnn.engine.program import Program
 from fastnn.kernels.jit import JIT_ENABLED
-from fastnn.program import Program
 
 from .small_models import CLASSES, FEATURES, dense, labels, samples
 

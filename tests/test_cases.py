@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fastnn import layers, losses, metrics, optimizers
+from fastnn.engine.lowering import Lowering
 from fastnn.kernels import activations as activation_kernels
 from fastnn.kernels import batches
 from fastnn.kernels import error_losses as error_kernels
@@ -15,8 +16,7 @@ from fastnn.kernels import losses as loss_kernels
 from fastnn.kernels import metrics as metric_kernels
 from fastnn.kernels import optimizers as optimizer_kernels
 from fastnn.kernels.operations import OPERATIONS
-from fastnn.layers.activation import FUNCTIONS
-from fastnn.lowering import Lowering
+from fastnn.layers.activations import FUNCTIONS
 
 from . import reference
 from .cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SUMS

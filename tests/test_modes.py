@@ -15,10 +15,10 @@ pytestmark = [
     pytest.mark.skipif(not jit.JIT_ENABLED, reason="is such a run itself"),
 ]
 
-ALL = sorted(f"tests/{path.name}" for path in (ROOT / "tests").glob("test_kernels_*.py"))
+ALL = sorted(f"tests/kernels/{path.name}" for path in (ROOT / "tests" / "kernels").glob("test_*.py"))
 # What depends on the width of a vector, and a whole training run; the second float type would double the compile time.
-WIDTHS = ["tests/test_kernels_tile.py", "tests/test_kernels_dense.py", "tests/test_kernels_training.py"]
-ONE_TYPE = ["-k", "not test_kernels_training or float32"]
+WIDTHS = ["tests/kernels/test_tile.py", "tests/kernels/test_dense.py", "tests/kernels/test_training.py"]
+ONE_TYPE = ["-k", "not test_training or float32"]
 # How Python brings an input into form is the same in all modes.
 NO_FORMS = "not any_layout and not any_type_of_numbers"
 
@@ -74,7 +74,7 @@ def test_bounds_are_checked_when_that_is_asked_for():
 
 DIGEST = """
     from fastnn.kernels.jit import SIMD_BYTES
-    from tests.test_kernels_tile import digest
+    from tests.kernels.test_tile import digest
     print(SIMD_BYTES, digest())
 """
 

@@ -4,6 +4,7 @@ import doctest
 import importlib
 import inspect
 import pkgutil
+import re
 import tomllib
 import types
 from pathlib import Path
@@ -184,17 +185,28 @@ print(*sys.modules)
 def test_kernels_import_nothing_of_the_python_side():
     loaded = in_new_python(
         "import sys, types, pathlib, importlib\n"
-        f"package = types.ModuleType('fastnn'); package.__path__ = [{str(ROOT)!r}, {str(ROOT / 'fastnn')!r}]\n"
+        f"package = types.ModuleType('fastnn'); package.__path__ = [{str(ROOT / 'fastnn')!r}]\n"
         "sys.modules['fastnn'] = package\n"
+        "import fastnn._source_tree\n"
         "import fastnn.kernels.interpreter\n"
         "print(*sys.modules)"
     )
-    own = {name for name in loaded if name.startswith("fastnn.")}
+    own = {name for name in loaded if name.startswith("fastnn.")} - {"fastnn._source_tree"}
     assert own
     assert all(name.split(".")[1] == "kernels" for name in own)
 
 
 def test_version_and_types():
     assert (Path(fastnn.__file__).parent / "py.typed").exists()
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    assert fastnn.__version__ == project["version"]
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    assert project["tool"]["setuptools"]["dynamic"]["version"]["attr"] == "fastnn.version.__version__"
+    assert re.fullmatch(r"\d+\.\d+\.\d+", fastnn.__version__)
+
+
+def test_only_the_kernels_come_from_beside_the_package():
+    loaded = in_new_python(
+        "import sys, importlib.util, fastnn, fastnn.kernels.jit\n"
+        "assert sys.modules['fastnn.kernels'] is fastnn.kernels\n"
+        "print(*(name for name in ('tests', 'bench', 'fastnn') if importlib.util.find_spec(f'fastnn.{name}')))"
+    )
+    assert loaded == []

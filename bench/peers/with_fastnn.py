@@ -9,11 +9,11 @@ import fastnn
 from bench.workloads import Convnet, Convolution, Prediction, Product, Training, Workload, mnist
 from fastnn import layers, optimizers
 from fastnn.checks import read_only
+from fastnn.engine.parameters import aligned_zeros, shared_storage
+from fastnn.engine.program import Program, Samples
 from fastnn.kernels.dense import dense_forward
 from fastnn.kernels.interpreter import run
 from fastnn.kernels.tile import ROWS, padded, stride
-from fastnn.program import Program, Samples
-from fastnn.storage import aligned_zeros, shared_storage
 
 LOSSES = {
     "sparse_cross_entropy": "sparse_categorical_crossentropy",

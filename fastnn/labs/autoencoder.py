@@ -13,7 +13,7 @@ import typer
 import fastnn
 from fastnn import checks, layers, plots
 from fastnn.callbacks import History, TerminateOnNaN
-from fastnn.progress import Progress
+from fastnn.models.progress import Progress
 
 from . import options
 from .images import load

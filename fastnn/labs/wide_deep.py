@@ -21,7 +21,7 @@ import typer
 import fastnn
 from fastnn import checks, plots
 from fastnn.callbacks import History, TerminateOnNaN
-from fastnn.progress import Progress
+from fastnn.models.progress import Progress
 from fastnn.randomness import generator
 from fastnn.utils import to_categorical
 

@@ -1,6 +1,6 @@
 """The layers: each class wraps the kernels of the same name in `fastnn.kernels`."""
 
-from .activation import ELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from .activations import ELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Input, Layer
 from .conv import Conv1D, Conv2D
 from .dense import Dense

@@ -10,12 +10,12 @@ import numpy as np
 
 from .. import checks, constraints, initializers, regularizers
 from ..config import standard_dtype
-from ..serialization import Configured, arguments
-from ..storage import Parameter
+from ..configured import Configured, arguments
+from ..engine.parameters import Parameter
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
-    from .activation import Activation
+    from ..engine.lowering import Lowering
+    from .activations import Activation
 
 Shape = tuple[int | None, ...]
 

@@ -9,14 +9,14 @@ from .. import checks
 from ..kernels import convolution as kernels
 from ..kernels.conv import in_strips, strips_of
 from ..kernels.tile import stride
-from .activation import Activation, own_activation
+from .activations import Activation, own_activation
 from .base import AXES, Shape, image_of
 from .kernel_and_bias import KernelAndBias
 from .kernel_layer import KernelLayer
 from .windows import Axis, geometry
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
+    from ..engine.lowering import Lowering
 
 
 class _Conv(KernelAndBias, KernelLayer):

@@ -7,12 +7,12 @@ import numpy as np
 from .. import checks
 from ..kernels import dense as kernels
 from ..kernels.tile import padded, stride
-from .activation import Activation, own_activation
+from .activations import Activation, own_activation
 from .base import Shape
 from .kernel_and_bias import KernelAndBias
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
+    from ..engine.lowering import Lowering
 
 
 class Dense(KernelAndBias):

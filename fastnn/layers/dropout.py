@@ -9,7 +9,7 @@ from .base import Shape, image_of
 from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
+    from ..engine.lowering import Lowering
 
 
 class Noise(KernelLayer):

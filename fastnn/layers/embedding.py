@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import checks, constraints, initializers, regularizers
+from ..engine.parameters import Parameter
 from ..kernels import embedding as kernels
 from ..kernels.operations import group_rows
-from ..storage import Parameter
 from .base import Shape
 from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
+    from ..engine.lowering import Lowering
 
 _CHUNK = 1 << 16  # numbers that are checked at once: they stay in the cache, and so do the answers
 

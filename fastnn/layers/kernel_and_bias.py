@@ -1,7 +1,7 @@
 """What layers with a kernel have in common."""
 
 from .. import constraints, initializers, regularizers
-from ..storage import Parameter
+from ..engine.parameters import Parameter
 from .base import Layer
 
 

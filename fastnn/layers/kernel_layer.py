@@ -8,7 +8,7 @@ from .. import checks
 from .base import Layer
 
 if TYPE_CHECKING:
-    from ..alone import Alone
+    from ..engine.single_layer import Alone
 
 
 _KEPT = 4  # whole batches and the last one, of training and of validation
@@ -29,7 +29,7 @@ class KernelLayer(Layer):
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """The output for x, as the layer's docstring defines it."""
-        from ..alone import Alone
+        from ..engine.single_layer import Alone
 
         x = self.as_input(x)
         self.build_once(x.shape)

@@ -3,14 +3,14 @@
 from typing import TYPE_CHECKING, Any
 
 from .. import checks, constraints, initializers, regularizers
+from ..engine.parameters import Parameter
+from ..kernels import batch_normalization as kernels
 from ..kernels import layer_normalization as layer_kernels
-from ..kernels import normalization as kernels
-from ..storage import Parameter
 from .base import Shape
 from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
+    from ..engine.lowering import Lowering
 
 
 class _Normalization(KernelLayer):

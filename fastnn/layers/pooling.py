@@ -13,7 +13,7 @@ from .kernel_layer import KernelLayer
 from .windows import Axis, geometry
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
+    from ..engine.lowering import Lowering
 
 Sizes = int | Sequence[int]
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import checks, constraints, initializers, regularizers
+from ..engine.parameters import Parameter
 from ..kernels import prelu as kernels
-from ..storage import Parameter
 from .base import Shape
 from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
+    from ..engine.lowering import Lowering
 
 
 class PReLU(KernelLayer):

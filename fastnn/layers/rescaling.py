@@ -9,7 +9,7 @@ from ..kernels import rescaling as kernels
 from .base import Layer
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
+    from ..engine.lowering import Lowering
 
 
 class Rescaling(Layer):

@@ -10,7 +10,7 @@ from .. import checks
 from .base import Layer, Shape
 
 if TYPE_CHECKING:
-    from ..lowering import Lowering
+    from ..engine.lowering import Lowering
 
 
 class _Reshaping(Layer):

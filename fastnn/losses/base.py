@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .. import checks
+from ..configured import Configured
 from ..kernels import losses as kernels
 from ..layers.base import Layer, uses_kernels
-from ..serialization import Configured
 
 
 class Loss(Configured):

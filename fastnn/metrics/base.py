@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from .. import checks
+from ..configured import Configured
 from ..layers.base import uses_kernels
-from ..serialization import Configured
 
 
 class Metric(Configured):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..rate_finder import RangeTest
+    from ..models.rate_finder import RangeTest
     from ..schedules import LearningRateSchedule
 
 _SIZE = (6.0, 3.6)
@@ -36,7 +36,7 @@ def learning_rate_finder(result: RangeTest, axes: style.AxesLike | None = None, 
         TypeError: `result` is something else, or `axes` is no matplotlib Axes.
         ValueError: The very first loss was no finite number, or there is more than one Axes.
     """
-    from ..rate_finder import RangeTest
+    from ..models.rate_finder import RangeTest
 
     if not isinstance(result, RangeTest):
         raise TypeError(f"result must be what fastnn.learning_rate_finder returned, received {type(result).__name__}")

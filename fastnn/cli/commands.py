@@ -1,0 +1,181 @@
+"""The command `fastnn`. What a user gets wrong ends in one line on stderr and exit status 2."""
+
+import functools
+import inspect
+import platform
+import sys
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+import fastnn
+
+from .. import datasets, labs, layers
+from ..labs.results import INTERRUPTED
+
+# ClickException, which is Typer's own class in some versions and Click's in others.
+_OPTION_ERROR: Any = typer.BadParameter.__mro__[2]
+
+
+class _OneLineErrors(TyperGroup):
+    """Reports mistakes of the user in one line, for the command and for the tests that call it in-process."""
+
+    def main(self, *args: Any, **settings: Any) -> Any:
+        """Run the command and exit with its status."""
+        settings["standalone_mode"] = False  # raises its errors instead of drawing them
+        with warnings.catch_warnings():
+            warnings.showwarning = lambda message, *rest: print(f"warning: {message}", file=sys.stderr)
+            try:
+                status = super().main(*args, **settings)
+            except (_OPTION_ERROR, ValueError, OSError, MemoryError) as error:
+                print(f"error: {_one_line(error)}", file=sys.stderr)
+                status = 2
+            except (typer.Abort, KeyboardInterrupt):
+                status = INTERRUPTED
+        sys.exit(status)
+
+
+def _one_line(error: Exception) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename:
+        return f"{error.strerror}: {error.filename}"
+    if not isinstance(error, _OPTION_ERROR):
+        return " ".join(str(error).split()) or type(error).__name__
+    context = getattr(error, "ctx", None)
+    command = "fastnn" if context is None else context.command_path
+    return f"{' '.join(error.format_message().split())} (see {command} --help)"
+
+
+app = typer.Typer(
+    cls=_OneLineErrors,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Train dense networks on a CPU, fast. Start with: fastnn train",
+)
+
+
+def main() -> None:
+    """The entry point of the command."""
+    app(prog_name="fastnn")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"fastnn {fastnn.__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def _fastnn(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+def _train() -> Callable[..., None]:
+    """The lab `mnist`, with a folder of its own."""
+
+    @functools.wraps(labs.mnist.run)
+    def train(**options: Any) -> None:
+        labs.mnist.run(**options)
+
+    signature = inspect.signature(labs.mnist.run)
+    own = {"out": Path("runs/train")}
+    parameters = [p.replace(default=own.get(name, p.default)) for name, p in signature.parameters.items()]
+    train.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    return train
+
+
+app.command("train")(_train())
+
+lab = typer.Typer(
+    help="Run one of the labs: course assignments on neural networks. Each leaves its pictures, history.csv, "
+    "metrics.json and the model in a folder.",
+)
+app.add_typer(lab, name="lab")
+
+
+@lab.callback(invoke_without_command=True)
+def _lab(context: typer.Context) -> None:
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+for _name, _run in labs.COMMANDS.items():
+    lab.command(_name)(_run)
+
+
+@app.command()
+def convert(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="IMAGES LABELS FILE.csv, or FILE.csv IMAGES LABELS, or two folders (mnist: the shipped files).",
+            show_default=False,
+        ),
+    ],
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace targets that exist.")] = False,
+) -> None:
+    """Turn idx files, plain or gzip, into CSV (a line an image: label, pixels) and back."""
+    datasets.conversion.convert(*files, overwrite=overwrite)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# fastnn info
+
+
+@app.command()
+def info() -> None:
+    """Show versions, settings, and what this machine can compute."""
+    import llvmlite
+    import numba
+    import numpy as np
+
+    from ..engine.entries import kernels_are_cached
+    from ..kernels import jit
+    from . import peak as measure
+
+    lanes = jit.SIMD_BYTES // 4
+    width = f"{lanes} float32 lanes, {jit.SIMD_BYTES} bytes, {'with' if jit.HAS_FMA else 'without'} FMA"
+    cache = "none: every process compiles anew"
+    if jit.CACHE_FOLDER is not None:
+        cache = f"{jit.CACHE_FOLDER} ({'warm' if kernels_are_cached() else 'cold: the first use compiles'})"
+    _show("fastnn", fastnn.__version__)
+    _show("Python", platform.python_version())
+    _show("NumPy", np.__version__)
+    _show("Numba", numba.__version__)
+    _show("llvmlite", llvmlite.__version__)
+    _show("threads", str(fastnn.get_num_threads()))
+    _show("threading layer", _threading_layer())
+    _show("SIMD width", width)
+    _show("kernel cache", cache)
+    if not jit.JIT_ENABLED:
+        _show("measured", "nothing: NUMBA_DISABLE_JIT is set, kernels run as plain Python")
+        return
+    _show("measured", f"float32, {measure.ROWS}x{measure.INPUTS}x{measure.OUTPUTS}")
+    for n in sorted({1, fastnn.get_num_threads()}):
+        peak, tile = measure.peak_and_tile(n)
+        text = f"peak {peak:.0f} GFLOP/s, tile {tile:.0f} GFLOP/s ({100 * tile / peak:.0f} %)"
+        _show(f"  {n} thread{'s' if n > 1 else ''}", text)
+
+
+def _threading_layer() -> str:
+    """Numba chooses it when the first shared kernel is loaded, which is quick if it is compiled already."""
+    from ..engine import threads
+    from ..engine.entries import kernels_are_cached
+
+    if not kernels_are_cached():
+        return "chosen at the first use"
+    fastnn.Sequential([fastnn.Input((1,)), layers.Dense(1)]).predict([[0.0]])
+    return threads.threading_layer()
+
+
+def _show(name: str, value: str) -> None:
+    print(f"{name:<17}{value}", flush=True)

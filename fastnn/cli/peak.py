@@ -1,0 +1,77 @@
+"""Measures what this machine can do at most, and how much of it the tile achieves: the last lines of `fastnn info`."""
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from ..engine.parameters import aligned_zeros
+from ..kernels.dense import dense_forward
+from ..kernels.peak import multiply_adds, sums_size
+from ..kernels.tile import padded, stride
+
+ROWS, INPUTS, OUTPUTS = 128, 784, 256  # the larger product of the default network, for one batch
+_ROUNDS, _SECONDS_A_ROUND = 10, 0.01
+_MULTIPLY_ADDS = 20_000  # in one call, which takes some 50 microseconds
+
+Work = Callable[[], None]
+
+
+def peak_and_tile(threads: int = 1) -> tuple[float, float]:
+    """GFLOP/s, float32, of multiply-adds in registers and of `dense_forward` at 128 x 784 x 256.
+
+    Each of `threads` threads does all of it by itself. Both are measured in turn, the best of some short rounds counts:
+    whatever else runs on the machine only makes a round slower.
+    """
+    kinds = (_register_work, 2.0 * sums_size(np.float32) * _MULTIPLY_ADDS), (_tile_work, 2.0 * ROWS * INPUTS * OUTPUTS)
+    best = [0.0, 0.0]
+    with ThreadPoolExecutor(threads) as pool:
+        prepared = [_prepare(make_work, threads) for make_work, _ in kinds]
+        for _ in range(_ROUNDS):
+            for i, (works, calls) in enumerate(prepared):
+                rate = threads * calls * kinds[i][1] / _seconds(pool, works, calls)
+                best[i] = max(best[i], rate / 1e9)
+    return best[0], best[1]
+
+
+def _register_work() -> Work:
+    sums = np.zeros(sums_size(np.float32), np.float32)
+    return lambda: multiply_adds(sums, 0.5, 1.0, _MULTIPLY_ADDS)
+
+
+def _tile_work() -> Work:
+    dtype = np.dtype(np.float32)
+    x, y, w = (
+        aligned_zeros(rows * stride(columns, dtype), dtype).reshape(rows, -1)
+        for rows, columns in ((padded(ROWS), INPUTS), (padded(ROWS), OUTPUTS), (padded(INPUTS), OUTPUTS))
+    )
+    b = aligned_zeros(stride(OUTPUTS, dtype), dtype)
+    rng = np.random.default_rng(0)
+    x[:ROWS, :INPUTS], w[:INPUTS, :OUTPUTS] = rng.random((ROWS, INPUTS)), rng.standard_normal((INPUTS, OUTPUTS))
+    return lambda: dense_forward(y, x, w, b, ROWS, INPUTS, OUTPUTS)
+
+
+def _prepare(make_work: Callable[[], Work], threads: int) -> tuple[list[Work], int]:
+    """One piece of work a thread, and how often a round repeats it."""
+    works = [make_work() for _ in range(threads)]
+    works[0]()  # compiles
+    began = time.perf_counter()
+    works[0]()
+    return works, max(1, int(_SECONDS_A_ROUND / (time.perf_counter() - began)))
+
+
+def _seconds(pool: ThreadPoolExecutor, works: list[Work], calls: int) -> float:
+    """From the first thread's start to the last one's end."""
+    barrier = threading.Barrier(len(works))
+
+    def repeat(work: Work) -> tuple[float, float]:
+        barrier.wait()
+        start = time.perf_counter()
+        for _ in range(calls):
+            work()  # without the GIL
+        return start, time.perf_counter()
+
+    times = list(pool.map(repeat, works))
+    return max(stop for _, stop in times) - min(start for start, _ in times)

@@ -1,0 +1,203 @@
+"""Objects as plain data and back: what `get_config` gives, `from_config` takes and model files hold.
+
+One mechanism serves every class, also those of users, by a convention that scikit-learn has too: a constructor keeps
+each of its arguments as an attribute of the same name. Plain data is what strict JSON has: None, bool, int, finite
+float, str, list, dict. All else is a dict with a class, as in Keras:
+
+    {"module": "fastnn.initializers", "class_name": "Constant", "config": {"value": 0.5}}
+
+`module` is one of fastnn's, or None for a user's class. Nothing is ever imported or executed because data say so: a
+class comes from the table of fastnn's public classes, or from `custom_objects`.
+"""
+
+import functools
+import inspect
+import math
+from collections.abc import Callable, Mapping
+from typing import Any, Self
+
+import numpy as np
+
+CustomObjects = Mapping[str, type] | None
+
+_ARRAY_TYPES = {t.name: t for t in map(np.dtype, ("bool", *(c for c in np.typecodes["AllInteger"] + "efd")))}
+
+
+class Configured:
+    """Base class of all that a model file describes by its constructor's arguments."""
+
+    _fixed: tuple[str, ...] = ()  # arguments of a base class's constructor that this one has decided itself
+    _always: tuple[str, ...] = ()  # attributes that belong to the config also where the constructor does not take them
+
+    def get_config(self) -> dict[str, Any]:
+        """The constructor's arguments as plain data: `from_config` makes such an object again.
+
+        Raises:
+            ValueError: for an argument that is not kept as an attribute of its name, or that plain data cannot express.
+        """
+        config, kind = {}, type(self)
+        for name in dict.fromkeys([*self._always, *arguments(kind)]):
+            try:
+                if not hasattr(self, name):
+                    raise ValueError(
+                        f"{kind.__name__} cannot be described: its constructor takes {name}, but it has no attribute "
+                        f"of that name; set self.{name} there, or write get_config"
+                    )
+                config[name] = encode(self._argument(name), f"{kind.__name__}.{name}")
+            except ValueError:
+                if kind.get_config is Configured.get_config:  # else a get_config of the user's may add it
+                    raise
+        return config | self._beyond_arguments()
+
+    def _beyond_arguments(self) -> dict[str, Any]:
+        """What else the config holds, for a `from_config` that knows it."""
+        return {}
+
+    def _argument(self, name: str) -> Any:
+        """What stands in the config for an argument of the constructor."""
+        return getattr(self, name)
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """A new object from what `get_config` gave."""
+        return cls(**{name: decode(value) for name, value in config.items()})
+
+    def as_argument(self) -> Any:
+        """How the object stands in the config of another one that was given it."""
+        return describe(self)
+
+
+def arguments(kind: type) -> list[str]:
+    """The arguments that a class's constructor takes by name, those of its base classes (`**kwargs`) first."""
+    names: list[str] = []
+    for base in kind.__mro__[:-1]:
+        if "__init__" in vars(base):
+            parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
+            passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
+            own = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
+            # Without **kwargs an *args is meant for this class, and nothing says where it is kept.
+            own += [f"*{p.name}" for p in parameters if p.kind is p.VAR_POSITIONAL and not passes_on]
+            names = own + names
+            if not passes_on:
+                break
+    fixed = getattr(kind, "_fixed", ())
+    return [name for name in dict.fromkeys(names) if name not in fixed]
+
+
+def describe(value: Any) -> dict[str, Any]:
+    """An object as {"module": ..., "class_name": ..., "config": ...}."""
+    kind = type(value)
+    config = encode(value.get_config(), kind.__name__)
+    return {"module": _modules().get(kind), "class_name": kind.__name__, "config": config}
+
+
+def encode(value: Any, owner: str) -> Any:
+    """An argument as plain data; `owner` names it in the error where there is no such data."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value is None or isinstance(value, bool):
+        return value
+    for plain in (str, int):
+        if isinstance(value, plain):
+            return plain(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else _special("__float__", value=repr(float(value)))
+    if isinstance(value, np.dtype):
+        return value.name
+    if isinstance(value, np.ndarray) and value.dtype.name in _ARRAY_TYPES:
+        return _special("__numpy__", value=encode(value.tolist(), owner), dtype=value.dtype.name)
+    if isinstance(value, list):
+        return [encode(item, owner) for item in value]
+    if isinstance(value, tuple):
+        return _special("__tuple__", items=encode(list(value), owner))
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {str(key): encode(item, f"{owner}[{key!r}]") for key, item in value.items()}
+    if isinstance(value, Configured):
+        return value.as_argument()
+    if hasattr(value, "get_config") and not isinstance(value, type):
+        return describe(value)
+    raise ValueError(
+        f"{owner} must be None, a bool, a number, a string, an array, a list, tuple or dict of these, or an object "
+        f"with get_config, to be described in a model file; received {value!r}"
+    )
+
+
+def _special(class_name: str, **config: Any) -> dict[str, Any]:
+    """What JSON has no words for, in Keras's manner."""
+    return {"class_name": class_name, "config": config}
+
+
+def decode(value: Any, custom_objects: CustomObjects = None) -> Any:
+    """What `encode` and `describe` made plain, as it was; other values as they are.
+
+    Raises:
+        ValueError: for a class that is neither fastnn's nor in `custom_objects`, or that refuses its config.
+    """
+    if isinstance(value, list):
+        return [decode(item, custom_objects) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if not {"class_name", "config"} <= set(value) <= {"module", "class_name", "config"}:
+        return {key: decode(item, custom_objects) for key, item in value.items()}
+    name, config = value["class_name"], value["config"]
+    if not isinstance(config, dict):
+        raise ValueError(f"the config of class {name!r} must be a dict, received {config!r}")
+    try:
+        given = {key: decode(item, custom_objects) for key, item in config.items()}
+        if "module" not in value and name in _SPECIAL:
+            return _SPECIAL[name](**given)
+        kind: Any = find_class(value, custom_objects)
+        return kind.from_config(given)
+    except (TypeError, ValueError, OverflowError, KeyError) as error:
+        owner = f"{name} {config['name']!r}" if "name" in config else name
+        raise ValueError(f"{owner}: {f'{error} is missing' if isinstance(error, KeyError) else error}") from error
+
+
+_SPECIAL: dict[str, Callable[..., Any]] = {
+    "__float__": lambda value: float(value),
+    "__tuple__": lambda items: tuple(items),
+    "__numpy__": lambda value, dtype: np.array(value, _ARRAY_TYPES[dtype]),
+}
+
+
+def find_class(description: Mapping[str, Any], custom_objects: CustomObjects) -> type:
+    """The class that {"module": ..., "class_name": ...} names."""
+    module, name = description.get("module"), description.get("class_name")
+    if not isinstance(name, str):
+        raise ValueError(f"a class_name must be a string, received {name!r}")
+    if module is None and name in (custom_objects or {}):
+        return (custom_objects or {})[name]
+    if module is None:
+        raise ValueError(f'unknown class {name!r}: pass the class itself, custom_objects={{"{name}": {name}}}')
+    for kind, its_module in _modules().items():
+        if (its_module, kind.__name__) == (module, name):
+            return kind
+    raise ValueError(f"unknown class {module}.{name}: this version of fastnn has none of that name")
+
+
+def checked_custom_objects(custom_objects: Any) -> dict[str, type]:
+    """`custom_objects` as a dict of {name: class}; None is an empty one."""
+    if not isinstance(custom_objects, dict | None):
+        raise TypeError(f'custom_objects must be a dict such as {{"Scale": Scale}}, received {custom_objects!r}')
+    for name, kind in (custom_objects or {}).items():
+        if not isinstance(name, str) or not isinstance(kind, type) or not hasattr(kind, "from_config"):
+            raise TypeError(f"custom_objects must be {{name: class with from_config}}, received {name!r}: {kind!r}")
+    return dict(custom_objects or {})
+
+
+@functools.cache
+def _modules() -> dict[type, str]:
+    """The public classes that a description may name, and where users find them."""
+    from . import constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
+    from .layers.base import InputLayer
+    from .models import sequential as model
+
+    known: dict[type, str] = {model.Sequential: "fastnn", InputLayer: "fastnn.layers"}
+    for name in layers.__all__:
+        kind = getattr(layers, name)
+        if isinstance(kind, type) and kind is not layers.Layer:
+            known[kind] = "fastnn.layers"
+    for module in (constraints, initializers, losses, metrics, optimizers, regularizers, schedules):
+        named: Mapping[str, Any] = module._BY_NAME
+        known |= dict.fromkeys(named.values(), module.__name__)
+    return known

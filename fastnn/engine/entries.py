@@ -1,0 +1,92 @@
+"""Compiles what the interpreter calls by address, or loads it from the disk: at most once in a process."""
+
+import functools
+import sys
+import threading
+from typing import Any
+
+import numpy as np
+
+from ..kernels import instructions as op
+from ..kernels.calls import Referenced, entry_point
+from ..kernels.interpreter import share
+from ..kernels.jit import CACHE_FOLDER, JIT_ENABLED
+from ..kernels.operations import OPERATIONS
+from ..kernels.updating import update
+
+NO_NUMBERS = np.zeros(op.HYPER_NUMBERS)
+NO_OPTIMIZER = 0
+
+_compiling = threading.Lock()
+_announced = threading.Event()
+_entries: dict[tuple[Any, np.dtype], Any] = {}
+
+
+def kernels_are_cached() -> bool:
+    """Whether the disk holds the interpreter, compiled; if not, the first use compiles it."""
+    return _is_cached("interpreter.run")
+
+
+def interpreter_of(dtype: np.dtype) -> Any:
+    """What `run` calls for a thread's share: the entry point of `share` for a float type."""
+    plan, _, weights, batch, data = _examples(dtype)
+    return _entry(share, dtype, 0, 0, 1, plan, weights, batch, data, 0, 1, 1, NO_OPTIMIZER, NO_NUMBERS)
+
+
+def operation_entry(operation: Any, dtype: np.dtype) -> int:
+    """What an instruction's field `entry` holds, for an operation on a float type."""
+    if not JIT_ENABLED:
+        return int(OPERATIONS.index(operation))
+    _, ins, *arrays = _examples(dtype)
+    return int(_entry(operation, dtype, op.FORWARD, ins, *arrays, op.Span(0, 0, 0, 0, 0, 0, 0)))
+
+
+def optimizer_entry(step: Any, dtype: np.dtype) -> Any:
+    """What the interpreter calls for an optimizer's step on a float type."""
+    return _entry(step, dtype, _examples(dtype)[2], 0, 0, NO_NUMBERS)
+
+
+def update_entry(dtype: np.dtype) -> Any:
+    """What `Plan.update` holds where the update has stages of its own."""
+    plan, _, weights, batch, _ = _examples(dtype)
+    return _entry(update, dtype, op.MEASURE, plan, weights, batch, 0, 0, 1, NO_OPTIMIZER, NO_NUMBERS)
+
+
+def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
+    """A function's entry point, compiled for arguments like the examples; without the JIT the function itself."""
+    key = function, dtype
+    if key not in _entries:
+        with _compiling:  # one thread compiles, others that come meanwhile wait for it
+            if key not in _entries:
+                if JIT_ENABLED:
+                    _announce(function.py_func)
+                _entries[key] = entry_point(function, *examples)
+    return _entries[key]
+
+
+def _announce(function: Any) -> None:
+    """Say, once in a process, that it takes a while."""
+    name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
+    if not _announced.is_set() and not _is_cached(name):
+        print("fastnn compiles the kernels that this model needs, once on this machine", file=sys.stderr, flush=True)
+        _announced.set()
+
+
+def _is_cached(function: str) -> bool:
+    return CACHE_FOLDER is not None and any(CACHE_FOLDER.glob(f"{function}-*.nbc"))
+
+
+@functools.cache
+def _examples(dtype: np.dtype) -> tuple[Any, ...]:
+    """Plan, instruction, weights, batch and data, of the types that every program has."""
+    flat, integers = np.zeros(0, dtype), np.zeros(0, np.int64)
+    rows = np.zeros((0, 0), dtype)
+    code = np.zeros(1, op.INSTRUCTION)
+    plan = op.Plan(code, np.zeros(1, op.PARAMETER), np.zeros(1, op.STAGE), integers, 0, 0, 0)
+    weights = op.Weights(flat, flat, flat, flat)
+    batch = op.Batch(
+        activations=flat, gradients=flat, labels=integers, targets=flat, weight=flat, scale=flat, values=flat,
+        sums=np.zeros(0), partials=flat, scratch=rows, tables=integers, zeros=flat, one=flat,
+    )  # fmt: skip
+    data = op.Data(np.zeros((0, 0), np.uint8), rows, integers, rows, flat, rows, integers)
+    return Referenced(plan), code[0], Referenced(weights), Referenced(batch), Referenced(data)

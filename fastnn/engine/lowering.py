@@ -1,0 +1,308 @@
+"""Lowers layers to the interpreter's instruction table: layers append instructions, buffers are laid out here."""
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..kernels import batches as kernels
+from ..kernels import instructions as op
+from ..kernels.interpreter import SAMPLE_ROWS
+from ..kernels.operations import GROUPS, SMALLEST_GROUP
+from ..kernels.tile import CACHE_LINE, padded, stride
+from ..kernels.updating import LANES
+from ..losses import Loss
+from ..metrics import Metric
+from .entries import operation_entry, update_entry
+from .update import Update, penalized, penalty_fields, records, weight_fields
+
+if TYPE_CHECKING:
+    from ..layers.base import Layer
+    from ..optimizers import Optimizer
+    from .parameters import Parameter
+
+# What a block of rows may take in all buffers, where it is chosen so: about the L2 cache.
+_BLOCK_BYTES = 1 << 20
+
+
+class Lowering:
+    """A program under construction.
+
+    Attributes:
+        training: whether it is for training. Layers that only act while training ask for it.
+        optimizer: what it is trained with; None where no weights are to change.
+        alone: whether it is of a single layer, whose way back starts when somebody asks for it.
+        backward: whether it can also run backward.
+        code: the instructions so far, as dicts of their fields.
+        parameters: the weights so far, as dicts of the fields of `instructions.PARAMETER`, and `weights` themselves.
+        elements: the size of the activations' buffer so far, for `rows` rows.
+        transposed_elements, scratch_elements, partial_elements: the same for the transposed kernels, one thread's
+            scratch space and the partial sums.
+        tables: the instructions' own integers so far.
+        stage_ends: the numbers of instructions after which a stage ends (`end_stage`).
+        totals: the instructions that are called for `TOTAL_FORWARD` once the batch is done.
+        means: the column of the log for each row of the batch's values.
+        log_columns: columns of the log.
+        sums_elements: numbers that whole batches add up: the columns of the log, then those of the update's stages.
+        targets_elements: the size of the targets' buffer.
+        flops: floating-point operations for one row of the batch.
+        shape: the shape of a sample, as the last layer gives it.
+    """
+
+    def __init__(
+        self,
+        dtype: np.dtype,
+        rows: int,
+        shape: tuple[int, ...],
+        pixels: bool = False,
+        training: bool = False,
+        alone: bool = False,
+        optimizer: "Optimizer | None" = None,
+    ):
+        self.dtype, self.rows, self.training, self.alone = dtype, padded(rows), training, alone
+        self.optimizer = optimizer
+        self.backward = training or alone
+        self.code: list[dict[str, Any]] = []
+        self.parameters: list[dict[str, Any]] = []
+        self.weights: list[Parameter] = []
+        self.stage_ends: list[int] = []
+        self.totals: list[int] = []
+        self.means: list[int] = []
+        self.tables: list[int] = []
+        self.elements = self.transposed_elements = self.scratch_elements = self.partial_elements = 0
+        self.flops = 0.0
+        self.log_columns = self.sums_elements = 0
+        self.targets_elements = 0
+        self._trains = alone  # whether any instruction so far has weights that are trained
+        self._overwritable = True
+        self._images = False  # whether a layer gave samples with more than one axis
+        self.shape, self.columns = shape, math.prod(shape)
+        self.y, self.y_stride = self._buffer(self.columns), stride(self.columns, dtype)
+        self._append(kernels.pixels_to_batch if pixels else kernels.features_to_batch, alpha=1.0, beta=0.0)
+
+    def _buffer(self, columns: int) -> int:
+        offset = self.elements
+        self.elements += self.rows * stride(columns, self.dtype)
+        return offset
+
+    def _append(self, operation: Any, **fields: Any) -> None:
+        here = {"operation": operation, "x": self.y, "x_stride": self.y_stride, "y": self.y, "y_stride": self.y_stride}
+        here |= {"inputs": self.columns, "outputs": self.columns, "channels": self.shape[-1] if self.shape else 1}
+        self.code.append(here | fields)
+
+    def emit(
+        self,
+        operation: Any,
+        outputs: int | tuple[int, ...] | None = None,
+        needs_output: bool = False,
+        parameters: "Sequence[Parameter | None]" = (),
+        trainable: bool = True,
+        flops: float = 0.0,
+        copies: int = 0,
+        scratch_size: int = 0,
+        partial_size: int = 0,
+        integers: Sequence[int] = (),
+        **fields: Any,
+    ) -> dict[str, Any]:
+        """Append an instruction of a layer, which reads what the last one wrote.
+
+        Args:
+            operation: what it does (`kernels/operations.py`).
+            outputs: the shape of a sample that it writes to a buffer of its own; None: it works in place.
+            needs_output: whether its backward reads its output, so that nobody may write over that while training.
+            parameters: its weights, the first two of which are `kernel` and `bias` in the record; None: it has not.
+            trainable: whether its weights are trained, as far as each of them may be.
+            flops: floating-point operations of its forward, for one row of the batch.
+            copies: elements that it needs for copies of its first weight, if a gradient passes through it.
+            scratch_size: elements of scratch space that it needs for one row of the batch, from `scratch` on.
+            partial_size: elements of its partial sums over one group of rows, from `partial` on.
+            integers: its own, from `table` on.
+            fields: the record's other fields.
+
+        Returns:
+            The record's fields.
+        """
+        gradient = int(self.backward and self._trains)
+        trained = [p is not None and trainable and p.trainable and self.backward for p in parameters]
+        if outputs is not None:
+            shape = (outputs,) if isinstance(outputs, int) else tuple(outputs)
+            self._images = self._images or len(shape) > 1
+            fields["outputs"] = math.prod(shape)
+            fields |= {"y": self._buffer(fields["outputs"]), "y_stride": stride(fields["outputs"], self.dtype)}
+        elif not self._overwritable:
+            y = self._buffer(self.columns)
+            self._append(kernels.copied, y=y, gradient=gradient)
+            self.y = y
+        fields["transposed"] = self.transposed_elements if gradient and copies else -1
+        self.transposed_elements += copies if gradient else 0
+        self.flops += flops * (1 + any(trained) + gradient)
+        for name, parameter in zip(("kernel", "bias"), [*parameters, None, None], strict=False):
+            fields[name] = -1 if parameter is None else parameter.offset
+        for which, (parameter, trains) in enumerate(zip(parameters, trained, strict=True)):
+            if parameter is not None:
+                self._add_parameter(parameter, which, trains)
+        own = {"scratch": self.scratch_elements, "partial": self.partial_elements, "table": len(self.tables)}
+        line = CACHE_LINE // self.dtype.itemsize
+        self.scratch_elements += -(-scratch_size // line) * line
+        self.partial_elements += GROUPS * partial_size
+        self.tables += integers
+        self._append(operation, **own | {"trainable": int(any(trained)), "gradient": gradient} | fields)
+        self._trains = self._trains or any(trained)
+        if outputs is not None:
+            self.columns, self.y, self.y_stride, self.shape = fields["outputs"], fields["y"], fields["y_stride"], shape
+        self._overwritable = not (needs_output and self.backward)
+        return self.code[-1]
+
+    def _add_parameter(self, parameter: "Parameter", which: int, trained: bool) -> None:
+        place = {"instruction": len(self.code), "which": which}
+        self.parameters.append(place | weight_fields(parameter, trained, self.optimizer))
+        self.weights.append(parameter)
+
+    def add_penalties(self, layers: "Sequence[Layer]") -> None:
+        """Let the loss include the penalties of the layers' weights."""
+        for parameter in penalized(layers):
+            if not any(parameter is weight for weight in self.weights):  # not used by itself out of training
+                self._add_parameter(parameter, -1, False)
+                self.parameters[-1]["instruction"] = 0
+            place = next(i for i, weight in enumerate(self.weights) if weight is parameter)
+            self.parameters[place] |= penalty_fields(parameter)
+
+    def reshape(self, shape: tuple[int, ...]) -> None:
+        """The same numbers as samples of another shape: in memory a sample is a row already."""
+        self.shape = shape
+
+    def end_stage(self) -> None:
+        """Let all rows of the batch get this far before any goes on.
+
+        Between the stages the last instruction is called by one thread alone, for `TOTAL_FORWARD`; on the way back it
+        is the next one, for `TOTAL_BACKWARD`.
+        """
+        self.stage_ends.append(len(self.code))
+
+    def rescale_gather(self, scale: float, offset: float) -> bool:
+        """Let the gathering scale its rows, if it is all that there is so far and does not scale yet."""
+        gather = self.code[0]
+        if len(self.code) > 1 or (gather["alpha"], gather["beta"]) != (1.0, 0.0):
+            return False
+        gather["alpha"], gather["beta"] = scale, offset
+        return True
+
+    def add_loss(self, loss: Loss, fused: bool) -> None:
+        """Append the loss; `fused`: in the place of the last activation, whose input it starts from."""
+        if fused:
+            self.code.pop()
+        self._append(kernels.labels_to_batch if loss.sparse else kernels.targets_to_batch)
+        gather = self.code.pop()
+        self.code.insert(0, gather)
+        self.stage_ends = [end + 1 for end in self.stage_ends]
+        for parameter in self.parameters:
+            parameter["instruction"] += 1
+        targets, size = 0, self.rows * stride(self.columns, self.dtype)
+        if loss.label_smoothing:
+            targets = size
+            classes = loss.classes(self.columns)
+            self._append(loss.smoothing, alpha=loss.label_smoothing, channels=classes, targets=targets)
+        self.targets_elements = targets + size
+        fields = dict(zip(("alpha", "beta"), loss.numbers, strict=False)) | {"targets": targets}
+        if loss.from_logits and loss.fused_operation:
+            # On a copy, which the loss turns into probabilities: the metrics see the logits.
+            logits = self._buffer(self.columns)
+            self._append(kernels.copied, y=logits, gradient=int(self.backward and self._trains))
+            self._append(loss.fused_operation, y=logits, **fields)
+        else:
+            self._append(loss.fused_operation if fused else loss.operation, **fields)
+        self.means, self.log_columns = [0], 1
+
+    def add_metrics(self, metrics: Sequence[Metric]) -> None:
+        """Append the metrics: means over the batch's values, or sums over the whole batch."""
+        for metric in metrics:
+            size = metric.state_size(self.columns)
+            value = len(self.means) if metric.per_sample else self.log_columns
+            fields = dict(zip(("alpha", "beta"), metric.numbers, strict=False))
+            self._append(metric.operation, value=value, **fields)
+            if metric.per_sample:
+                self.means.append(self.log_columns)
+            else:
+                self.totals.append(len(self.code) - 1)
+            self.log_columns += size
+
+    def add_predict(self) -> None:
+        """Append the instruction that hands the output out."""
+        self._append(kernels.batch_to_predictions)
+
+    def plan(self) -> op.Plan:
+        """The finished tables."""
+        for fields in self.code:
+            fields["entry"] = operation_entry(fields.pop("operation"), self.dtype)
+        update = Update(self.parameters, self.log_columns, self.optimizer)
+        self.sums_elements = update.sums_elements
+        refresh = []
+        if update.stages:
+            self.scratch_elements += LANES
+            refresh = [{"kind": op.REFRESH}] if self.training else []
+        return op.Plan(
+            code=records(self.code, op.INSTRUCTION),
+            parameters=records(update.weights, op.PARAMETER),
+            stages=records(self._stages() + update.stages + refresh, op.STAGE),
+            means=np.array(self.means, np.int64),
+            block=self._block(),
+            grouped=int(self.partial_elements > 0),
+            # Alone, gradients are all that is wanted.
+            update=update_entry(self.dtype) if update.stages else int(self.alone),
+        )
+
+    def _stages(self) -> list[dict[str, Any]]:
+        """Forward from stage end to stage end, back in the same steps, then the weights."""
+        starts, ends = [0, *self.stage_ends], [*self.stage_ends, len(self.code)]
+        stages: list[dict[str, Any]] = []
+        for start, end in zip(starts, ends, strict=True):
+            stages.append({"kind": op.SAMPLES, "start": start, "stop": end})
+            if end < len(self.code):
+                stages.append({"kind": op.TOTAL, "start": end - 1, "stop": op.TOTAL_FORWARD})
+        if not self.backward:
+            return stages + self._totals()
+        if self.alone:
+            stages.append({"kind": op.SAMPLES})
+        # Rows that have come to the end turn back at once, while they are in the cache.
+        stages[-1] |= {"back_start": ends[-1], "back_stop": starts[-1]}
+        for start, end in zip(starts[-2::-1], ends[-2::-1], strict=True):
+            stages.append({"kind": op.TOTAL, "start": end, "stop": op.TOTAL_BACKWARD})
+            stages.append({"kind": op.SAMPLES, "back_start": end, "back_stop": start})
+        return [*stages, *self._totals(), {"kind": op.PARAMETERS}]
+
+    def _totals(self) -> list[dict[str, Any]]:
+        return [{"kind": op.TOTAL, "start": i, "stop": op.TOTAL_FORWARD} for i in self.totals]
+
+    def _block(self) -> int:
+        """Rows that a thread takes through the network at once.
+
+        Few enough that their buffers fit into the L2 cache, where layers pass single samples on to each other; as many
+        as there may be for dense layers alone, which go through all their weights once a block.
+        """
+        if not self._images:
+            return int(SAMPLE_ROWS)
+        row = self.elements * (1 + self.backward) * self.dtype.itemsize // self.rows
+        block: int = SAMPLE_ROWS
+        while block > SMALLEST_GROUP and block * row > _BLOCK_BYTES:
+            block //= 2
+        return block
+
+
+def lower(
+    layers: Sequence["Layer"],
+    lowering: Lowering,
+    loss: Loss | None = None,
+    metrics: Sequence[Metric] = (),
+    predict: bool = False,
+) -> Lowering:
+    """Lower `layers`, then loss and metrics or the handing out of the output."""
+    for layer in layers:
+        layer.lower(lowering)
+    if loss is not None:
+        lowering.add_loss(loss, loss.fuses(layers))
+        lowering.add_penalties(layers)
+        lowering.add_metrics(metrics)
+    if predict:
+        lowering.add_predict()
+    return lowering

@@ -1,0 +1,203 @@
+"""Activation functions as layers."""
+
+import copy
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from .. import checks
+from ..kernels import activations as kernels
+from .base import Layer
+
+if TYPE_CHECKING:
+    from ..engine.lowering import Lowering
+
+
+class _Function(NamedTuple):
+    operation: Any
+    forward: Callable[..., None]
+    backward: Callable[..., None]
+    rows: bool = False  # takes rows and their length rather than elements
+    number: float | None = None  # the default of its number, if it has one
+    from_input: bool = False  # its kernels read x and write elsewhere, rather than in place
+
+
+FUNCTIONS: dict[str, _Function | None] = {
+    "linear": None,
+    "relu": _Function(kernels.relu, kernels.relu_forward, kernels.relu_backward),
+    "leaky_relu": _Function(kernels.leaky_relu, kernels.leaky_relu_forward, kernels.leaky_relu_backward, number=0.2),
+    "sigmoid": _Function(kernels.sigmoid, kernels.sigmoid_forward, kernels.sigmoid_backward),
+    "tanh": _Function(kernels.tanh, kernels.tanh_forward, kernels.tanh_backward),
+    "softmax": _Function(kernels.softmax, kernels.softmax_forward, kernels.softmax_backward, rows=True),
+    "elu": _Function(kernels.elu, kernels.elu_forward, kernels.elu_backward, number=1.0),
+    "selu": _Function(kernels.selu, kernels.selu_forward, kernels.selu_backward),
+    "softplus": _Function(kernels.softplus, kernels.softplus_forward, kernels.softplus_backward),
+    "hard_sigmoid": _Function(kernels.hard_sigmoid, kernels.hard_sigmoid_forward, kernels.hard_sigmoid_backward),
+    "gelu": _Function(kernels.gelu, kernels.gelu_forward, kernels.gelu_backward, from_input=True),
+    "silu": _Function(kernels.silu, kernels.silu_forward, kernels.silu_backward, from_input=True),
+}
+_OTHER_NAMES = {"swish": "silu"}
+
+
+class Activation(Layer):
+    """y = f(x), element by element (softmax: along the last axis).
+
+    Args:
+        activation: "linear", "relu", "leaky_relu" (slope 0.2), "elu", "selu", "gelu", "silu" or "swish", "softplus",
+            "sigmoid", "hard_sigmoid", "tanh" or "softmax"; None is "linear". "gelu" is the exact one, with the normal
+            distribution; "selu" goes with the initializer "lecun_normal".
+
+    Raises:
+        ValueError: for an unknown name; suggests the nearest known one.
+    """
+
+    def __init__(self, activation: str | None, **kwargs: Any):
+        super().__init__(**kwargs)
+        name = checks.nearest("linear" if activation is None else activation, FUNCTIONS | _OTHER_NAMES, "activation")
+        self.activation = _OTHER_NAMES.get(name, name)
+        number = None if self._function is None else self._function.number
+        self._numbers: tuple[float, ...] = () if number is None else (number,)
+        self.y: np.ndarray | None = None
+
+    @property
+    def _function(self) -> _Function | None:
+        return FUNCTIONS[self.activation]
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the interpreter can execute this layer. It takes a softmax along whole samples only."""
+        whole = self._function is None or not self._function.rows or len(self.input_shape or ()) <= 2
+        return super().compiled and whole
+
+    @property
+    def output_activation(self) -> "Activation":
+        """This layer itself."""
+        return self
+
+    def as_argument(self) -> Any:
+        """The function's name, unless the layer says more than that."""
+        return self.activation if type(self) is Activation else super().as_argument()
+
+    def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
+        """dz: for losses that start from the input of the last activation."""
+        return dz
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """y = f(x)."""
+        self.x = self.as_input(x)
+        self.y = self.x
+        if self._function is not None:
+            self.y = self.x.copy()
+            self._apply(self._function.forward, self.y, *self._inputs())
+        return self.y
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        """dx = dy f'(x), with f'(x) computed from y where that says enough."""
+        dy = checks.gradient_of(dy, self.y, f"layer {self.name}")
+        if self._function is None:
+            return dy
+        assert self.y is not None
+        dx = np.array(dy, self.dtype, order="C")
+        if self._function.from_input:
+            self._apply(self._function.backward, dx, dx.copy(), *self._inputs())
+        else:
+            self._apply(self._function.backward, dx, self.y)
+        return dx
+
+    def _inputs(self) -> tuple[np.ndarray, ...]:
+        return (self.x,) if self._function is not None and self._function.from_input else ()
+
+    def _apply(self, kernel: Callable[..., None], *arrays: np.ndarray) -> None:
+        if self._function is not None and self._function.rows:
+            columns = arrays[0].shape[-1]
+            kernel(*(a.reshape(-1, columns) for a in arrays), columns)
+        else:
+            kernel(*(a.reshape(-1) for a in arrays), *self._numbers)
+
+    def lower(self, lowering: "Lowering") -> None:
+        """One instruction."""
+        if self._function is not None:
+            alpha = self._numbers[0] if self._numbers else 0.0
+            if self._function.from_input:
+                lowering.emit(self._function.operation, outputs=lowering.shape, alpha=alpha)
+            else:
+                lowering.emit(self._function.operation, needs_output=True, alpha=alpha)
+
+
+def own_activation(layer: Layer, activation: str | Activation | None) -> Activation:
+    """The activation inside a layer: a copy, since two layers may be given the same object."""
+    if not isinstance(activation, Activation):
+        return Activation(activation, name="", dtype=layer.dtype)
+    own = copy.copy(activation)
+    own.dtype, own.y = layer.dtype, None
+    return own
+
+
+class ReLU(Activation):
+    """y = max(x, 0), or negative_slope x where x < 0.
+
+    Args:
+        negative_slope: at least 0.
+    """
+
+    _fixed = ("activation",)
+
+    def __init__(self, negative_slope: float = 0.0, **kwargs: Any):
+        slope = self.negative_slope = checks.number(negative_slope, "negative_slope", 0)
+        # From y alone a slope of 0 cannot tell x < 0 from x = 0: that case has a kernel of its own.
+        super().__init__("leaky_relu" if slope > 0 else "relu", **kwargs)
+        self._numbers = (slope,) if slope > 0 else ()
+
+
+class LeakyReLU(ReLU):
+    """y = x where x >= 0, else negative_slope x.
+
+    Args:
+        negative_slope: at least 0; Keras's default is 0.3 here and 0.2 for `Activation("leaky_relu")`.
+    """
+
+    def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
+        super().__init__(negative_slope, **kwargs)
+
+
+class ELU(Activation):
+    """y = x where x > 0, else alpha (exp(x) - 1) (Clevert et al. 2016).
+
+    Args:
+        alpha: at least 0; -alpha is what y comes close to where x is far below 0.
+    """
+
+    _fixed = ("activation",)
+
+    def __init__(self, alpha: float = 1.0, **kwargs: Any):
+        self.alpha = checks.number(alpha, "alpha", 0)
+        super().__init__("elu", **kwargs)
+        self._numbers = (self.alpha,)
+
+
+class Sigmoid(Activation):
+    """y = 1 / (1 + exp(-x))."""
+
+    _fixed = ("activation",)
+
+    def __init__(self, **kwargs: Any):
+        super().__init__("sigmoid", **kwargs)
+
+
+class Tanh(Activation):
+    """y = tanh(x)."""
+
+    _fixed = ("activation",)
+
+    def __init__(self, **kwargs: Any):
+        super().__init__("tanh", **kwargs)
+
+
+class Softmax(Activation):
+    """y = exp(x) / sum exp(x) along the last axis, the maximum subtracted first."""
+
+    _fixed = ("activation",)
+
+    def __init__(self, **kwargs: Any):
+        super().__init__("softmax", **kwargs)

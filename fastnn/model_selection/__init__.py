@@ -1,0 +1,6 @@
+"""Choosing between models: splits of the data, and training on each of them."""
+
+from .cross_validation import cross_validate
+from .splits import KFold, StratifiedKFold, train_test_split
+
+__all__ = ["KFold", "StratifiedKFold", "cross_validate", "train_test_split"]

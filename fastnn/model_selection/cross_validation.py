@@ -1,0 +1,273 @@
+"""Cross-validation, fold beside fold on the cores of the machine."""
+
+import copy
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import checks
+from ..callbacks import Callback, Logs
+from ..engine import threads
+from ..models.progress import line
+from ..randomness import drawing_from, generator
+
+if TYPE_CHECKING:
+    from ..models.sequential import Sequential
+
+
+def cross_validate(
+    build_model: "Callable[[], Sequential]",
+    x: Any,
+    y: Any,
+    *,
+    cv: Any = 5,
+    n_jobs: int | None = None,
+    return_train_score: bool = False,
+    verbose: int = 0,
+    sample_weight: Any = None,
+    callbacks: Any = None,
+    **fit_arguments: Any,
+) -> dict[str, Any]:
+    """Train a new model on each split of the data, and evaluate it on the part that was left out.
+
+    The folds run side by side, one thread each; the last one on whatever cores are free. The results have the same bits
+    for any number of workers, as long as what `build_model` and callbacks do in Python depends on nothing else.
+
+    Args:
+        build_model: makes a compiled model; called once for each fold, before the first is trained.
+        x: samples, as `fit` takes them.
+        y: their labels or targets.
+        cv: a number of folds, a splitter such as `KFold(5, shuffle=True)`, or pairs of (training, test) indices. A
+            number stands for `StratifiedKFold` where y is integer labels, else for `KFold`, unshuffled.
+        n_jobs: folds at the same time; None or -1: `fastnn.get_num_threads()`.
+        return_train_score: whether each model is evaluated on its training part, too.
+        verbose: 1 prints a line a fold.
+        sample_weight: (n,) weights of the samples' losses in training.
+        callbacks: for `fit`; each fold gets copies of its own.
+        **fit_arguments: for `fit`, such as `batch_size` and `epochs`. Each fold is validated with its test part, unless
+            there is a `validation_split`, which sets aside a part of the training part.
+
+    Returns:
+        A dict: "test_loss" and "test_" with each metric's name, and with `return_train_score` "train_...": arrays (k,);
+        "fit_time": seconds (k,); "histories": what each `fit` returned; "models": the trained models; "callbacks": the
+        callbacks of each fold.
+
+    Raises:
+        TypeError, ValueError: for arguments that do not fit, fewer than two folds, or folds without samples, before
+            anything is trained. An error in a fold ends all of them.
+    """
+    columns = checks.numeric_array(x, "x"), checks.numeric_array(y, "y")
+    for array, name in zip(columns, ("x", "y"), strict=True):
+        if array.size == 0 or array.ndim == 0:
+            raise ValueError(f"{name} must hold one entry a sample, received shape {array.shape}")
+    checks.same_length(columns[0], "x", columns[1], "y")
+    weights = None if sample_weight is None else checks.numeric_array(sample_weight, "sample_weight")
+    if weights is not None:
+        checks.same_length(columns[0], "x", weights, "sample_weight")
+    if "validation_data" in fit_arguments:
+        raise ValueError("cross_validate validates each fold with its own test part; leave validation_data out")
+    splits = _splits(cv, *columns)
+    jobs = threads.get_num_threads() if n_jobs in (None, -1) else checks.positive_integer(n_jobs, "n_jobs")
+    folds = [_Fold(_new_model(build_model), *columns, weights, *split, callbacks) for split in splits]
+    _share_nothing(folds)
+    shown = _InOrder(folds) if verbose else None
+
+    def work(i: int) -> None:
+        folds[i].run({"verbose": 0} | fit_arguments, return_train_score, _Stopping(crew))
+        if shown is not None and not crew.ended:
+            shown.finished(i)
+
+    crew = _Crew(work, [fold.model for fold in folds])
+    crew.run(min(jobs, len(folds)))
+    results: dict[str, Any] = {name: np.array([fold.scores[name] for fold in folds]) for name in folds[0].scores}
+    results["fit_time"] = np.array([fold.seconds for fold in folds])
+    results["histories"] = [fold.model.history for fold in folds]
+    return results | {"models": [fold.model for fold in folds], "callbacks": [fold.callbacks for fold in folds]}
+
+
+Split = tuple[np.ndarray, np.ndarray]
+
+
+def _splits(cv: Any, x: np.ndarray, y: np.ndarray) -> list[Split]:
+    """The pairs of training and test indices, checked."""
+    from .splits import KFold, StratifiedKFold
+
+    if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
+        labels = y.dtype.kind in "biu" and y.size == len(y)
+        cv = (StratifiedKFold if labels else KFold)(int(cv))
+    if not hasattr(cv, "split") and (isinstance(cv, str) or not isinstance(cv, Iterable)):
+        raise TypeError(f"cv must be a number of folds, a splitter or pairs of indices, received {cv!r}")
+    splits = []
+    for i, split in enumerate(cv.split(x, y) if hasattr(cv, "split") else cv, 1):
+        if len(split) != 2:
+            raise ValueError(f"fold {i} of cv must be a pair of training and test indices, received {len(split)} parts")
+        train, test = (_indices(part, len(x), f"fold {i} of cv") for part in split)
+        splits.append((train, test))
+    if len(splits) < 2:
+        raise ValueError(f"cv must give at least 2 folds, received {len(splits)}")
+    return splits
+
+
+def _indices(part: Any, samples: int, owner: str) -> np.ndarray:
+    indices = np.asarray(part)
+    if indices.dtype == bool and indices.shape == (samples,):
+        indices = np.flatnonzero(indices)
+    if indices.ndim != 1 or indices.size == 0 or indices.dtype.kind not in "iu":
+        raise ValueError(f"{owner} must be lists of sample indices that are not empty, received {part!r}")
+    if indices.min() < 0 or indices.max() >= samples:
+        raise ValueError(f"{owner} must be indices in [0, {samples}), received {indices.min()} to {indices.max()}")
+    return indices
+
+
+def _new_model(build_model: "Callable[[], Sequential]") -> "Sequential":
+    from ..models.sequential import Sequential
+
+    if isinstance(build_model, Sequential) or not callable(build_model):
+        raise TypeError(f"build_model must be a function that makes a compiled model, received {build_model!r}")
+    model = build_model()
+    if not isinstance(model, Sequential):
+        raise TypeError(f"build_model must return a compiled Sequential, received {model!r}")
+    model.require_compiled()
+    return model
+
+
+class _Fold:
+    """One fold: its model, its data, and in the end its scores."""
+
+    def __init__(
+        self,
+        model: "Sequential",
+        x: np.ndarray,
+        y: np.ndarray,
+        weights: np.ndarray | None,
+        train: np.ndarray,
+        test: np.ndarray,
+        callbacks: Any,
+    ):
+        self.model, self.x, self.y, self.weights, self.train, self.test = model, x, y, weights, train, test
+        # They remember things, and folds run at the same time.
+        self.callbacks = copy.deepcopy(callbacks)
+        # A stream of its own: what the fold draws does not depend on which of them are trained at the same time.
+        self.generator = generator().spawn(1)[0]
+        self.scores: dict[str, float] = {}
+        self.seconds = 0.0
+
+    def run(self, fit_arguments: dict[str, Any], train_score: bool, stopping: Callback) -> None:
+        train, test = ((self.x[part], self.y[part]) for part in (self.train, self.test))
+        if not fit_arguments.get("validation_split"):
+            fit_arguments = fit_arguments | {"validation_data": test}
+        if self.weights is not None:
+            fit_arguments = fit_arguments | {"sample_weight": self.weights[self.train]}
+        callbacks = [stopping] if self.callbacks is None else [self.callbacks, stopping]
+        began = time.perf_counter()
+        with drawing_from(self.generator):
+            self.model.fit(*train, callbacks=callbacks, **fit_arguments)
+        self.seconds = time.perf_counter() - began
+        for part, samples in (("test", test), *([("train", train)] if train_score else [])):
+            logs = self.model.evaluate(*samples, verbose=0, return_dict=True)
+            self.scores |= {f"{part}_{name}": value for name, value in logs.items()}
+        self.model.structure_changes()  # lets the training's buffers go: all models are kept until the end
+
+
+def _share_nothing(folds: list[_Fold]) -> None:
+    """A ValueError where folds that run at the same time would change the same things."""
+    for name, shared in (("model", [f.model for f in folds]), ("optimizer", [f.model.optimizer for f in folds])):
+        if len({id(thing) for thing in shared}) < len(folds):
+            raise ValueError(f"build_model must make a new {name} each time, received the same one again")
+    trained = [p for fold in folds for x in fold.model.layers if x.trainable for p in x.parameters if p.trainable]
+    if len({id(p) for p in trained}) < len(trained):
+        raise ValueError("build_model must make new layers each time, received trainable ones again")
+
+
+class _InOrder:
+    """Prints the folds' lines in their order, each as soon as all before it are finished."""
+
+    def __init__(self, folds: list[_Fold]):
+        self.folds, self.next = folds, 0
+        self.ready: set[int] = set()
+        self.lock = threading.Lock()
+
+    def finished(self, i: int) -> None:
+        with self.lock:
+            self.ready.add(i)
+            while self.next in self.ready:
+                scores = self.folds[self.next].scores
+                logs = {name.removeprefix("test_"): v for name, v in scores.items() if name.startswith("test_")}
+                logs = {"loss": logs.pop("loss"), **logs}
+                print(line("Fold", logs, self.next + 1, len(self.folds)), flush=True)
+                self.next += 1
+
+
+class _Crew:
+    """The calling thread and some helpers, who work off one fold after the other.
+
+    The last fold is left to the calling thread: the main thread can share its steps among all cores that are free.
+    """
+
+    def __init__(self, work: Callable[[int], None], models: "list[Sequential]"):
+        self.work, self.models = work, models
+        self.next = 0
+        self.errors: list[BaseException] = []
+        self.ended = False  # by an error or Ctrl-C: no fold is begun any more
+        self.lock = threading.Lock()
+
+    def run(self, workers: int) -> None:
+        helpers: list[threading.Thread] = []
+        try:
+            for _ in range(workers - 1):
+                helper = threading.Thread(target=self._help, daemon=True)
+                helper.start()
+                helpers.append(helper)
+            self._work_off(len(self.models))
+            _join(helpers)
+        except BaseException:  # Ctrl-C between two folds, or no thread to be had
+            self._end()
+            _join(helpers)
+            raise
+        if self.errors:
+            raise self.errors[0]
+
+    def _help(self) -> None:
+        with threads.occupying_a_core():
+            self._work_off(len(self.models) - 1)
+
+    def _work_off(self, end: int) -> None:
+        while (fold := self._take(end)) is not None:
+            try:
+                self.work(fold)
+            except BaseException as error:
+                error.add_note(f"in fold {fold + 1} of cross_validate")
+                self.errors.append(error)
+                self._end()
+
+    def _take(self, end: int) -> int | None:
+        with self.lock:
+            if self.ended or self.next >= end:
+                return None
+            self.next += 1
+            return self.next - 1
+
+    def _end(self) -> None:
+        self.ended = True
+        for model in self.models:
+            model.stop_training = True
+
+
+class _Stopping(Callback):
+    """Ends a fold that was about to begin when its crew ended, and so did not see `stop_training`."""
+
+    def __init__(self, crew: _Crew):
+        super().__init__()
+        self.crew = crew
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        self.model.stop_training |= self.crew.ended
+
+
+def _join(helpers: list[threading.Thread]) -> None:
+    for helper in helpers:
+        while helper.is_alive():
+            helper.join(0.05)  # a wait without end could not be interrupted everywhere

@@ -1,0 +1,211 @@
+"""Splitting data, and judging a model on data that it was not trained on, under scikit-learn's names.
+
+Given an integer as `random_state`, the splits are those that scikit-learn makes from it.
+"""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .. import checks
+from ..randomness import generator
+
+Split = tuple[np.ndarray, np.ndarray]
+
+
+class KFold:
+    """k parts of equal size: each is the test part once, the others are trained on.
+
+    Args:
+        n_splits: k, at least 2.
+        shuffle: whether the samples are dealt out in random order; else each part is a stretch of the data.
+        random_state: makes the order repeat; None: drawn from the generator of `fastnn.utils.set_random_seed`.
+
+    Raises:
+        ValueError: for fewer than two parts, or a `random_state` without `shuffle`, which would have no effect.
+    """
+
+    def __init__(self, n_splits: int = 5, *, shuffle: bool = False, random_state: int | None = None):
+        self.n_splits = checks.positive_integer(n_splits, "n_splits", 2)
+        self.shuffle = bool(shuffle)
+        if random_state is not None and not self.shuffle:
+            raise ValueError("random_state has no effect without shuffle=True; leave it out or shuffle")
+        self.random_state = None if random_state is None else checks.positive_integer(random_state, "random_state", 0)
+
+    def split(self, x: Any, y: Any = None) -> Iterator[Split]:
+        """(training indices, test indices) of each of the k splits; x and y have one entry a sample."""
+        part = self._parts(_samples(x), y)
+        for i in range(self.n_splits):
+            yield np.flatnonzero(part != i), np.flatnonzero(part == i)
+
+    def _parts(self, samples: int, y: Any) -> np.ndarray:
+        """The part in which each sample is tested."""
+        if self.n_splits > samples:
+            raise ValueError(f"n_splits must be at most the number of samples, {samples}, received {self.n_splits}")
+        order = np.arange(samples)
+        if self.shuffle:
+            _random(self.random_state).shuffle(order)
+        part = np.empty(samples, np.int64)
+        for i, indices in enumerate(np.array_split(order, self.n_splits)):
+            part[indices] = i
+        return part
+
+
+class StratifiedKFold(KFold):
+    """k parts in each of which every class has the share that it has in all the data.
+
+    Args:
+        n_splits, shuffle, random_state: as in `KFold`; samples are shuffled within their class.
+
+    Raises:
+        ValueError: in `split`, where no class has n_splits samples.
+    """
+
+    def _parts(self, samples: int, y: Any) -> np.ndarray:
+        if y is None:
+            raise ValueError("StratifiedKFold.split needs y, the labels")
+        codes, sizes, first = _classes(y, samples)
+        appearance = np.argsort(first)  # scikit-learn numbers classes as they appear in the data
+        codes, sizes = np.argsort(appearance)[codes], sizes[appearance]
+        if sizes.max() < self.n_splits:
+            raise ValueError(
+                f"n_splits must be at most the size of the largest class, {sizes.max()}, received {self.n_splits}"
+            )
+        # Dealt out like cards from a pack sorted by class, so that also the parts are of equal size.
+        pack = np.sort(codes)
+        share = np.array([np.bincount(pack[i :: self.n_splits], minlength=len(sizes)) for i in range(self.n_splits)])
+        random = _random(self.random_state) if self.shuffle else None
+        part = np.empty(samples, np.int64)
+        for c in range(len(sizes)):
+            parts_of_class = np.repeat(np.arange(self.n_splits), share[:, c])
+            if random is not None:
+                random.shuffle(parts_of_class)
+            part[codes == c] = parts_of_class
+        return part
+
+
+def train_test_split(
+    *arrays: Any,
+    test_size: float | None = None,
+    train_size: float | None = None,
+    random_state: int | None = None,
+    shuffle: bool = True,
+    stratify: Any = None,
+) -> list[np.ndarray]:
+    """Split arrays into a training and a test part, the same way for all of them.
+
+    Args:
+        *arrays: one entry a sample, all of one length.
+        test_size: a number of samples (int), or a share in (0, 1); None: what `train_size` leaves, or 0.25.
+        train_size: the same for the training part; None: what `test_size` leaves.
+        random_state: makes the split repeat; None: drawn from the generator of `fastnn.utils.set_random_seed`.
+        shuffle: whether samples are drawn at random; else the test part is the end of the data.
+        stratify: labels (n,): each class keeps its share in both parts.
+
+    Returns:
+        [x_train, x_test, y_train, y_test, ...], new arrays.
+
+    Raises:
+        ValueError: for no arrays, different lengths, or sizes that leave a part empty or are too much together.
+    """
+    if not arrays:
+        raise ValueError("train_test_split needs at least one array")
+    columns = [np.asarray(a) for a in arrays]
+    samples = _samples(columns[0])
+    for i, column in enumerate(columns):
+        if _samples(column) != samples:
+            raise ValueError(f"all arrays must have the same length, received {samples} and {len(column)} (array {i})")
+    train, test = _sizes(samples, train_size, test_size)
+    if not shuffle:
+        if stratify is not None:
+            raise ValueError("stratify needs shuffle=True")
+        train_indices, test_indices = np.arange(train), np.arange(train, train + test)
+    elif stratify is None:
+        order = _random(random_state).permutation(samples)
+        train_indices, test_indices = order[test : test + train], order[:test]
+    else:
+        train_indices, test_indices = _stratified(stratify, samples, train, test, _random(random_state))
+    return [column[indices] for column in columns for indices in (train_indices, test_indices)]
+
+
+def _stratified(labels: Any, samples: int, train: int, test: int, random: Any) -> Split:
+    codes, sizes, _ = _classes(labels, samples)
+    if sizes.min() < 2 or min(train, test) < len(sizes):
+        raise ValueError(
+            f"stratify needs at least 2 samples of each class and parts of at least {len(sizes)} samples, one a class; "
+            f"received a class of {sizes.min()} and parts of {train} and {test}"
+        )
+    of_train = _shares(sizes, train, random)
+    of_test = _shares(sizes - of_train, test, random)
+    picked: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
+    for c, size in enumerate(sizes):
+        members = np.flatnonzero(codes == c)[random.permutation(size)]
+        picked[0].append(members[: of_train[c]])
+        picked[1].append(members[of_train[c] : of_train[c] + of_test[c]])
+    return random.permutation(np.concatenate(picked[0])), random.permutation(np.concatenate(picked[1]))
+
+
+def _shares(sizes: np.ndarray, count: int, random: Any) -> np.ndarray:
+    """`count` samples shared among classes of these sizes: whole numbers, the largest remainders rounded up."""
+    exact = sizes * (count / sizes.sum())
+    shares = np.floor(exact)
+    remainders = exact - shares
+    missing = int(count - shares.sum())
+    for value in np.sort(np.unique(remainders))[::-1]:  # equal remainders: the lot decides
+        if missing == 0:
+            break
+        tied = np.flatnonzero(remainders == value)
+        chosen = random.choice(tied, size=min(len(tied), missing), replace=False)
+        shares[chosen] += 1
+        missing -= len(chosen)
+    whole: np.ndarray = shares.astype(np.int64)
+    return whole
+
+
+def _samples(x: Any) -> int:
+    if np.ndim(x) == 0:
+        raise ValueError(f"expected arrays with one entry a sample, received {x}")
+    return len(x)
+
+
+def _classes(labels: Any, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Each sample's class, numbered from 0 in the labels' order; the classes' sizes; where each appears first."""
+    array = np.asarray(labels)
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if array.shape != (samples,):
+        raise ValueError(f"the labels must have shape ({samples},), received {array.shape}")
+    _, first, codes, sizes = np.unique(array, return_index=True, return_inverse=True, return_counts=True)
+    return codes, sizes, first
+
+
+def _sizes(samples: int, train: float | None, test: float | None) -> tuple[int, int]:
+    """The parts' sizes; a share of the test part is rounded up, one of the training part down."""
+    if test is None and train is None:
+        test = 0.25
+    counts: list[int | None] = []
+    for size, name, rounded in ((train, "train_size", math.floor), (test, "test_size", math.ceil)):
+        if size is None:
+            counts.append(None)
+        elif isinstance(size, (float, np.floating)):
+            share = checks.number(size, name, 0, 1, open_high=True)
+            counts.append(rounded(samples * share))
+        else:
+            counts.append(checks.positive_integer(size, name))
+    train_count = samples - (counts[1] or 0) if counts[0] is None else counts[0]
+    test_count = samples - train_count if counts[1] is None else counts[1]
+    if train_count < 1 or test_count < 1 or train_count + test_count > samples:
+        raise ValueError(
+            f"train_size={train} and test_size={test} of {samples} samples give parts of {train_count} and {test_count}"
+            "; both must hold samples, and together not more than there are"
+        )
+    return train_count, test_count
+
+
+def _random(random_state: int | None) -> Any:
+    """NumPy's older generator, which scikit-learn uses, for a seed; else the generator in use."""
+    if random_state is None:
+        return generator()
+    return np.random.RandomState(checks.positive_integer(random_state, "random_state", 0))

@@ -1,0 +1,78 @@
+"""What `fit` shows: a line an epoch and part, and on a terminal a progress bar while it runs."""
+
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from ..callbacks import Callback, Logs
+
+_SHORT = {"accuracy": "acc", "learning_rate": "rate"}
+_FORMAT = {"learning_rate": ".3g"}  # often too small for five decimals
+_SECONDS_BETWEEN_REFRESHES = 0.2
+
+
+def line(part: str, logs: Logs, epoch: int | None = None, epochs: int | None = None) -> str:
+    """`[ Train | 005/015 ] loss = 0.03656, acc = 0.89131`."""
+    place = "" if epoch is None else f" | {epoch:03d}/{epochs:03d}"
+    numbers = ", ".join(
+        f"{_SHORT.get(name, name)} = {_shown(value, _FORMAT.get(name, '.5f'))}" for name, value in logs.items()
+    )
+    return f"[ {part}{place} ] {numbers}"
+
+
+def _shown(value: Any, form: str) -> str:
+    """A number, or those of a metric that has one for each class."""
+    return f"{value:{form}}" if np.ndim(value) == 0 else f"[{', '.join(_shown(v, form) for v in value)}]"
+
+
+class Progress(Callback):
+    """Prints the lines; with `bar`, and if the output is a terminal, shows a bar below them meanwhile.
+
+    Args:
+        bar: only for the one that `fit` makes itself; it moves the bar.
+        validation: what the validation data are called.
+    """
+
+    def __init__(self, bar: bool = True, validation: str = "Validation"):
+        super().__init__()
+        self._validation = validation
+        self._bar = bar and sys.stdout.isatty()
+        self._display: Any = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Show the bar."""
+        if self._bar:
+            from rich import progress
+
+            columns = ("{task.description}", progress.BarColumn(), progress.TimeRemainingColumn())
+            # Without a thread that refreshes: it would take the training's processor.
+            self._display = progress.Progress(*columns, transient=True, auto_refresh=False)
+            self._task = self._display.add_task("", total=self.params["epochs"] * self.params["steps"])
+            self._display.start()
+            self._next_refresh = 0.0
+
+    def on_progress(self, epoch: int, batch: int) -> None:
+        """Move the bar: `batch` batches of this epoch are done, or, if 0, all of them."""
+        if self._display is not None and time.monotonic() >= self._next_refresh:
+            steps, epochs = self.params["steps"], self.params["epochs"]
+            done = epoch * steps + (batch or steps)
+            self._display.update(self._task, completed=done, description=f"epoch {epoch + 1}/{epochs}", refresh=True)
+            self._next_refresh = time.monotonic() + _SECONDS_BETWEEN_REFRESHES
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Print the epoch's lines."""
+        logs = logs or {}
+        train = {k: v for k, v in logs.items() if not k.startswith("val_")}
+        validation = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
+        for part, values in (("Train", train), (self._validation, validation)):
+            if values:
+                # At once also where the output is a pipe.
+                print(line(part, values, epoch + 1, self.params["epochs"]), flush=True)
+
+    def close(self) -> None:
+        """Take the bar away, however training ended."""
+        if self._display is not None:
+            self._display.stop()
+            self._display = None

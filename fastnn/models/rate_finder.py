@@ -1,0 +1,182 @@
+"""The learning-rate range test: which learning rate a model, its optimizer and its data can stand."""
+
+import contextlib
+import copy
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import checks
+from ..layers.base import Layer
+from ..randomness import generator
+from ..schedules import LearningRateSchedule
+from .data import prepare_fit
+from .sequential import Sequential
+
+Numbers = npt.NDArray[np.float64]
+
+_DIVERGENCE = 4.0  # times the best smoothed loss, as in fastai and Lightning
+
+
+@dataclass(frozen=True)
+class RangeTest:
+    """What `learning_rate_finder` found; `fastnn.plots.learning_rate_finder` draws it.
+
+    Attributes:
+        rates: the learning rates tried, one a step.
+        losses: the loss of each step's batch, from before the step.
+        smoothed: the losses, smoothed.
+        suggestion: the rate where `smoothed` falls most steeply over the logarithm of the rate, before it is lowest;
+            None where it never falls.
+        diverged: the rate at which the test ended early; None if it came to its end.
+    """
+
+    rates: Numbers
+    losses: Numbers
+    smoothed: Numbers
+    suggestion: float | None
+    diverged: float | None
+
+
+def learning_rate_finder(
+    model: Sequential,
+    x: Any,
+    y: Any,
+    start: float = 1e-7,
+    stop: float = 10.0,
+    steps: int = 100,
+    batch_size: int | None = None,
+    sample_weight: Any = None,
+    class_weight: dict[int, float] | None = None,
+    smoothing: float = 0.9,
+) -> RangeTest:
+    """Train for some steps with a learning rate that rises from `start` to `stop`, and see what the loss does.
+
+    Step i has the rate start (stop / start)^(i / (steps - 1)), and the loss is followed as a running mean that forgets
+    (s = smoothing s + (1 - smoothing) loss, divided by 1 - smoothing^(i + 1)). The test ends early when that is over 4
+    times its lowest value so far, or a loss is no finite number. Afterwards the model is as it was, and so are the
+    optimizer, with its rate or schedule, and the random numbers to come.
+
+    The range test is Smith's (2017, https://arxiv.org/abs/1506.01186); that the rate rises exponentially, how the loss
+    is smoothed, and when to stop, are as in fastai and in PyTorch Lightning, and so is the suggestion by the steepest
+    descent.
+
+    Args:
+        model: a compiled model; it is built for x where it is not yet.
+        x: samples (n, ...), as for `fit`; batches are drawn as there.
+        y: targets, as for `fit`.
+        start: the first rate, above 0.
+        stop: the last rate.
+        steps: how many rates to try, at least 2.
+        batch_size: samples a step; None: 32.
+        sample_weight: (n,) weights of the samples' losses.
+        class_weight: {label: weight}.
+        smoothing: how much of the running mean is kept in each step, in [0, 1).
+
+    Raises:
+        TypeError, ValueError: for arguments and data that do not fit; the model is as it was before.
+    """
+    if not isinstance(model, Sequential):
+        raise TypeError(f"model must be a fastnn.Sequential, received {model!r}")
+    start, stop = checks.number(start, "start", 0), checks.number(stop, "stop", 0)
+    if not 0 < start < stop:
+        raise ValueError(f"start and stop must be rates with 0 < start < stop, received {start:g} and {stop:g}")
+    steps = checks.positive_integer(steps, "steps", 2)
+    smoothing = checks.number(smoothing, "smoothing", 0, 1, open_high=True)
+    rates = np.geomspace(start, stop, steps)
+    with model.lock:  # others who predict wait, and do not see how it diverges
+        with model.unchanged_on_error():
+            samples, _, rows = prepare_fit(model, x, y, batch_size, 0.0, None, class_weight, sample_weight)
+        x, y, weights = np.asarray(x), np.asarray(y), samples.sample_weight
+        batches = _batches(len(samples), rows, steps)
+        losses, smoothed, diverged = [], [], None
+        with _restored(model), np.errstate(all="ignore"):
+            model.optimizer.learning_rate = _Given(rates, model.optimizer.iterations)
+            for batch, rate in zip(batches, rates.tolist(), strict=True):
+                part = None if weights is None else weights[batch]
+                loss = model.train_on_batch(x[batch], y[batch], part, return_dict=True)["loss"]
+                if not math.isfinite(loss):
+                    diverged = rate
+                    break
+                losses.append(loss)
+                smoothed.append(_running_mean(losses, smoothing))
+                if smoothed[-1] > _DIVERGENCE * min(smoothed) >= 0:  # of a loss below 0, "4 times" says nothing
+                    diverged = rate
+                    break
+    tried = rates[: len(losses)]
+    return RangeTest(tried, np.array(losses), np.array(smoothed), _steepest(tried, np.array(smoothed)), diverged)
+
+
+class _Given(LearningRateSchedule):
+    """Rates as they stand in an array, from step `first` on."""
+
+    def __init__(self, given: Numbers, first: int):
+        self.given, self.first = given, first
+
+    def __call__(self, step: int) -> float:
+        return float(self.given[min(step - self.first, len(self.given) - 1)])
+
+
+def _batches(samples: int, rows: int, steps: int) -> npt.NDArray[np.intp]:
+    """The samples (steps, rows) of each step: epoch after epoch in an order of its own, and whole batches only."""
+    own = copy.deepcopy(generator())  # what others draw afterwards does not change
+    whole = samples // rows
+    epochs = [own.permutation(samples)[: whole * rows].reshape(whole, rows) for _ in range(-(-steps // whole))]
+    return np.concatenate(epochs)[:steps]
+
+
+@contextlib.contextmanager
+def _restored(model: Sequential) -> Iterator[None]:
+    """Within the block the model may train, with a copy of its optimizer; afterwards all is as it was."""
+    storage, optimizer, layers = model.joined_storage(), model.optimizer, list(_with_inner(model.layers))
+    weights, gradients = storage.values.copy(), storage.gradients.copy()
+    attributes = [dict(vars(layer)) for layer in layers]
+    arrays = [
+        (value, value.copy())
+        for known in attributes
+        for value in known.values()
+        if isinstance(value, np.ndarray) and value.flags.writeable
+    ]
+    kept = (storage, *storage.parameters, optimizer.learning_rate_schedule)
+    model.optimizer = copy.deepcopy(optimizer, {id(thing): thing for thing in kept})
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
+        for layer, known in zip(layers, attributes, strict=True):
+            vars(layer).clear()
+            vars(layer).update(known)
+        for array, content in arrays:
+            array[...] = content
+        storage.values[:], storage.gradients[:] = weights, gradients
+
+
+def _with_inner(things: Iterable[Any], known: frozenset[int] = frozenset()) -> Iterator[Layer]:
+    """The layers among some things, and those that they have inside."""
+    for thing in things:
+        if isinstance(thing, (list, tuple)):
+            yield from _with_inner(thing, known)
+        elif isinstance(thing, Layer) and id(thing) not in known:
+            yield thing
+            yield from _with_inner(vars(thing).values(), known | {id(thing)})
+
+
+def _running_mean(losses: list[float], smoothing: float) -> float:
+    """The mean of the losses, of which each one weighs `smoothing` times as much as the next."""
+    weights = smoothing ** np.arange(len(losses) - 1, -1, -1.0)
+    return float(weights @ losses / weights.sum())
+
+
+def _steepest(rates: Numbers, smoothed: Numbers) -> float | None:
+    """The rate where the curve falls most steeply, on its way to the lowest point."""
+    if not len(rates):
+        return None
+    first, lowest = len(rates) // 10, int(smoothed.argmin())  # the first means are of few losses
+    if lowest <= first:
+        return None
+    slope = np.gradient(smoothed)  # the rates stand at equal distances on their logarithmic axis
+    return float(rates[first + int(slope[first : lowest + 1].argmin())])

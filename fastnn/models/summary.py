@@ -1,0 +1,36 @@
+"""The table that `model.summary()` prints, in Keras's form."""
+
+import io
+import math
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..layers.stack import Stack
+
+
+def _size(count: float, itemsize: int) -> str:
+    size, units = count * itemsize, ["B", "KB", "MB", "GB"]
+    while size >= 1024 and len(units) > 1:
+        size, units = size / 1024, units[1:]
+    return f"{size:.2f} {units[0]}"
+
+
+def summary(model: "Stack") -> str:
+    """Layers, output shapes and parameters as a table, then the totals."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("Layer (type)", "Output Shape", show_lines=True, width=80)
+    table.add_column("Param #", justify="right")
+    for layer in model.layers:
+        shape = str(layer.output_shape) if layer.built else "?"
+        count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
+        table.add_row(f"{layer.name} ({type(layer).__name__})", shape, count)
+    text = io.StringIO()
+    Console(file=text, width=80, color_system=None).print(table)
+    trained = [p for layer in model.layers if layer.trainable for p in layer.parameters if p.trainable]
+    trainable = sum(math.prod(p.shape) for p in trained)
+    total, itemsize = model.count_params(), model.dtype.itemsize
+    counts = {"Total": total, "Trainable": trainable, "Non-trainable": total - trainable}
+    lines = [f" {name} params: {count:,} ({_size(count, itemsize)})" for name, count in counts.items()]
+    return "\n".join([f'Model: "{model.name}"', text.getvalue().rstrip("\n"), *lines])

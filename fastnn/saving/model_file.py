@@ -1,0 +1,177 @@
+"""safetensors files with weights: their names in it, and an error in one line for whatever is wrong with a file."""
+
+import contextlib
+import errno
+import itertools
+import json
+import os
+import re
+import textwrap
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import checks
+from ..engine.parameters import Parameter
+from ..files import written_whole
+from ..layers.stack import Stack
+from ..version import __version__
+
+FORMAT = "1"
+
+_TYPES = {"F32": "float32", "F64": "float64"}
+
+
+class ModelFile:
+    """What `opened` yields.
+
+    Attributes:
+        names: of all tensors.
+        metadata: {name: text}.
+    """
+
+    def __init__(self, handle: Any):
+        self._handle = handle
+        self.names: frozenset[str] = frozenset(handle.keys())
+        self.metadata: dict[str, str] = handle.metadata() or {}
+
+    def check_format(self) -> None:
+        """A ValueError if another version of fastnn wrote the file, in a way that this one does not know."""
+        version = self.metadata.get("fastnn_format")
+        if version != FORMAT:
+            raise ValueError(f"fastnn_format in its metadata must be {FORMAT!r}, received {version!r}")
+
+    def json(self, name: str, kind: type) -> Any:
+        """An entry of the metadata, which must be JSON of a `kind`, dict or list."""
+        try:
+            value = json.loads(self.metadata[name])
+        except KeyError:
+            raise ValueError(f"{name!r} is missing in its metadata") from None
+        except ValueError as error:
+            raise ValueError(f"{name!r} in its metadata must be JSON: {error}") from error
+        if not isinstance(value, kind):
+            raise ValueError(
+                f"{name!r} in its metadata must be a JSON {kind.__name__}, received {type(value).__name__}"
+            )
+        return value
+
+    def check_tensor(self, name: str, shape: tuple[int, ...], dtypes: Iterable[str]) -> None:
+        """A ValueError unless the file holds this tensor in this shape and one of these types. Reads nothing of it."""
+        if name not in self.names:
+            raise ValueError(f"tensor {name!r} of shape {shape} is missing")
+        part = self._handle.get_slice(name)
+        came, dtype = tuple(part.get_shape()), part.get_dtype()
+        dtype = _TYPES.get(dtype, dtype)
+        if came != shape or dtype not in dtypes:
+            expected = " or ".join(dtypes)
+            raise ValueError(f"tensor {name!r} must be {expected} of shape {shape}, received {dtype} of shape {came}")
+
+    def tensor(self, name: str, shape: tuple[int, ...], *dtypes: str) -> np.ndarray:
+        """A tensor of this shape and one of these types, as an array of its own."""
+        self.check_tensor(name, shape, dtypes)
+        array: np.ndarray = self._handle.get_tensor(name)
+        return array
+
+    def weight(self, name: str, shape: tuple[int, ...], *dtypes: str) -> np.ndarray:
+        """The same, and all of it finite. An optimizer's slots need not be."""
+        return checks.finite(self.tensor(name, shape, *dtypes), f"tensor {name!r}")
+
+
+def same_names(came: Iterable[str], expected: Iterable[str], what: str) -> None:
+    """A ValueError that names some of the differences, if there are any."""
+    differences = []
+    for names, word in ((set(expected) - set(came), "missing"), (set(came) - set(expected), "unexpected")):
+        if names:
+            some = ", ".join(map(repr, sorted(names)[:3]))
+            differences.append(f"{word} {some}{f' and {len(names) - 3} more' if len(names) > 3 else ''}")
+    if differences:
+        raise ValueError(f"its {what} must be those of the model: {'; '.join(differences)}")
+
+
+def check_distinct(names: Iterable[str], others: Iterable[str]) -> None:
+    """A ValueError for a name that two tensors of one file would have."""
+    if same := sorted(set(names) & set(others)):
+        raise ValueError(f"two arrays of the model would be called {same[0]!r} in a file: give a layer another name")
+
+
+def named_parameters(model: Stack) -> dict[str, Parameter]:
+    """All weights of a model by the names that they have in a file, in the model's order."""
+    named: dict[str, Parameter] = {}
+    for layer in model.layers:
+        names = weight_names(layer.name, [p.name for p in layer.parameters])
+        check_distinct(named, names)
+        named |= zip(names, layer.parameters, strict=True)
+    return named
+
+
+def weight_names(layer: str, weights: list[str]) -> list[str]:
+    """`dense/kernel`, `dense/bias`; where a layer calls two weights the same, `scale/weight` and `scale/weight_1`."""
+    names: list[str] = []
+    for weight in weights:
+        tries = itertools.chain([weight], (f"{weight}_{i}" for i in itertools.count(1)))
+        names.append(next(name for w in tries if (name := f"{layer}/{w}") not in names))
+    return names
+
+
+def slot_names(slot: int, named: Iterable[str]) -> list[str]:
+    """The names of one of the optimizer's slots, for the weights of these names."""
+    return [f"optimizer/{slot}/{name}" for name in named]
+
+
+def unnumbered(name: str) -> str:
+    """`dense/kernel` for `dense_3/kernel`."""
+    return re.sub(r"_[0-9]+/", "/", name, count=1)
+
+
+@contextlib.contextmanager
+def opened(path: str | os.PathLike[str]) -> Iterator[ModelFile]:
+    """The file at `path`; what goes wrong within the block becomes a ValueError that names the file.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+    if not path.is_file():
+        raise ValueError(f"cannot load {path}: expected a safetensors file, received a folder or a device")
+    try:
+        with safe_open(path, framework="np") as handle:
+            yield ModelFile(handle)
+    except SafetensorError as error:
+        raise ValueError(f"cannot load {path}: expected a whole safetensors file: {one_line(error)}") from error
+    except RecursionError as error:
+        raise ValueError(f"cannot load {path}: its metadata is nested too deep") from error
+    except (ValueError, TypeError, OverflowError) as error:
+        raise ValueError(f"cannot load {path}: {one_line(error)}") from error
+
+
+def one_line(error: Exception) -> str:
+    """An error's text without line breaks, and not at any length: it may quote the file."""
+    return textwrap.shorten(str(error), 500, placeholder=" ...")
+
+
+def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
+    """Write a file as a whole, or leave what is there.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
+    from safetensors.numpy import save
+
+    metadata = {"fastnn_format": FORMAT, "fastnn_version": __version__} | metadata
+    if (size := sum(map(len, metadata.values()))) > _MOST_METADATA:
+        raise ValueError(
+            f"the description of a model must be shorter than {_MOST_METADATA:,} characters, received {size:,}; "
+            "initializers that hold large arrays are part of it"
+        )
+    content = save(tensors, metadata)  # its save_file would make a file that only its owner may read
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+_MOST_METADATA = 50_000_000  # safetensors reads no header of more than 100 million bytes

@@ -1,0 +1,113 @@
+"""Ctrl-C while a model trains: Python notices soon, and what was trained stays usable."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+import fastnn
+from fastnn.engine.program import Program
+
+from ..small_models import WIDE_FEATURES, WIDE_ROWS, classifier, labels, samples, wide
+from ..subprocesses import ROOT
+
+X, Y = samples(WIDE_ROWS, WIDE_FEATURES), labels(WIDE_ROWS)
+SECONDS = 120  # for a child: far more than it needs
+
+TRAINING = """
+import sys, threading, time, numpy as np, fastnn
+rng = np.random.default_rng(1)
+x, y = rng.normal(size=(2000, 300)).astype(np.float32), rng.integers(3, size=2000)
+units, batch_size = int(sys.argv[1]), int(sys.argv[2])
+model = fastnn.Sequential([fastnn.Input((300,)), fastnn.layers.Dense(units, "relu"), fastnn.layers.Dense(3, "softmax")])
+model.compile("adam", "sparse_categorical_crossentropy")
+model.fit(x, y, epochs=1, verbose=0)
+steps = model.optimizer.iterations
+print("training", flush=True)
+try:
+    model.fit(x, y, batch_size=batch_size, epochs=10**9, verbose=0)
+except KeyboardInterrupt:
+    print(f"stopped {time.time()!r}", flush=True)
+assert model.optimizer.iterations > steps
+assert all(np.isfinite(w).all() for w in model.get_weights())
+assert all(np.isfinite(v) for v in model.history.history.get("loss", []))
+assert len(model.history.epoch) == len(model.history.history.get("loss", []))
+steps = model.optimizer.iterations
+before = model.evaluate(x, y, verbose=0)
+history = model.fit(x, y, epochs=2, verbose=0)
+assert len(history.epoch) == 2 and np.isfinite(history.history["loss"]).all()
+assert model.optimizer.iterations == steps + 2 * 63
+assert model.predict(x).shape == (2000, 3)
+print("usable", flush=True)
+"""
+
+
+@pytest.mark.parametrize(("units", "batch_size"), [(10, 8), (500, 32), (500, 2000)])
+def test_ctrl_c(units, batch_size):
+    child = subprocess.Popen(
+        [sys.executable, "-c", TRAINING, str(units), str(batch_size)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        assert child.stdout.readline() == "training\n"
+        time.sleep(0.7)
+        sent = time.time()
+        child.send_signal(signal.SIGINT)
+        output, errors = child.communicate(timeout=SECONDS)
+    finally:
+        child.kill()
+    assert errors == ""
+    assert child.returncode == 0
+    stopped, usable = output.splitlines()
+    assert usable == "usable"
+    assert float(stopped.split()[1]) - sent < 0.5  # 0.05 s on a machine with nothing else to do
+
+
+@pytest.mark.parametrize("part", ["fit", "evaluate", "predict"])
+def test_python_is_back_ten_times_a_second(part, monkeypatch):
+    """Where Ctrl-C, progress bars and other threads wait for it."""
+    spans = []
+    run = Program.run
+
+    def timed(*args, **kwargs):
+        began = time.perf_counter()
+        run(*args, **kwargs)
+        spans.append(time.perf_counter() - began)
+
+    model, x, y = wide(units=800), samples(20_000, WIDE_FEATURES), labels(20_000)
+    model.fit(X, Y, verbose=0)
+    model.evaluate(X, Y, verbose=0)
+    model.predict(X)
+    monkeypatch.setattr(Program, "run", timed)
+    began = time.perf_counter()
+    while time.perf_counter() - began < 1 or len(spans) < 10:
+        {
+            "fit": lambda: model.fit(x, y, verbose=0),
+            "evaluate": lambda: model.evaluate(x, y, verbose=0),
+            "predict": lambda: model.predict(x),
+        }[part]()
+    assert np.median(spans) < 0.1
+    # Where other programs keep the cores busy, some runs must wait for them.
+    assert np.quantile(spans, 0.75) < 0.2
+
+
+def test_an_interrupt_in_a_callback_leaves_a_usable_model():
+    def interrupt(batch, logs):
+        if batch == 2:
+            raise KeyboardInterrupt
+
+    model = classifier("adam")
+    x, y = samples(), labels()
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(
+            x, y, batch_size=8, epochs=3, verbose=0,
+            callbacks=fastnn.callbacks.LambdaCallback(on_train_batch_end=interrupt),
+        )  # fmt: skip
+    assert model.optimizer.iterations == 3
+    assert model.history.history == {}
+    model.fit(x, y, batch_size=8, verbose=0)
+    assert model.optimizer.iterations == 8

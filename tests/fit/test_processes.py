@@ -1,0 +1,139 @@
+"""Forked and spawned processes, and other threading layers: never a crash, a hang or other numbers."""
+
+import concurrent.futures
+import multiprocessing
+
+import pytest
+
+import fastnn
+from fastnn.engine import threads
+
+from ..small_models import WIDE_FEATURES, WIDE_ROWS, labels, samples, train_new_wide, train_wide, wide
+from ..subprocesses import run_python
+
+SECONDS = 120  # for a child: far more than it needs
+
+
+@pytest.fixture(autouse=True)
+def _default_threads(monkeypatch):
+    monkeypatch.setattr(threads, "_asked", None)
+
+
+def pool_of(method, workers=2):
+    return concurrent.futures.ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context(method))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_process_pools(method):
+    """As joblib and scikit-learn start them; the parent has trained on two threads before."""
+    fastnn.set_num_threads(2)
+    expected = [train_new_wide(seed) for seed in (1, 2)]
+    half = wide(3)
+    train_wide(half)
+    with pool_of(method) as pool:
+        results = list(pool.map(train_new_wide, (1, 2), timeout=SECONDS))
+        gone_on = pool.submit(train_wide, half).result(timeout=SECONDS)  # a trained model, pickled
+        trained = pool.submit(wide).result(timeout=SECONDS)  # and one that comes back
+    assert results == expected
+    assert gone_on == train_wide(half)  # the parent still computes
+    assert train_wide(trained) == expected[0]
+
+
+def test_forking_in_the_middle_of_a_callback():
+    fastnn.set_num_threads(2)
+    expected = train_new_wide(5)
+    results = []
+
+    def fork(epoch, logs):
+        with pool_of("fork", 1) as pool:
+            results.append(pool.submit(train_new_wide, 5).result(timeout=SECONDS))
+
+    model = wide(5)
+    x, y = samples(WIDE_ROWS, WIDE_FEATURES), labels(WIDE_ROWS)
+    model.fit(x, y, epochs=2, verbose=0, callbacks=fastnn.callbacks.LambdaCallback(on_epoch_end=fork))
+    assert results == [expected, expected]
+
+
+def run_script(code, **variables):
+    """The words that a new Python prints which runs `code`; it must end well and without a warning."""
+    # Python 3.12 on warns of every fork of a process with threads.
+    run = run_python(["-W", "error", "-W", "ignore::DeprecationWarning", "-c", code], timeout=SECONDS, **variables)
+    assert run.stderr == ""
+    return run.stdout.split()
+
+
+NETWORK = """
+import sys, threading, numpy as np, fastnn, fastnn.threads
+rng = np.random.default_rng(1)
+x, y = rng.normal(size=(600, 300)).astype(np.float32), rng.integers(3, size=600)
+def train():
+    start = fastnn.initializers.GlorotUniform(seed=1)
+    model = fastnn.Sequential([fastnn.Input((300,))])
+    model.add(fastnn.layers.Dense(200, "relu", kernel_initializer=start))
+    model.add(fastnn.layers.Dense(3, "softmax", kernel_initializer=start))
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, epochs=2, shuffle=False, verbose=0)
+    return float(model.evaluate(x, y, verbose=0))
+"""
+
+FORK_FIRST = (
+    NETWORK
+    + """
+import os
+child = os.fork()
+if child == 0:
+    print(train(), flush=True)
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+print(train(), flush=True)
+if os.fork() == 0:  # and once more, now that the parent has its threads
+    print(train(), flush=True)
+    os._exit(0)
+assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+"""
+)
+
+
+def test_forking_before_the_first_kernel_and_after():
+    losses = run_script(FORK_FIRST)
+    assert len(losses) == 3
+    assert len(set(losses)) == 1
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Other threading layers.
+
+WORKQUEUE = (
+    NETWORK
+    + """
+print(train(), flush=True)
+print(fastnn.threads.threading_layer(), fastnn.threads.threads_for(1e12))
+fastnn.set_num_threads(2)
+print(train(), flush=True)
+losses = []
+others = [threading.Thread(target=lambda: losses.extend(train() for _ in range(5))) for _ in range(3)]
+for other in others:
+    other.start()
+print(*{train() for _ in range(5)})
+for other in others:
+    other.join()
+print(*set(losses))
+"""
+)
+
+
+def test_the_workqueue_layer():
+    """It aborts the process when two threads start parallel regions at once: only the main thread does."""
+    first, layer, count, *rest = run_script(WORKQUEUE, NUMBA_THREADING_LAYER="workqueue")
+    assert (layer, count) == ("workqueue", "1")
+    assert rest == [first] * 3
+
+
+def test_a_machine_without_libgomp():
+    blocked = "import sys\nfor name in ('omppool', 'tbbpool'): sys.modules['numba.np.ufunc.' + name] = None\n"
+    first, layer, count, *rest = run_script(blocked + WORKQUEUE)
+    assert (layer, count) == ("workqueue", "1")
+    assert rest == [first] * 3
+    with_libgomp, layer, *_ = run_script(WORKQUEUE)
+    assert layer in ("omp", "tbb", "workqueue")
+    assert with_libgomp == first
