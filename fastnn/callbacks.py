@@ -1,6 +1,7 @@
 """Callbacks: what happens during `fit`. Hooks, arguments and behaviour are Keras 3's."""
 
 import inspect
+import weakref
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     from .models.sequential import Sequential
 
 Logs = dict[str, float]
+
+
+def _no_model() -> None:
+    return None
 
 
 class Callback:
@@ -75,6 +80,23 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+
+    def set_model(self, model: "Sequential") -> None:
+        """Know the model without keeping it: the model has the history, and would wait for the garbage collector."""
+        self._model: Callable[[], Sequential | None] = weakref.ref(model)
+
+    @property
+    def model(self) -> "Sequential | None":  # type: ignore[override]
+        """The model; None once nobody else has it any more."""
+        return self._model()
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: the numbers."""
+        return {name: value for name, value in vars(self).items() if name != "_model"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._model = _no_model
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the epoch's numbers."""

@@ -6,28 +6,48 @@ float, str, list, dict. All else is a dict with a class, as in Keras:
 
     {"module": "fastnn.initializers", "class_name": "Constant", "config": {"value": 0.5}}
 
-`module` is one of fastnn's, or None for a user's class. Nothing is ever imported or executed because data say so: a
-class comes from the table of fastnn's public classes, or from `custom_objects`.
+`module` is where users find a class of fastnn's, or None for a class of their own. Nothing is ever imported or executed
+because data say so: a class comes from the table in which fastnn's public classes enter themselves, or from
+`custom_objects`.
 """
 
-import functools
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, Self
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 
+from . import checks
+
 CustomObjects = Mapping[str, type] | None
+
+Kind = TypeVar("Kind")
+
+_PUBLIC: dict[tuple[str, str], type] = {}  # fastnn's public classes by (module, name), as files name them
 
 _ARRAY_TYPES = {t.name: t for t in map(np.dtype, ("bool", *(c for c in np.typecodes["AllInteger"] + "efd")))}
 
 
 class Configured:
-    """Base class of all that a model file describes by its constructor's arguments."""
+    """Base class of all that a model file describes by its constructor's arguments.
 
+    fastnn's own classes are made public by their definition: `class Layer(Configured, module="fastnn.layers")` says
+    where users find it and the classes derived from it, `abstract=True` that no file may name this one. Names that
+    begin with an underscore are not public either.
+    """
+
+    _module: ClassVar[str]
     _fixed: tuple[str, ...] = ()  # arguments of a base class's constructor that this one has decided itself
     _always: tuple[str, ...] = ()  # attributes that belong to the config also where the constructor does not take them
+
+    def __init_subclass__(cls, module: str | None = None, abstract: bool = False, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if module is not None:
+            cls._module = module
+        own = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+        if own and not abstract and not cls.__name__.startswith("_"):
+            _PUBLIC[cls._module, cls.__name__] = cls
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data: `from_config` makes such an object again.
@@ -88,7 +108,9 @@ def describe(value: Any) -> dict[str, Any]:
     """An object as {"module": ..., "class_name": ..., "config": ...}."""
     kind = type(value)
     config = encode(value.get_config(), kind.__name__)
-    return {"module": _modules().get(kind), "class_name": kind.__name__, "config": config}
+    module = getattr(kind, "_module", None)
+    public = module is not None and _PUBLIC.get((module, kind.__name__)) is kind
+    return {"module": module if public else None, "class_name": kind.__name__, "config": config}
 
 
 def encode(value: Any, owner: str) -> Any:
@@ -169,9 +191,8 @@ def find_class(description: Mapping[str, Any], custom_objects: CustomObjects) ->
         return (custom_objects or {})[name]
     if module is None:
         raise ValueError(f'unknown class {name!r}: pass the class itself, custom_objects={{"{name}": {name}}}')
-    for kind, its_module in _modules().items():
-        if (its_module, kind.__name__) == (module, name):
-            return kind
+    if isinstance(module, str) and (module, name) in _PUBLIC:
+        return _PUBLIC[module, name]
     raise ValueError(f"unknown class {module}.{name}: this version of fastnn has none of that name")
 
 
@@ -185,19 +206,21 @@ def checked_custom_objects(custom_objects: Any) -> dict[str, type]:
     return dict(custom_objects or {})
 
 
-@functools.cache
-def _modules() -> dict[type, str]:
-    """The public classes that a description may name, and where users find them."""
-    from . import constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
-    from .layers.base import InputLayer
-    from .models import sequential as model
+def from_identifier(identifier: object, kind: type[Kind], known: Mapping[str, Callable[[], Kind]], what: str) -> Kind:
+    """An object of a class from its name, or as it is.
 
-    known: dict[type, str] = {model.Sequential: "fastnn", InputLayer: "fastnn.layers"}
-    for name in layers.__all__:
-        kind = getattr(layers, name)
-        if isinstance(kind, type) and kind is not layers.Layer:
-            known[kind] = "fastnn.layers"
-    for module in (constraints, initializers, losses, metrics, optimizers, regularizers, schedules):
-        named: Mapping[str, Any] = module._BY_NAME
-        known |= dict.fromkeys(named.values(), module.__name__)
-    return known
+    Raises:
+        ValueError: for an unknown name; suggests the nearest known one.
+    """
+    if isinstance(identifier, kind):
+        return identifier
+    if isinstance(identifier, str) and identifier.lower() in known:
+        identifier = identifier.lower()
+    return known[checks.nearest(identifier, known, what)]()
+
+
+def without_own_call(given: Kind, kind: type[Kind], known: Mapping[str, Any]) -> Kind:
+    """`given`, unless its class overrides `__call__` in Python, of which the kernels know nothing (TypeError)."""
+    if type(given).__call__ is not kind.__call__:
+        raise TypeError(f"{kind.__name__.lower()} must be one of {', '.join(known)}, received {given!r}, in Python")
+    return given

@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 
 from . import checks
-from .configured import Configured
-from .engine.update import records
+from .configured import Configured, from_identifier, without_own_call
+from .engine.tables import records
 from .kernels import instructions as op
 from .kernels.updating import LANES, constrain
 
 
-class Constraint(Configured):
+class Constraint(Configured, module="fastnn.constraints", abstract=True):
     """Base class. Called with an array, it gives a constrained copy."""
 
     def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
@@ -158,8 +158,6 @@ def get(identifier: object) -> Constraint | None:
         TypeError: for a class of one's own whose `__call__` the kernels do not know.
         ValueError: for an unknown name; suggests the nearest known one.
     """
-    if identifier is None or isinstance(identifier, Constraint):
-        if identifier is not None and type(identifier).__call__ is not Constraint.__call__:
-            raise TypeError(f"constraint must be one of {', '.join(_BY_NAME)}, received {identifier!r}, in Python")
-        return identifier
-    return _BY_NAME[checks.nearest(identifier, _BY_NAME, "constraint")]()
+    if identifier is None:
+        return None
+    return without_own_call(from_identifier(identifier, Constraint, _BY_NAME, "constraint"), Constraint, _BY_NAME)

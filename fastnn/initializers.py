@@ -10,7 +10,7 @@ import numpy as np
 
 from . import checks
 from .config import standard_dtype
-from .configured import Configured
+from .configured import Configured, from_identifier
 from .randomness import generator
 
 # The standard deviation of a standard normal number cut off at +-2.
@@ -26,7 +26,7 @@ def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
     return shape[-2] * field, shape[-1] * field
 
 
-class Initializer(Configured):
+class Initializer(Configured, module="fastnn.initializers", abstract=True):
     """Base class: `initializer(shape, dtype)` returns a new array. One of your own overrides `draw`.
 
     Args:
@@ -209,8 +209,6 @@ def get(identifier: object) -> Initializer:
     Raises:
         ValueError: for an unknown name; names the nearest known one.
     """
-    if isinstance(identifier, Initializer):
-        return identifier
     if isinstance(identifier, np.ndarray):
         return Constant(identifier)
-    return _BY_NAME[checks.nearest(identifier, _BY_NAME, "initializer")]()
+    return from_identifier(identifier, Initializer, _BY_NAME, "initializer")

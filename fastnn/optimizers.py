@@ -1,26 +1,26 @@
 """Optimizers, with Keras 3's names, defaults and equations; the equations stand in `kernels/optimizers.py`."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from . import checks, schedules
-from .configured import Configured
-from .engine import update as updating
-from .engine.entries import optimizer_entry
-from .engine.parameters import Parameter, Storage, aligned_zeros
+from .configured import Configured, from_identifier
+from .engine import update
+from .engine.parameters import Parameter, aligned_zeros
 from .kernels import instructions as op
 from .kernels import optimizers as kernels
-from .kernels.interpreter import optimize
 
 if TYPE_CHECKING:
+    from .layers.base import Layer
     from .models.sequential import Sequential
 
 LearningRate = float | schedules.LearningRateSchedule
 
 
-class Optimizer(Configured):
+class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
     """Base class: a learning rate, the number of steps so far, and slots, which are arrays as large as the weights.
 
     Args:
@@ -69,9 +69,9 @@ class Optimizer(Configured):
         self._excluded: set[Parameter] = set()  # from weight decay: weights, and parts of weights' names
         self._excluded_names: tuple[str, ...] = ()
         self.iterations = 0
-        self.slots = np.zeros(0, np.float32)
-        self._storage: Storage | None = None
-        self._places: dict[object, tuple[int, int]] = {}
+        # (slots, size) for each weight that it has trained; an entry goes when nobody else holds the weight any more.
+        self._slots: WeakKeyDictionary[Parameter, np.ndarray] = WeakKeyDictionary()
+        self._has_a_model = False
 
     @property
     def learning_rate(self) -> float:
@@ -177,7 +177,7 @@ class Optimizer(Configured):
         Raises:
             RuntimeError: if it has trained already.
         """
-        if self._places:
+        if self._has_a_model:
             raise RuntimeError("exclude_from_weight_decay has to be called before training")
         weights, names = list(var_list or ()), [var_names] if isinstance(var_names, str) else list(var_names or ())
         if not all(isinstance(p, Parameter) for p in weights):
@@ -206,42 +206,65 @@ class Optimizer(Configured):
             optimizer.exclude_from_weight_decay(var_names=excluded)
         return optimizer
 
-    def build(self, storage: Storage) -> None:
-        """Make the slots for a model's weights. Slots that exist already follow their weights to a new storage.
+    def build(self, var_list: Sequence[Parameter]) -> None:
+        """Make the slots for a model's weights, where they are not there yet.
 
         Raises:
-            ValueError: if the slots belong to the weights of another model.
+            ValueError: if the optimizer has trained another model, none of whose weights are among these.
         """
-        size = storage.values.size
-        if self._storage is storage and len(self.slots) == self.all_slots * size:
+        if all(p in self._slots and len(self._slots[p]) == self.all_slots for p in var_list):
             return
-        if self.all_slots and self._places and not any(p in self._places for p in storage.parameters):
+        if self.all_slots and self._has_a_model and not any(p in self._slots for p in var_list):
             raise ValueError(f"{self!r} goes on with the model that it has trained; use a new optimizer for a new one")
-        old_slots, old_places = self.slots, self._places
-        old_size = 0 if self._storage is None else self._storage.values.size
-        self.slots = aligned_zeros(self.all_slots * size, storage.values.dtype)
-        self.slots[:] = self.slot_start
+        self._has_a_model = True
+        for p in var_list:
+            old = self._slots.get(p)
+            if old is None or len(old) != self.all_slots:
+                self._slots[p] = self._new_slots(p, old)
+
+    def _new_slots(self, p: Parameter, old: np.ndarray | None) -> np.ndarray:
+        """Slots as they are at the start, or, as far as they go, those that the weight has had so far."""
+        slots = aligned_zeros(self.all_slots * p.size, p.dtype).reshape(self.all_slots, p.size)
+        slots[...] = self.slot_start
         if self.use_ema:
-            self.slots[-size:] = storage.values
-        for p in storage.parameters:
-            if p in old_places:
-                start, length = old_places[p]
-                for s in range(min(self.all_slots, len(old_slots) // max(1, old_size))):
-                    old = old_slots[s * old_size + start : s * old_size + start + length]
-                    self.slots[s * size + p.offset : s * size + p.offset + length] = old
-        self._storage = storage
-        self._places = {p: (p.offset, p.size) for p in storage.parameters}
+            slots[-1] = p.flat
+        if old is not None:
+            count = min(len(old), len(slots))
+            slots[:count] = old[:count]
+        return slots
+
+    def slot_arrays(self, var_list: Iterable[Parameter]) -> list[np.ndarray]:
+        """The slots (slots, size) of each of some weights that `build` was called for; none if there are no slots."""
+        return [self._slots[p] for p in var_list] if self.all_slots else []
 
     def slots_of(self, parameter: Parameter) -> list[np.ndarray]:
-        """The slots of one weight of the model that `build` was called for, as live views of the weight's shape."""
-        return [parameter.view_in(slot) for slot in self.slots.reshape(self.all_slots, -1)] if self.all_slots else []
+        """The slots of one weight that `build` was called for, as live views of the weight's shape."""
+        return [parameter.view_in(slots) for slots in self._slots[parameter]] if self.all_slots else []
+
+    @property
+    def has_trained(self) -> bool:
+        """Whether there are slots of any weight."""
+        return any(slots.size for slots in self._slots.values())
 
     def finalize_variable_values(self, var_list: Iterable[Parameter]) -> None:
         """Let the averages become the weights; without `use_ema`, nothing. `fit` does so at its end."""
-        if self.use_ema and self.iterations and self._storage is not None:
+        if self.use_ema and self.iterations:
             for p in var_list:
-                if p in self._places:
+                if p in self._slots:
                     p.value[...] = self.slots_of(p)[-1]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: the slots with the weights that they belong to, without padding."""
+        slots = [(p, [slot.copy() for slot in self.slots_of(p)]) for p in self._slots]
+        return vars(self) | {"_slots": slots}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._slots = WeakKeyDictionary()
+        for p, values in state["_slots"]:
+            self._slots[p] = aligned_zeros(len(values) * p.size, p.dtype).reshape(len(values), p.size)
+            for view, value in zip(self.slots_of(p), values, strict=True):
+                view[...] = value
 
     @property
     def step_kernel(self) -> Any:
@@ -256,7 +279,11 @@ class Optimizer(Configured):
 
         These are the loss's: the penalties' gradients join them here, and `gradients` stays as it is.
         """
-        weights = model.flat_weights(self)
+        self.step_on(model.layers)
+
+    def step_on(self, layers: "Sequence[Layer]") -> None:
+        """`step` on the trainable weights of some layers."""
+        self.build([p for layer in layers for p in layer.parameters])
         hyper = self.hyper()  # before the step is counted: a schedule begins with step 0
         self.iterations += 1
         if hyper[op.BETA_1] > 0 or hyper[op.BETA_2] > 0:
@@ -264,11 +291,8 @@ class Optimizer(Configured):
                 hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], self.iterations
             )
         hyper[op.ITERATION] = self.iterations
-        trained = [p for layer in model.layers if layer.trainable for p in layer.parameters if p.trainable]
-        if not updating.step(trained, weights, self, hyper):
-            entry = optimizer_entry(self.step_kernel, weights.values.dtype)
-            for p in trained:
-                optimize(weights, p.offset, p.rows * p.stride, entry, hyper)
+        trained = [p for layer in layers if layer.trainable for p in layer.parameters if p.trainable]
+        update.step(trained, self, hyper)
 
     def __repr__(self) -> str:
         rate = f"{self.learning_rate:g}" if self.learning_rate_schedule is None else repr(self.learning_rate_schedule)
@@ -310,7 +334,7 @@ class SGD(Optimizer):
         return kernels.nesterov_step if self.nesterov else kernels.momentum_step
 
     def _numbers(self) -> dict[int, float]:
-        return {op.INERTIA: self.momentum}
+        return {op.MOMENTUM: self.momentum}
 
 
 class Adagrad(Optimizer):
@@ -379,7 +403,7 @@ class RMSprop(Optimizer):
         return steps[self.slot_count]
 
     def _numbers(self) -> dict[int, float]:
-        return {op.RHO: self.rho, op.INERTIA: self.momentum, op.EPSILON: self.epsilon}
+        return {op.RHO: self.rho, op.MOMENTUM: self.momentum, op.EPSILON: self.epsilon}
 
 
 class Adam(Optimizer):
@@ -457,7 +481,4 @@ def get(identifier: object) -> Optimizer:
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
     """
-    if isinstance(identifier, Optimizer):
-        return identifier
-    name = identifier.lower() if isinstance(identifier, str) else identifier
-    return _BY_NAME[checks.nearest(name, _BY_NAME, "optimizer")]()
+    return from_identifier(identifier, Optimizer, _BY_NAME, "optimizer")

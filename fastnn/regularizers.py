@@ -7,11 +7,11 @@ includes the penalty, with the weights from before the step. The equation stands
 import numpy as np
 
 from . import checks
-from .configured import Configured
+from .configured import Configured, from_identifier, without_own_call
 from .kernels.updating import LANES, penalty
 
 
-class Regularizer(Configured):
+class Regularizer(Configured, module="fastnn.regularizers", abstract=True):
     """Base class: a penalty of l1 sum |w| + l2 sum w^2. Called with an array, it gives its penalty.
 
     Attributes:
@@ -74,8 +74,6 @@ def get(identifier: object) -> Regularizer | None:
         TypeError: for a class of one's own whose `__call__` the kernels do not know.
         ValueError: for an unknown name; suggests the nearest known one.
     """
-    if identifier is None or isinstance(identifier, Regularizer):
-        if identifier is not None and type(identifier).__call__ is not Regularizer.__call__:
-            raise TypeError(f"regularizer must be one of {', '.join(_BY_NAME)}, received {identifier!r}, in Python")
-        return identifier
-    return _BY_NAME[checks.nearest(identifier, _BY_NAME, "regularizer")]()
+    if identifier is None:
+        return None
+    return without_own_call(from_identifier(identifier, Regularizer, _BY_NAME, "regularizer"), Regularizer, _BY_NAME)

@@ -17,7 +17,7 @@ from .configured import Configured, arguments
 Rates = npt.NDArray[np.float64]
 
 
-class LearningRateSchedule(Configured):
+class LearningRateSchedule(Configured, module="fastnn.schedules", abstract=True):
     """Base class, also of schedules of your own, which override `__call__`.
 
     Where the constructor keeps its arguments as attributes of the same names, a schedule is saved with its model.
@@ -327,17 +327,3 @@ def _numbers(values: Any, argument: str, low: float) -> list[float]:
     if not isinstance(values, (list, tuple, np.ndarray)):
         raise TypeError(f"{argument} must be a list of numbers, received {values!r}")
     return [_whole(v, checks.number(v, f"{argument}[{i}]", low)) for i, v in enumerate(values)]
-
-
-_BY_NAME: dict[str, type[LearningRateSchedule]] = {
-    kind.__name__: kind
-    for kind in (
-        ExponentialDecay,
-        InverseTimeDecay,
-        PiecewiseConstantDecay,
-        PolynomialDecay,
-        CosineDecay,
-        CosineDecayRestarts,
-        OneCycle,
-    )
-}

@@ -12,7 +12,8 @@ from . import elementary
 from . import instructions as op
 from .elementary import exp, expm1_negative, logistic, normal, normal_distribution
 from .jit import jit
-from .operations import dx_flat, dy_flat, dy_rows, operation, x_flat, y_flat, y_rows
+from .operations import dx_flat, dy_flat, operation, x_flat, y_flat, y_rows
+from .tile import matrix
 
 # Klambauer et al., "Self-Normalizing Neural Networks" (2017): so that N(0, 1) comes out as it went in.
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -262,11 +263,16 @@ def tanh(task, ins, weights, batch, data, span):
 
 @operation
 def softmax(task, ins, weights, batch, data, span):
-    """Softmax."""
-    if task == op.FORWARD:
-        softmax_forward(y_rows(ins, batch, span), ins.outputs)
-    elif task == op.BACKWARD:
-        softmax_backward(dy_rows(ins, batch, span), y_rows(ins, batch, span), ins.outputs)
+    """Softmax, along the last axis of a sample."""
+    y = y_rows(ins, batch, span)
+    for i in range(y.shape[0]):
+        for first in range(0, ins.outputs, ins.channels):
+            part = matrix(y[i], first, 1, ins.channels)
+            if task == op.FORWARD:
+                softmax_forward(part, ins.channels)
+            elif task == op.BACKWARD:
+                dx = matrix(batch.gradients, ins.y + (span.start + i) * ins.y_stride + first, 1, ins.channels)
+                softmax_backward(dx, part, ins.channels)
 
 
 @operation

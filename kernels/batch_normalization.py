@@ -14,6 +14,7 @@ from .batches import copy
 from .jit import fma, jit, jit_part
 from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
 from .tile import matrix, vector
+from .weights import dw_vector, w_or_none
 
 # Lanes at most, where there are fewer channels. Beyond some 64 it hardly matters, but the more are allowed, the more
 # often some number of them divides the pixels.
@@ -247,12 +248,6 @@ def moving_normalization_backward(dx, dy, scale, columns):
 
 
 @jit_part
-def channels_of(flat, offset, channels):
-    """The weight of so many channels at an offset; of none where the offset is -1."""
-    return vector(flat, offset, channels if offset >= 0 else 0)
-
-
-@jit_part
 def own_space(ins, batch, span, which, size):
     """The thread's `which`-th scratch vector of so many elements."""
     return vector(batch.scratch[span.thread], ins.scratch + which * size, size)
@@ -268,13 +263,13 @@ def batch_statistics(task, ins, weights, batch, data, span):
     elif task == op.TOTAL_FORWARD:
         mean, variance = vector(parts[BATCH_MEAN], 0, ins.channels), vector(parts[BATCH_VARIANCE], 0, ins.channels)
         merge_statistics(mean, variance, parts, span.rows, group, ins.inputs)
-        update_moving(channels_of(weights.values, batch.tables[ins.table + 1], ins.channels), mean, ins.beta)
-        update_moving(channels_of(weights.values, batch.tables[ins.table + 2], ins.channels), variance, ins.beta)
+        update_moving(w_or_none(weights, batch.tables[ins.table + 1], ins.channels), mean, ins.beta)
+        update_moving(w_or_none(weights, batch.tables[ins.table + 2], ins.channels), variance, ins.beta)
         inverse = vector(parts[INVERSE], 0, ins.channels)
         inverse_deviation(inverse, variance, ins.alpha)
         set_coefficients(
             parts[MEAN], parts[SCALE], parts[OFFSET], mean, inverse,
-            channels_of(weights.values, ins.kernel, ins.channels), channels_of(weights.values, ins.bias, ins.channels),
+            w_or_none(weights, ins.kernel, ins.channels), w_or_none(weights, ins.bias, ins.channels),
         )  # fmt: skip
     elif task == op.BACKWARD and ins.gradient:
         batch_statistics_backward(
@@ -282,8 +277,8 @@ def batch_statistics(task, ins, weights, batch, data, span):
             parts[SHARE_DY], parts[SHARE_DY_X], ins.inputs,
         )  # fmt: skip
     elif task == op.GRADIENT:
-        offset, part = (ins.kernel, DGAMMA) if span.which == 0 else (ins.bias, DBETA)
-        copy(vector(weights.gradients, offset, ins.channels), vector(parts[part], 0, ins.channels))
+        number, part = (ins.kernel, DGAMMA) if span.which == 0 else (ins.bias, DBETA)
+        copy(dw_vector(weights, number, 0, ins.channels), vector(parts[part], 0, ins.channels))
 
 
 @operation
@@ -313,10 +308,10 @@ def moving_normalization(task, ins, weights, batch, data, span):
     mean, scale = own_space(ins, batch, span, 0, lanes), own_space(ins, batch, span, 1, lanes)
     offset = own_space(ins, batch, span, 2, lanes)
     inverse = vector(own_space(ins, batch, span, 3, lanes), 0, ins.channels)
-    inverse_deviation(inverse, channels_of(weights.values, batch.tables[ins.table + 2], ins.channels), ins.alpha)
+    inverse_deviation(inverse, w_or_none(weights, batch.tables[ins.table + 2], ins.channels), ins.alpha)
     set_coefficients(
-        mean, scale, offset, channels_of(weights.values, batch.tables[ins.table + 1], ins.channels), inverse,
-        channels_of(weights.values, ins.kernel, ins.channels), channels_of(weights.values, ins.bias, ins.channels),
+        mean, scale, offset, w_or_none(weights, batch.tables[ins.table + 1], ins.channels), inverse,
+        w_or_none(weights, ins.kernel, ins.channels), w_or_none(weights, ins.bias, ins.channels),
     )  # fmt: skip
     if task == op.FORWARD:
         y, x = y_rows(ins, batch, span), x_rows(ins, batch, span)
@@ -331,6 +326,6 @@ def moving_normalization(task, ins, weights, batch, data, span):
         part = SUM_DY_X if span.which == 0 else SUM_DY
         add_up(parts, part, (span.rows + group - 1) // group, ins.channels)
         if span.which == 0:
-            multiply(vector(weights.gradients, ins.kernel, ins.channels), parts[part], inverse)
+            multiply(dw_vector(weights, ins.kernel, 0, ins.channels), parts[part], inverse)
         else:
-            copy(vector(weights.gradients, ins.bias, ins.channels), vector(parts[part], 0, ins.channels))
+            copy(dw_vector(weights, ins.bias, 0, ins.channels), vector(parts[part], 0, ins.channels))

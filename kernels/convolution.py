@@ -15,6 +15,7 @@ from .conv import (
 from .jit import jit_part
 from .operations import group_rows, operation
 from .tile import flattened, matrix, vector
+from .weights import dw_vector, w_matrix, w_vector
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The operation. Its integers, by their places; tables of offsets follow, `..._AT` is where they begin.
@@ -33,8 +34,8 @@ from .tile import flattened, matrix, vector
 def convolution_forward(ins, g, weights, batch, i, image, image_at):
     """y of row i of the batch, from its image."""
     row, pixels = g[FILTERS_STRIDE], g[OUTPUT_HEIGHT] * g[OUTPUT_WIDTH]
-    w = matrix(weights.values, ins.kernel, g[TAPS], row)
-    b = batch.zeros if ins.bias < 0 else vector(weights.values, ins.bias, row)
+    w = w_matrix(weights, ins.kernel, 0, g[TAPS], row)
+    b = batch.zeros if ins.bias < 0 else w_vector(weights, ins.bias, 0, row)
     y, y_at, runs_at = batch.activations, ins.y + i * ins.y_stride, ins.table + g[RUNS_AT]
     if g[STRIPS]:
         conv_forward_strips(
@@ -122,9 +123,9 @@ def convolution(task, ins, weights, batch, data, span):
                 convolution_backward_input(ins, g, weights, batch, i, scratch, scratch_at + g[IMAGE_SIZE])
     elif task == op.GRADIENT:
         first = span.start if span.which == 0 else g[TAPS]
-        start = ins.kernel + span.start * row if span.which == 0 else ins.bias
+        number = ins.kernel if span.which == 0 else ins.bias
         for j in range(span.stop - span.start):
-            dw = vector(weights.gradients, start + j * row, g[FILTERS])
+            dw = dw_vector(weights, number, (span.start + j) * row, g[FILTERS])
             dw[:] = 0
             for partial in range(0, (span.rows + group - 1) // group):
                 sums = vector(batch.partials, ins.partial + partial * size + (first + j) * row, g[FILTERS])
@@ -132,6 +133,6 @@ def convolution(task, ins, weights, batch, data, span):
                     dw[f] += sums[f]
     elif task == op.COPIES:
         taps = g[TAPS] // ins.channels * g[FILTERS]
-        w = matrix(weights.values, ins.kernel, g[TAPS], row)
+        w = w_matrix(weights, ins.kernel, 0, g[TAPS], row)
         turned = matrix(weights.transposed, ins.transposed, taps, g[CHANNELS_STRIDE])
         turn(turned, w, span.start, span.stop, ins.channels, g[FILTERS])

@@ -7,7 +7,8 @@ B batch, I inputs, O outputs. Rows are padded to whole vectors (`tile.stride`) a
 from . import instructions as op
 from .jit import jit
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
-from .tile import matrix, product, vector
+from .tile import matrix, product
+from .weights import dw_matrix, w_matrix, w_vector
 
 
 @jit
@@ -47,8 +48,8 @@ def dense(task, ins, weights, batch, data, span):
     """The layer Dense without its activation."""
     rows = span.stop - span.start
     if task == op.FORWARD:
-        w = matrix(weights.values, ins.kernel, ins.inputs, ins.y_stride)
-        b = batch.zeros if ins.bias < 0 else vector(weights.values, ins.bias, ins.y_stride)
+        w = w_matrix(weights, ins.kernel, 0, ins.inputs, ins.y_stride)
+        b = batch.zeros if ins.bias < 0 else w_vector(weights, ins.bias, 0, ins.y_stride)
         dense_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), w, b, rows, ins.inputs, ins.outputs)
     elif task == op.BACKWARD and ins.gradient:
         w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
@@ -58,12 +59,12 @@ def dense(task, ins, weights, batch, data, span):
         dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
         if span.which == 0:
             x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)
-            dw = matrix(weights.gradients, ins.kernel + span.start * ins.y_stride, rows, ins.y_stride)
+            dw = dw_matrix(weights, ins.kernel, span.start, rows, ins.y_stride)
             dense_backward_kernel(dw, x, dy, batch.zeros, span.start, rows, span.rows, ins.outputs)
         else:
-            db = matrix(weights.gradients, ins.bias, 1, ins.y_stride)
+            db = dw_matrix(weights, ins.bias, 0, 1, ins.y_stride)
             dense_backward_bias(db, dy, batch.one, batch.zeros, span.rows, ins.outputs)
     elif task == op.COPIES:
-        w = matrix(weights.values, ins.kernel, ins.inputs, ins.y_stride)
+        w = w_matrix(weights, ins.kernel, 0, ins.inputs, ins.y_stride)
         w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
         transpose(w_transposed, w, span.start, rows, ins.outputs)

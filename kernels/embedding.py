@@ -19,6 +19,7 @@ from . import instructions as op
 from .jit import jit, jit_inline
 from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
 from .tile import matrix, vector
+from .weights import dw_matrix, w_matrix
 
 BUCKET_SHIFT = 4
 BUCKET = 1 << BUCKET_SHIFT  # rows of a table
@@ -103,7 +104,7 @@ def embedding(task, ins, weights, batch, data, span):
     at, columns, out, size, rows, stride = own[AT], own[COLUMNS], own[OUT], own[SIZE], own[ROWS], own[STRIDE]
     lists, per_group, group = own[LISTS], own[PER_GROUP], group_rows(span.rows)
     if task == op.FORWARD:
-        w = matrix(weights.values, ins.kernel, rows, stride)
+        w = w_matrix(weights, ins.kernel, 0, rows, stride)
         embedding_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), w, at, columns, out, size)
     elif task == op.BACKWARD:
         if ins.gradient:
@@ -121,7 +122,7 @@ def embedding(task, ins, weights, batch, data, span):
             embedding_lists(last, following, x, at, columns, rows, start - number * group)
             start = stop
     elif task == op.GRADIENT:
-        dw = matrix(weights.gradients, ins.kernel + span.start * stride, span.stop - span.start, stride)
+        dw = dw_matrix(weights, ins.kernel, span.start, span.stop - span.start, stride)
         dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
         x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)
         groups = matrix(batch.partials, ins.partial, np.int64(GROUPS), per_group)

@@ -22,8 +22,8 @@ INSTRUCTION = np.dtype(
         ("inputs", np.int64),  # columns of x that count
         ("outputs", np.int64),  # columns of y that count
         ("channels", np.int64),  # the last axis of a sample of x
-        ("kernel", np.int64),  # where the weights start in Weights.values
-        ("bias", np.int64),  # the same for the bias; -1: none
+        ("kernel", np.int64),  # the number of its first weight
+        ("bias", np.int64),  # the number of its second one; -1: none
         ("transposed", np.int64),  # where the kernel's transposed copy starts in Weights.transposed; -1: none
         ("trainable", np.int64),  # 1: the parameter stage updates its weights
         ("gradient", np.int64),  # 1: something before it is trained, so backward gives its input gradient
@@ -44,7 +44,7 @@ PARAMETER = np.dtype(
     [
         ("instruction", np.int64),  # whose gradient it is
         ("which", np.int64),  # its number among that instruction's weights
-        ("offset", np.int64),  # where it starts in Weights.values
+        ("number", np.int64),  # its place in the tables of Weights
         ("rows", np.int64),
         ("stride", np.int64),  # elements from one row to the next
         ("trained", np.int64),  # 1: the parameter stage computes its gradient and updates it
@@ -88,7 +88,7 @@ FORWARD, BACKWARD, TOTAL_FORWARD, TOTAL_BACKWARD, GRADIENT, COPIES = range(6)
 
 # The places of an optimizer's numbers in the vector `hyper`. RATE and ITERATION are set anew in every step.
 # Of numbers that are 0 nothing is done; but AVERAGED says whether there are averages, whose momentum may be 0.
-RATE, LEARNING_RATE, INERTIA, RHO, BETA_1, BETA_2, EPSILON, WEIGHT_DECAY = range(8)
+RATE, LEARNING_RATE, MOMENTUM, RHO, BETA_1, BETA_2, EPSILON, WEIGHT_DECAY = range(8)
 SEPARATE_DECAY, CLIP_NORM, GLOBAL_CLIP_NORM, CLIP_VALUE, AVERAGED, EMA_MOMENTUM, EMA_FREQUENCY, ITERATION = range(8, 16)
 HYPER_NUMBERS = 16
 
@@ -97,12 +97,12 @@ EPOCH, ROW, STEP, NOT_FINITE = range(4)  # NOT_FINITE: the steps so far whose lo
 
 
 class Weights(NamedTuple):
-    """A model's parameters and all that has their shape; flat, one place for each parameter in all of them."""
+    """A program's W weights: where each begins in memory (`weights.py`), and what is kept of them."""
 
-    values: np.ndarray
-    gradients: np.ndarray
-    slots: np.ndarray  # the optimizer's: one stretch of values.size after the other
-    transposed: np.ndarray  # transposed copies of the kernels that pass a gradient on, laid out by themselves
+    values: np.ndarray  # (W,) addresses; in plain Python the arrays themselves
+    gradients: np.ndarray  # (W,) the same of their gradients
+    slots: np.ndarray  # (slots, W) the same of what the optimizer keeps
+    transposed: np.ndarray  # transposed copies of the kernels that pass a gradient on; its type is the weights'
 
 
 class Data(NamedTuple):
@@ -144,7 +144,8 @@ class Plan(NamedTuple):
     means: np.ndarray  # the column of the log for each row of Batch.values
     block: int  # rows that a thread takes through a stage at once
     grouped: int  # 1: threads share the batch by whole groups of rows, because something keeps partial sums
-    update: int  # the address of the update's function; 0: the parameter stage updates
+    update: int  # the address of the update's function; 0: no stage calls it
+    steps_at_once: int  # 1: the parameter stage takes the optimizer's step, too
 
 
 class Span(NamedTuple):

@@ -20,7 +20,8 @@ from .instructions import Data, Span
 from .jit import jit, jit_parallel, jit_part
 from .operations import call_operation, group_rows
 from .optimizers import corrected_rate, decay
-from .tile import ROWS, vector, writable
+from .tile import ROWS, writable
+from .weights import w_vector
 
 # Rows of the batch that a thread takes through the whole network at once, at most.
 SAMPLE_ROWS = 16 * ROWS
@@ -46,11 +47,13 @@ def sample_stage(plan, stage, weights, batch, data, span):
 
 
 @jit
-def optimize(weights, at, size, optimizer, hyper):
-    """One optimizer step on parameters [at, at + size)."""
+def optimize(weights, number, start, size, optimizer, hyper):
+    """One optimizer step on elements [start, start + size) of a weight. Python calls it with the tuple `weights`."""
     if hyper[op.WEIGHT_DECAY] > 0:
-        decay(vector(weights.values, at, size), hyper[op.WEIGHT_DECAY] * hyper[op.LEARNING_RATE])
-    call_entry(optimizer, (reference(weights), at, size, hyper))  # from Python, `weights` is no reference yet
+        decay(w_vector(weights, number, start, size), hyper[op.WEIGHT_DECAY] * hyper[op.LEARNING_RATE])
+    call_entry(
+        optimizer, (reference(weights), number, start, size, hyper)
+    )  # from Python, `weights` is no reference yet
 
 
 @jit_part
@@ -76,9 +79,9 @@ def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, opt
             span = Span(row, row + count, rows, 0, 0, thread, p.which)
             if kind == op.PARAMETERS:
                 call_operation(op.GRADIENT, ins, weights, batch, data, span)
-                if plan.update == 0:
-                    optimize(weights, p.offset + row * p.stride, count * p.stride, optimizer, hyper)
-            if ins.transposed >= 0 and p.which == 0 and (kind == op.REFRESH or plan.update == 0):
+                if plan.steps_at_once:
+                    optimize(weights, p.number, row * p.stride, count * p.stride, optimizer, hyper)
+            if ins.transposed >= 0 and p.which == 0 and (kind == op.REFRESH or plan.steps_at_once):
                 call_operation(op.COPIES, ins, weights, batch, data, span)
             row += count
 

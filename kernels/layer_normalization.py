@@ -7,11 +7,12 @@ variance again rather than keep two numbers a pixel.
 import numpy as np
 
 from . import instructions as op
-from .batch_normalization import add_up, channels_of, own_space
+from .batch_normalization import add_up, own_space
 from .batches import copy
 from .jit import fma, jit, jit_inline
 from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
 from .tile import matrix, vector
+from .weights import dw_vector, w_or_none
 
 
 @jit_inline
@@ -92,7 +93,7 @@ def layer_normalization(task, ins, weights, batch, data, span):
     group, size, ones = group_rows(span.rows), ins.channels, own_space(ins, batch, span, 0, ins.channels)
     for c in range(size):
         ones[c] = 1
-    gamma, beta = channels_of(weights.values, ins.kernel, size), channels_of(weights.values, ins.bias, size)
+    gamma, beta = w_or_none(weights, ins.kernel, size), w_or_none(weights, ins.bias, size)
     if ins.kernel < 0:
         gamma = ones
     if ins.bias < 0:
@@ -109,5 +110,5 @@ def layer_normalization(task, ins, weights, batch, data, span):
     elif task == op.GRADIENT:
         parts, part = matrix(batch.partials, ins.partial, 2 * GROUPS, size), (1 - span.which) * GROUPS
         add_up(parts, part, (span.rows + group - 1) // group, size)
-        offset = ins.kernel if span.which == 0 else ins.bias
-        copy(vector(weights.gradients, offset, size), parts[part])
+        number = ins.kernel if span.which == 0 else ins.bias
+        copy(dw_vector(weights, number, 0, size), parts[part])

@@ -4,14 +4,15 @@ Equations, and the places where epsilon stands, are those of Keras 3. All arrays
 alone, so any part of the parameters may be updated by any thread. `learning_rate` is the rate of this step:
 `corrected_rate` computes it for the Adam family.
 
-What the interpreter calls by address are the functions `..._step` at the end, for parameters [at, at + size) of all.
+What the interpreter calls by address are the functions `..._step` at the end, for elements [start, start + size) of a
+weight.
 """
 
 import numpy as np
 
 from . import instructions as op
 from .jit import jit, jit_part
-from .tile import vector
+from .weights import dw_vector, slot_vector, w_vector
 
 
 @jit
@@ -126,89 +127,83 @@ def decay(p, amount):
 
 
 @jit_part
-def _parameters(weights, at, size):
-    """Parameters and gradients [at, at + size)."""
-    return vector(weights.values, at, size), vector(weights.gradients, at, size)
-
-
-@jit_part
-def _slot(weights, number, at, size):
-    """What a slot holds for parameters [at, at + size)."""
-    return vector(weights.slots, number * weights.values.size + at, size)
+def _p_and_g(weights, number, start, size):
+    """Elements [start, start + size) of a weight and of its gradient."""
+    return w_vector(weights, number, start, size), dw_vector(weights, number, start, size)
 
 
 @jit
-def sgd_step(weights, at, size, hyper):
+def sgd_step(weights, number, start, size, hyper):
     """`sgd`."""
-    p, g = _parameters(weights, at, size)
+    p, g = _p_and_g(weights, number, start, size)
     sgd(p, g, hyper[op.RATE])
 
 
 @jit
-def momentum_step(weights, at, size, hyper):
+def momentum_step(weights, number, start, size, hyper):
     """`momentum`."""
-    p, g = _parameters(weights, at, size)
-    m = _slot(weights, 0, at, size)
-    momentum(p, g, m, hyper[op.RATE], hyper[op.INERTIA])
+    p, g = _p_and_g(weights, number, start, size)
+    m = slot_vector(weights, 0, number, start, size)
+    momentum(p, g, m, hyper[op.RATE], hyper[op.MOMENTUM])
 
 
 @jit
-def nesterov_step(weights, at, size, hyper):
+def nesterov_step(weights, number, start, size, hyper):
     """`nesterov`."""
-    p, g = _parameters(weights, at, size)
-    m = _slot(weights, 0, at, size)
-    nesterov(p, g, m, hyper[op.RATE], hyper[op.INERTIA])
+    p, g = _p_and_g(weights, number, start, size)
+    m = slot_vector(weights, 0, number, start, size)
+    nesterov(p, g, m, hyper[op.RATE], hyper[op.MOMENTUM])
 
 
 @jit
-def adagrad_step(weights, at, size, hyper):
+def adagrad_step(weights, number, start, size, hyper):
     """`adagrad`."""
-    p, g = _parameters(weights, at, size)
-    a = _slot(weights, 0, at, size)
+    p, g = _p_and_g(weights, number, start, size)
+    a = slot_vector(weights, 0, number, start, size)
     adagrad(p, g, a, hyper[op.RATE], hyper[op.EPSILON])
 
 
 @jit
-def rmsprop_step(weights, at, size, hyper):
+def rmsprop_step(weights, number, start, size, hyper):
     """`rmsprop`."""
-    p, g = _parameters(weights, at, size)
-    v = _slot(weights, 0, at, size)
+    p, g = _p_and_g(weights, number, start, size)
+    v = slot_vector(weights, 0, number, start, size)
     rmsprop(p, g, v, hyper[op.RATE], hyper[op.RHO], hyper[op.EPSILON])
 
 
 @jit
-def rmsprop_momentum_step(weights, at, size, hyper):
+def rmsprop_momentum_step(weights, number, start, size, hyper):
     """`rmsprop_momentum`."""
-    p, g = _parameters(weights, at, size)
-    v = _slot(weights, 0, at, size)
-    m = _slot(weights, 1, at, size)
-    rmsprop_momentum(p, g, v, m, hyper[op.RATE], hyper[op.RHO], hyper[op.INERTIA], hyper[op.EPSILON])
+    p, g = _p_and_g(weights, number, start, size)
+    v = slot_vector(weights, 0, number, start, size)
+    m = slot_vector(weights, 1, number, start, size)
+    rmsprop_momentum(p, g, v, m, hyper[op.RATE], hyper[op.RHO], hyper[op.MOMENTUM], hyper[op.EPSILON])
 
 
 @jit
-def rmsprop_centered_step(weights, at, size, hyper):
+def rmsprop_centered_step(weights, number, start, size, hyper):
     """`rmsprop_centered`."""
-    p, g = _parameters(weights, at, size)
-    v = _slot(weights, 0, at, size)
-    m = _slot(weights, 1, at, size)
-    a = _slot(weights, 2, at, size)
-    rmsprop_centered(p, g, v, m, a, hyper[op.RATE], hyper[op.RHO], hyper[op.INERTIA], hyper[op.EPSILON])
+    p, g = _p_and_g(weights, number, start, size)
+    v = slot_vector(weights, 0, number, start, size)
+    m = slot_vector(weights, 1, number, start, size)
+    a = slot_vector(weights, 2, number, start, size)
+    rmsprop_centered(p, g, v, m, a, hyper[op.RATE], hyper[op.RHO], hyper[op.MOMENTUM], hyper[op.EPSILON])
 
 
 @jit
-def adam_step(weights, at, size, hyper):
+def adam_step(weights, number, start, size, hyper):
     """`adam`."""
-    p, g = _parameters(weights, at, size)
-    m = _slot(weights, 0, at, size)
-    v = _slot(weights, 1, at, size)
+    p, g = _p_and_g(weights, number, start, size)
+    m = slot_vector(weights, 0, number, start, size)
+    v = slot_vector(weights, 1, number, start, size)
     adam(p, g, m, v, hyper[op.RATE], hyper[op.BETA_1], hyper[op.BETA_2], hyper[op.EPSILON])
 
 
 @jit
-def amsgrad_step(weights, at, size, hyper):
+def amsgrad_step(weights, number, start, size, hyper):
     """`amsgrad`."""
-    p, g = _parameters(weights, at, size)
-    m = _slot(weights, 0, at, size)
-    v = _slot(weights, 1, at, size)
-    largest = _slot(weights, 2, at, size)
+    p, g = _p_and_g(weights, number, start, size)
+    m = slot_vector(weights, 0, number, start, size)
+    v = slot_vector(weights, 1, number, start, size)
+    largest = slot_vector(weights, 2, number, start, size)
     amsgrad(p, g, m, v, largest, hyper[op.RATE], hyper[op.BETA_1], hyper[op.BETA_2], hyper[op.EPSILON])

@@ -9,6 +9,7 @@ from . import instructions as op
 from .jit import jit, jit_inline, jit_part
 from .operations import dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
 from .tile import flattened, matrix, vector
+from .weights import dw_matrix, w_matrix
 
 
 @jit_inline
@@ -122,7 +123,7 @@ def prelu(task, ins, weights, batch, data, span):
     pixels = ins.inputs // ins.channels
     row_of = vector(batch.tables, ins.table + ROW_OF, pixels)
     if task == op.FORWARD:
-        alpha = matrix(weights.values, ins.kernel, rows, stride)
+        alpha = w_matrix(weights, ins.kernel, 0, rows, stride)
         prelu_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), alpha, row_of, width, ins.channels)
     elif task == op.BACKWARD:
         x, dy = x_rows(ins, batch, span), dy_rows(ins, batch, span)
@@ -137,10 +138,10 @@ def prelu(task, ins, weights, batch, data, span):
                 prelu_add_slopes(sums, dy[first:last], x[first:last], row_of, 0, pixels, width, ins.channels)
                 i = end
         if ins.gradient:
-            alpha = matrix(weights.values, ins.kernel, rows, stride)
+            alpha = w_matrix(weights, ins.kernel, 0, rows, stride)
             prelu_backward(dx_rows(ins, batch, span), dy, x, alpha, row_of, width, ins.channels)
     elif task == op.GRADIENT:
-        dalpha = matrix(weights.gradients, ins.kernel, rows, stride)
+        dalpha = dw_matrix(weights, ins.kernel, 0, rows, stride)
         dalpha[span.start : span.stop] = 0
         if own:
             x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)

@@ -22,6 +22,7 @@ from .interpreter import GRADIENT_ROWS, optimize, part
 from .jit import jit, jit_inline, jit_part
 from .optimizers import decay
 from .tile import flattened, matrix, vector
+from .weights import dw_vector, slot_vector, w_vector
 
 # Sums run in so many lanes side by side, each a chain of its own; norms of so many columns are taken at once.
 LANES = 64
@@ -190,9 +191,9 @@ def _measure(p, weights, sums, lanes, norms, thread, threads):
     row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
     while row < last:
         count = min(GRADIENT_ROWS, last - row)
-        at, size = p.offset + row * p.stride, count * p.stride
+        start, size = row * p.stride, count * p.stride
         group = p.sums + 1 + 2 * (row // GRADIENT_ROWS)
-        w, g = vector(weights.values, at, size), vector(weights.gradients, at, size)
+        w, g = w_vector(weights, p.number, start, size), dw_vector(weights, p.number, start, size)
         if p.l1 > 0 or p.l2 > 0:
             sums[group] = penalty(w, p.l1, p.l2, lanes)
             if p.trained:
@@ -228,17 +229,17 @@ def _descend(p, weights, sums, thread, threads, optimizer, hyper):
     row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
     while row < last:
         count = min(GRADIENT_ROWS, last - row)
-        at, size = p.offset + row * p.stride, count * p.stride
-        w, g = vector(weights.values, at, size), vector(weights.gradients, at, size)
+        start, size = row * p.stride, count * p.stride
+        w, g = w_vector(weights, p.number, start, size), dw_vector(weights, p.number, start, size)
         if hyper[op.CLIP_NORM] > 0 or hyper[op.GLOBAL_CLIP_NORM] > 0:
             scale(g, sums[p.sums])
         elif hyper[op.CLIP_VALUE] > 0:
             clip_values(g, hyper[op.CLIP_VALUE])
         if p.decayed and hyper[op.SEPARATE_DECAY] > 0:
             decay(w, hyper[op.SEPARATE_DECAY] * hyper[op.LEARNING_RATE])
-        optimize(weights, at, size, optimizer, hyper)
+        optimize(weights, p.number, start, size, optimizer, hyper)
         if hyper[op.AVERAGED] > 0:
-            a = vector(weights.slots, weights.slots.size - weights.values.size + at, size)  # the last slot
+            a = slot_vector(weights, weights.slots.shape[0] - 1, p.number, start, size)
             average(a, w, 0.0 if hyper[op.ITERATION] == 1 else hyper[op.EMA_MOMENTUM])
             if hyper[op.EMA_FREQUENCY] > 0 and hyper[op.ITERATION] % hyper[op.EMA_FREQUENCY] == 0:
                 copy(w, a)
@@ -246,21 +247,21 @@ def _descend(p, weights, sums, thread, threads, optimizer, hyper):
 
 
 @jit
-def constrain(p, values, lanes, thread, threads):
-    """A thread's share of the columns of a weight, constrained; of a weight with a single norm, the first's."""
+def constrain(p, w, lanes, thread, threads):
+    """A thread's share of the columns of a weight w, constrained; of a weight with a single norm, the first's."""
     if p.constraint == op.NORM and p.together == 0:
         if thread == 0:
-            norm_of_all(vector(values, p.offset, p.rows * p.stride), p.low, p.high, p.rate, lanes)
+            norm_of_all(vector(w, 0, p.rows * p.stride), p.low, p.high, p.rate, lanes)
     elif p.constraint == op.NORM:
-        w = matrix(values, p.offset, p.rows, p.stride)
+        rows = matrix(w, 0, p.rows, p.stride)
         first, last = part(p.stride, LANES, thread, threads)
         while first < last:
             columns = min(LANES, last - first)
-            norm_of_columns(w, first, columns, p.together, p.low, p.high, p.rate, lanes)
+            norm_of_columns(rows, first, columns, p.together, p.low, p.high, p.rate, lanes)
             first += columns
     elif p.constraint == op.NON_NEGATIVE:
         row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
-        non_negative(vector(values, p.offset + row * p.stride, (last - row) * p.stride))
+        non_negative(vector(w, row * p.stride, (last - row) * p.stride))
 
 
 @jit
@@ -287,4 +288,4 @@ def update(task, plan, weights, batch, rows, thread, threads, optimizer, hyper):
         elif p.trained and task == op.DESCEND:
             _descend(p, weights, batch.sums, thread, threads, optimizer, hyper)
         elif p.trained:
-            constrain(p, weights.values, lanes, thread, threads)
+            constrain(p, w_vector(weights, p.number, 0, p.rows * p.stride), lanes, thread, threads)

@@ -605,7 +605,7 @@ class SumsCase:
     """
 
     name: str
-    make: Callable[[], metrics.SumsMetric]
+    make: Callable[[], metrics.Metric]
     kernel_name: str
     reference: Callable[..., Any]
     outputs: Callable[..., Array]

@@ -73,7 +73,7 @@ def test_every_operation_has_a_row():
         layer, shape = case.make(dtype="float32"), case.shape(3)
         layer.build_once((None, *shape))
         for training in (True, False):
-            lowering = Lowering(layer.dtype, 8, shape, training=training)
+            lowering = Lowering(layer.dtype, 8, shape, layer.parameters, training=training)
             lowering.emit(activation_kernels.relu)  # or Rescaling would be a part of what comes before
             layer.lower(lowering)
             used |= {instruction["operation"] for instruction in lowering.code}

@@ -9,8 +9,9 @@ import fastnn
 from bench.workloads import Convnet, Convolution, Prediction, Product, Training, Workload, mnist
 from fastnn import layers, optimizers
 from fastnn.checks import read_only
-from fastnn.engine.parameters import aligned_zeros, shared_storage
-from fastnn.engine.program import Program, Samples
+from fastnn.engine.parameters import aligned_zeros
+from fastnn.engine.program import Program
+from fastnn.engine.run import Run, Samples
 from fastnn.kernels.dense import dense_forward
 from fastnn.kernels.interpreter import run
 from fastnn.kernels.tile import ROWS, padded, stride
@@ -102,10 +103,9 @@ class Convolver:
         layer.set_weights([kernel])
         self.threads = threads or fastnn.get_num_threads()
         self.rows = len(x)
-        storage = shared_storage(layer.parameters, x.dtype)
-        self.program = Program([layer], storage, self.rows, x.shape[1:], pixels=False)
+        self.program = Program([layer], self.rows, x.shape[1:], pixels=False)
         self.y = np.zeros((self.rows, *layer.output_shape[1:]), x.dtype)
-        self.data = self.program.data(Samples(read_only(x.reshape(self.rows, -1))), self.y.reshape(self.rows, -1))
+        self.samples = Samples(read_only(x.reshape(self.rows, -1)))
         self._call(1)
         code = self.program.plan.code[1]
         self.output = slice(code["y"], code["y"] + self.rows * code["y_stride"])
@@ -123,8 +123,8 @@ class Convolver:
         self._call(calls)
 
     def _call(self, calls: int) -> None:
-        order, cursor, log = np.arange(self.rows), np.zeros(4, np.int64), np.zeros((calls, 0))
-        run(*self.program.arguments(self.data, order, cursor, log, self.rows, calls, None, 0, False, self.threads))
+        job = Run(self.samples, self.rows, np.zeros((calls, 0)), predictions=self.y.reshape(self.rows, -1))
+        run(*self.program.arguments(job, calls, self.threads))
 
 
 class Predictor:

@@ -8,117 +8,107 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels import instructions as op
 from ..kernels.batches import shuffle
-from ..layers.kernel_layer import KernelLayer
-from ..layers.stack import backward
-from ..losses import KernelLoss, Loss, total_loss
-from ..metrics import Metric
-from . import update as updating
+from . import update
 from .entries import NO_NUMBERS
-from .parameters import Storage
-from .program import Samples
+from .run import Run
 
 if TYPE_CHECKING:
-    from ..models.sequential import Sequential
+    from ..layers.base import Layer
+    from ..losses import Loss
+    from ..metrics import Metric
     from ..optimizers import Optimizer
 
 
+def forward(layers: "Sequence[Layer]", x: np.ndarray, training: bool = False) -> np.ndarray:
+    """x through all layers, first to last.
+
+    Raises:
+        ValueError: for a layer whose output has another shape than it said when it was built.
+    """
+    samples, y = len(x), np.ascontiguousarray(x, layers[0].dtype)
+    for layer in layers:
+        y = np.ascontiguousarray(layer.forward(y, training), layer.dtype)
+        if y.shape != (samples, *layer.sample_output_shape):
+            expected = ", ".join(["n", *map(str, layer.sample_output_shape)])
+            raise ValueError(f"layer {layer.name} must give shape ({expected}), its forward gave {y.shape}")
+    return y
+
+
+def backward(layers: "Sequence[Layer]", dy: np.ndarray) -> np.ndarray:
+    """dy through all layers, last to first."""
+    for layer in reversed(layers):
+        dy = layer.backward(dy)
+    return dy
+
+
 class EagerProgram:
-    """Runs a model one layer at a time. Arguments as in `Program`."""
+    """Runs layers one at a time. Arguments as of `Program`."""
 
     def __init__(
         self,
-        model: "Sequential",
-        storage: Storage,
+        layers: "Sequence[Layer]",
+        sample_shape: tuple[int, ...],
         training: bool = False,
-        loss: Loss | None = None,
-        metrics: Sequence[Metric] = (),
+        loss: "Loss | None" = None,
+        metrics: "Sequence[Metric]" = (),
     ):
-        self.model, self.storage, self.training, self.loss, self.metrics = model, storage, training, loss, metrics
-        self.output_shape = model.layers[-1].sample_output_shape
-        sizes = [metric.state_size(model.output_columns) for metric in metrics]
+        self.layers, self.sample_shape, self.training = list(layers), sample_shape, training
+        self.loss, self.metrics = loss, metrics
+        self.output_shape = layers[-1].sample_output_shape
+        sizes = [metric.state_size(self.output_shape[-1]) for metric in metrics]
         self.values = 0 if loss is None else 1 + sum(sizes)
         self._states = [slice(1 + sum(sizes[:i]), 1 + sum(sizes[: i + 1])) for i in range(len(sizes))]
 
-    def data(self, samples: Samples, predictions: np.ndarray | None = None) -> tuple[Samples, np.ndarray | None]:
-        """What `run` takes."""
-        return samples, predictions
-
-    def run(
-        self,
-        data: tuple[Samples, np.ndarray | None],
-        order: np.ndarray,
-        cursor: np.ndarray,
-        log: np.ndarray,
-        batch_size: int,
-        steps: int | None = None,
-        optimizer: "Optimizer | None" = None,
-        seed: int = 0,
-        shuffled: bool = False,
-    ) -> None:
-        """Run until `log` is full or `steps` are done; `cursor` tells which."""
-        samples, predictions = data
-        epochs, done = len(log), 0
-        while cursor[op.EPOCH] < epochs and (steps is None or done < steps):
-            first = int(cursor[op.ROW])
-            if first == 0 and shuffled:
-                shuffle(order, seed, int(cursor[op.STEP]))
-            rows = order[first : first + batch_size]
-            x = samples.x[rows].astype(self.model.dtype).reshape(-1, *self.model.sample_shape)
+    def run(self, run: Run, steps: int | None = None) -> None:
+        """Go on until the run is finished or `steps` are done."""
+        done = 0
+        while not run.finished and (steps is None or done < steps):
+            if run.row == 0 and run.shuffled:
+                shuffle(run.order, run.seed, run.step)
+            rows = run.order[run.row : run.row + run.batch_size]
+            x = run.samples.x[rows].astype(self.layers[0].dtype).reshape(-1, *self.sample_shape)
             loss = 0.0
             if self.loss is None:
-                assert predictions is not None
-                predictions[rows] = self.model.forward(x).reshape(len(rows), -1)
+                assert run.predictions is not None
+                run.predictions[rows] = forward(self.layers, x).reshape(len(rows), -1)
             else:
-                weights = None if samples.sample_weight is None else samples.sample_weight[rows]
-                assert samples.y is not None
-                loss = self._step(log[cursor[op.EPOCH]], x, samples.y[rows], weights, int(cursor[op.STEP]), optimizer)
+                loss = self._step(run, rows, x)
             done += 1
-            cursor[op.ROW] = first + len(rows)
-            if first + len(rows) == len(order):
-                cursor[op.ROW] = 0
-                cursor[op.EPOCH] += 1
-            cursor[op.STEP] += self.training
+            run.row += len(rows)
+            if run.row == len(run.order):
+                run.row, run.epoch = 0, run.epoch + 1
+            run.step += self.training
             if not np.isfinite(loss):
-                cursor[op.NOT_FINITE] += 1
-                if cursor[op.NOT_FINITE] == 1:
+                run.not_finite += 1
+                if run.not_finite == 1:
                     return
 
-    def _step(
-        self,
-        log: np.ndarray,
-        x: np.ndarray,
-        targets: np.ndarray,
-        weights: np.ndarray | None,
-        step: int,
-        optimizer: "Optimizer | None",
-    ) -> float:
-        """Forward, loss and metrics; while training also backward and update. Adds to `log`, returns the loss."""
-        model = self.model
-        for layer in model.layers if self.training else ():
-            if isinstance(layer, KernelLayer):
-                layer.step = step
-        y = model.forward(x, self.training)
-        last = model.layers[-1]
-        loss = self.loss
+    def _step(self, run: Run, rows: np.ndarray, x: np.ndarray) -> float:
+        """Forward, loss and metrics; while training also backward and update. Adds to the log, returns the loss."""
+        loss, last, log = self.loss, self.layers[-1], run.log[run.epoch]
         assert loss is not None
-        activation = last.output_activation if loss.fuses(model.layers) else None
-        fused = activation is not None
-        if isinstance(loss, KernelLoss) and loss.compiled:
-            start = y if activation is None else activation.x
-            values, gradient = loss.evaluate(targets, np.ascontiguousarray(start), weights, fused or loss.from_logits)
-            total = total_loss(values, weights)
-        else:
-            total = float(loss.forward(targets, y, weights)) * len(x)
-            gradient = loss.backward()
-        total += updating.penalty(model.layers, len(x), NO_NUMBERS)
+        assert run.samples.y is not None
+        targets, weights = run.samples.y[rows], run.samples.sample_weight
+        weights = None if weights is None else weights[rows]
+        for layer in self.layers if self.training else ():
+            layer.at_step(run.step)
+        y = forward(self.layers, x, self.training)
+        activation = last.output_activation if loss.fuses(self.layers) else None
+        start = y if activation is None else activation.x
+        total, gradient = loss.evaluate_batch(targets, np.ascontiguousarray(start), weights, activation is not None)
+        total += update.penalty(self.layers, len(x), NO_NUMBERS)
         log[0] += total
         for place, metric in zip(self._states, self.metrics, strict=True):
             metric.add(log[place], targets, np.ascontiguousarray(y))
-        if self.training and optimizer is not None:
-            if fused:
-                gradient = last.backward_from_logits(gradient)
-            backward(model.layers[:-1] if fused else model.layers, gradient)
-            optimizer.step(model)
+        if self.training and run.optimizer is not None:
+            self._update(run.optimizer, gradient, last if activation is not None else None)
         return total
+
+    def _update(self, optimizer: "Optimizer", gradient: np.ndarray, fused: "Layer | None") -> None:
+        """Backward, past the last activation where the loss did that, and the optimizer's step."""
+        if fused is None:
+            backward(self.layers, gradient)
+        else:
+            backward(self.layers[:-1], fused.backward_from_logits(gradient))
+        optimizer.step_on(self.layers)

@@ -13,6 +13,7 @@ from ..kernels.interpreter import share
 from ..kernels.jit import CACHE_FOLDER, JIT_ENABLED
 from ..kernels.operations import OPERATIONS
 from ..kernels.updating import update
+from .tables import empty_batch, empty_data, plan_of, weight_table
 
 NO_NUMBERS = np.zeros(op.HYPER_NUMBERS)
 NO_OPTIMIZER = 0
@@ -43,11 +44,11 @@ def operation_entry(operation: Any, dtype: np.dtype) -> int:
 
 def optimizer_entry(step: Any, dtype: np.dtype) -> Any:
     """What the interpreter calls for an optimizer's step on a float type."""
-    return _entry(step, dtype, _examples(dtype)[2], 0, 0, NO_NUMBERS)
+    return _entry(step, dtype, _examples(dtype)[2], 0, 0, 0, NO_NUMBERS)
 
 
 def update_entry(dtype: np.dtype) -> Any:
-    """What `Plan.update` holds where the update has stages of its own."""
+    """What `Plan.update` holds where a step has stages after the gradients."""
     plan, _, weights, batch, _ = _examples(dtype)
     return _entry(update, dtype, op.MEASURE, plan, weights, batch, 0, 0, 1, NO_OPTIMIZER, NO_NUMBERS)
 
@@ -79,14 +80,6 @@ def _is_cached(function: str) -> bool:
 @functools.cache
 def _examples(dtype: np.dtype) -> tuple[Any, ...]:
     """Plan, instruction, weights, batch and data, of the types that every program has."""
-    flat, integers = np.zeros(0, dtype), np.zeros(0, np.int64)
-    rows = np.zeros((0, 0), dtype)
-    code = np.zeros(1, op.INSTRUCTION)
-    plan = op.Plan(code, np.zeros(1, op.PARAMETER), np.zeros(1, op.STAGE), integers, 0, 0, 0)
-    weights = op.Weights(flat, flat, flat, flat)
-    batch = op.Batch(
-        activations=flat, gradients=flat, labels=integers, targets=flat, weight=flat, scale=flat, values=flat,
-        sums=np.zeros(0), partials=flat, scratch=rows, tables=integers, zeros=flat, one=flat,
-    )  # fmt: skip
-    data = op.Data(np.zeros((0, 0), np.uint8), rows, integers, rows, flat, rows, integers)
-    return Referenced(plan), code[0], Referenced(weights), Referenced(batch), Referenced(data)
+    weights, plan, batch = weight_table([], dtype), plan_of(code=[{}], parameters=[{}], stages=[{}]), empty_batch(dtype)
+    data = op.Data(*(array.copy() for array in empty_data(dtype)))  # writable, as the driver passes them on
+    return Referenced(plan), plan.code[0], Referenced(weights), Referenced(batch), Referenced(data)

@@ -12,15 +12,17 @@ from ..kernels.interpreter import SAMPLE_ROWS
 from ..kernels.operations import GROUPS, SMALLEST_GROUP
 from ..kernels.tile import CACHE_LINE, padded, stride
 from ..kernels.updating import LANES
-from ..losses import Loss
-from ..metrics import Metric
 from .entries import operation_entry, update_entry
-from .update import Update, penalized, penalty_fields, records, weight_fields
+from .tables import records
+from .update import Update, penalized, penalty_fields, weight_fields
 
 if TYPE_CHECKING:
     from ..layers.base import Layer
+    from ..losses import Loss
+    from ..metrics import Metric
     from ..optimizers import Optimizer
     from .parameters import Parameter
+
 
 # What a block of rows may take in all buffers, where it is chosen so: about the L2 cache.
 _BLOCK_BYTES = 1 << 20
@@ -34,8 +36,9 @@ class Lowering:
         optimizer: what it is trained with; None where no weights are to change.
         alone: whether it is of a single layer, whose way back starts when somebody asks for it.
         backward: whether it can also run backward.
+        weights: all weights that the layers have; an instruction names them by their places here.
         code: the instructions so far, as dicts of their fields.
-        parameters: the weights so far, as dicts of the fields of `instructions.PARAMETER`, and `weights` themselves.
+        parameters: the weights that instructions use, as dicts of the fields of `instructions.PARAMETER`.
         elements: the size of the activations' buffer so far, for `rows` rows.
         transposed_elements, scratch_elements, partial_elements: the same for the transposed kernels, one thread's
             scratch space and the partial sums.
@@ -55,6 +58,7 @@ class Lowering:
         dtype: np.dtype,
         rows: int,
         shape: tuple[int, ...],
+        weights: "Sequence[Parameter]",
         pixels: bool = False,
         training: bool = False,
         alone: bool = False,
@@ -65,7 +69,8 @@ class Lowering:
         self.backward = training or alone
         self.code: list[dict[str, Any]] = []
         self.parameters: list[dict[str, Any]] = []
-        self.weights: list[Parameter] = []
+        self.weights = list(weights)
+        self._numbers = {id(parameter): number for number, parameter in reversed([*enumerate(self.weights)])}
         self.stage_ends: list[int] = []
         self.totals: list[int] = []
         self.means: list[int] = []
@@ -138,7 +143,7 @@ class Lowering:
         self.transposed_elements += copies if gradient else 0
         self.flops += flops * (1 + any(trained) + gradient)
         for name, parameter in zip(("kernel", "bias"), [*parameters, None, None], strict=False):
-            fields[name] = -1 if parameter is None else parameter.offset
+            fields[name] = self.number(parameter)
         for which, (parameter, trains) in enumerate(zip(parameters, trained, strict=True)):
             if parameter is not None:
                 self._add_parameter(parameter, which, trains)
@@ -154,19 +159,24 @@ class Lowering:
         self._overwritable = not (needs_output and self.backward)
         return self.code[-1]
 
+    def number(self, parameter: "Parameter | None") -> int:
+        """The number by which instructions name a weight; -1 for none."""
+        return -1 if parameter is None else self._numbers[id(parameter)]
+
     def _add_parameter(self, parameter: "Parameter", which: int, trained: bool) -> None:
-        place = {"instruction": len(self.code), "which": which}
+        place = {"instruction": len(self.code), "which": which, "number": self.number(parameter)}
         self.parameters.append(place | weight_fields(parameter, trained, self.optimizer))
-        self.weights.append(parameter)
 
     def add_penalties(self, layers: "Sequence[Layer]") -> None:
         """Let the loss include the penalties of the layers' weights."""
+        known = {fields["number"]: fields for fields in self.parameters}
         for parameter in penalized(layers):
-            if not any(parameter is weight for weight in self.weights):  # not used by itself out of training
+            number = self.number(parameter)
+            if number not in known:  # it is not used outside training
                 self._add_parameter(parameter, -1, False)
                 self.parameters[-1]["instruction"] = 0
-            place = next(i for i, weight in enumerate(self.weights) if weight is parameter)
-            self.parameters[place] |= penalty_fields(parameter)
+                known[number] = self.parameters[-1]
+            known[number] |= penalty_fields(parameter)
 
     def reshape(self, shape: tuple[int, ...]) -> None:
         """The same numbers as samples of another shape: in memory a sample is a row already."""
@@ -181,14 +191,17 @@ class Lowering:
         self.stage_ends.append(len(self.code))
 
     def rescale_gather(self, scale: float, offset: float) -> bool:
-        """Let the gathering scale its rows, if it is all that there is so far and does not scale yet."""
+        """Let the gathering scale its rows, if it is all that there is so far and does not scale yet.
+
+        Not for a layer alone, whose gradient with respect to x somebody may ask for: gathering has none.
+        """
         gather = self.code[0]
-        if len(self.code) > 1 or (gather["alpha"], gather["beta"]) != (1.0, 0.0):
+        if self.alone or len(self.code) > 1 or (gather["alpha"], gather["beta"]) != (1.0, 0.0):
             return False
         gather["alpha"], gather["beta"] = scale, offset
         return True
 
-    def add_loss(self, loss: Loss, fused: bool) -> None:
+    def add_loss(self, loss: "Loss", fused: bool) -> None:
         """Append the loss; `fused`: in the place of the last activation, whose input it starts from."""
         if fused:
             self.code.pop()
@@ -214,7 +227,7 @@ class Lowering:
             self._append(loss.fused_operation if fused else loss.operation, **fields)
         self.means, self.log_columns = [0], 1
 
-    def add_metrics(self, metrics: Sequence[Metric]) -> None:
+    def add_metrics(self, metrics: "Sequence[Metric]") -> None:
         """Append the metrics: means over the batch's values, or sums over the whole batch."""
         for metric in metrics:
             size = metric.state_size(self.columns)
@@ -248,8 +261,8 @@ class Lowering:
             means=np.array(self.means, np.int64),
             block=self._block(),
             grouped=int(self.partial_elements > 0),
-            # Alone, gradients are all that is wanted.
-            update=update_entry(self.dtype) if update.stages else int(self.alone),
+            update=update_entry(self.dtype) if update.stages else 0,
+            steps_at_once=int(not update.stages and not self.alone),  # alone, gradients are all that is wanted
         )
 
     def _stages(self) -> list[dict[str, Any]]:
@@ -289,11 +302,21 @@ class Lowering:
         return block
 
 
+def uses_kernels(kind: type, kernels: str, methods: tuple[str, ...]) -> bool:
+    """Whether no subclass of the class that names its `kernels` has overridden one of `methods` in Python."""
+    for base in kind.__mro__:
+        if kernels in vars(base):
+            return True
+        if any(name in vars(base) for name in methods):
+            return False
+    return False
+
+
 def lower(
     layers: Sequence["Layer"],
     lowering: Lowering,
-    loss: Loss | None = None,
-    metrics: Sequence[Metric] = (),
+    loss: "Loss | None" = None,
+    metrics: "Sequence[Metric]" = (),
     predict: bool = False,
 ) -> Lowering:
     """Lower `layers`, then loss and metrics or the handing out of the output."""

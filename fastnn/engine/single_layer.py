@@ -1,4 +1,4 @@
-"""Runs the instructions of a single layer: the layer-by-layer path of layers that are instructions only."""
+"""Runs the instructions of one layer: what built-in layers do when they are used by themselves."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -10,34 +10,34 @@ from ..kernels.calls import bound
 from ..kernels.interpreter import run_stages
 from .entries import NO_NUMBERS, NO_OPTIMIZER, interpreter_of
 from .lowering import Lowering
-from .parameters import shared_storage
-from .program import Buffers, empty_data
+from .program import Buffers
+from .tables import empty_data, weight_table
 
 if TYPE_CHECKING:
-    from ..layers.base import Layer
+    from ..layers.kernel_layer import KernelLayer
 
 
-class Alone:
-    """A program of one layer, forward and backward apart.
+class SingleLayer:
+    """A program of one layer, whose forward and backward are called apart.
 
     Args:
         layer: a built layer with kernels.
-        rows: the samples that it takes.
+        shape: the shape of x, its samples first.
         training: whether to do what the layer does only while training.
     """
 
-    def __init__(self, layer: "Layer", rows: int, training: bool):
-        assert layer.input_shape is not None
-        shape = tuple(n for n in layer.input_shape[1:] if n is not None)
-        self._storage = shared_storage(layer.parameters, layer.dtype)
-        self._rows, self._shape = rows, shape
+    def __init__(self, layer: "KernelLayer", shape: tuple[int, ...], training: bool):
+        rows, self._shape = shape[0], shape[1:]
+        self._dtype, self._rows = layer.dtype, rows
+        self._weights = list(layer.parameters)  # whose memory the table names
         self._settings = _settings(layer)
-        lowered = Lowering(layer.dtype, rows, shape, training=training, alone=True)
-        layer.lower(lowered)
+        lowered = Lowering(layer.dtype, rows, self._shape, self._weights, training=training, alone=True)
+        layer.lower_alone(lowered)
         self._plan = lowered.plan()
         self._buffers = Buffers(lowered)
+        self._table = weight_table(self._weights, layer.dtype, transposed=self._buffers.transposed)
         self._output = slice(lowered.y, lowered.y + rows * lowered.y_stride), lowered.y_stride
-        self._output_shape = layer.sample_output_shape
+        self._output_shape = lowered.shape
         self._idle = len(self._plan.code) == 1  # the layer has nothing to do
         forward = np.array([_is_forward(stage) for stage in self._plan.stages])
         self._forward, self._backward = np.flatnonzero(forward), np.flatnonzero(~forward)
@@ -48,9 +48,11 @@ class Alone:
         self._run_stages: Any = None
         self.y: np.ndarray | None = None
 
-    def fits(self, layer: "Layer") -> bool:
-        """Whether the weights are still where they were, trained as they were, and the layer has the seed it had."""
-        return _settings(layer) == self._settings and self._storage.current
+    def fits(self, layer: "KernelLayer") -> bool:
+        """Whether the layer still has the weights and the settings that it was made for."""
+        return _settings(layer) == self._settings and all(
+            p is weight for p, weight in zip(layer.parameters, self._weights, strict=True)
+        )
 
     def forward(self, x: np.ndarray, step: int) -> np.ndarray:
         """y for x, while training in step `step`."""
@@ -65,9 +67,9 @@ class Alone:
         return self.y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dx for dy; the gradients of the weights are left in the storage."""
+        """dx for dy; the gradients of the weights are left where they belong."""
         if self._idle:
-            return dy.reshape(self._rows, *self._shape).astype(self._storage.values.dtype)
+            return dy.reshape(self._rows, *self._shape).astype(self._dtype)
         where, width = self._output
         gradients = self._buffers.batch.gradients
         columns = dy[0].size
@@ -78,12 +80,9 @@ class Alone:
         return self._read(gradients, x, int(first["y_stride"]), self._shape)
 
     def _run(self, stages: np.ndarray) -> None:
-        dtype = self._storage.values.dtype
-        no_slots = np.zeros(0, dtype)
-        weights = op.Weights(self._storage.values, self._storage.gradients, no_slots, self._buffers.transposed)
         arguments = (
-            interpreter_of(dtype), stages, self._plan, weights, self._buffers.for_threads(1), self._data, self._rows,
-            self._step, NO_OPTIMIZER, NO_NUMBERS,
+            interpreter_of(self._dtype), stages, self._plan, self._table, self._buffers.for_threads(1), self._data,
+            self._rows, self._step, NO_OPTIMIZER, NO_NUMBERS,
         )  # fmt: skip
         if self._run_stages is None:
             self._run_stages = bound(run_stages, *arguments)
@@ -100,5 +99,6 @@ def _is_forward(stage: np.void) -> bool:
     return bool(stage["kind"] == op.TOTAL and stage["stop"] == op.TOTAL_FORWARD)
 
 
-def _settings(layer: "Layer") -> tuple[Any, ...]:
+def _settings(layer: "KernelLayer") -> tuple[Any, ...]:
+    """What the program was lowered with and users may change."""
     return (getattr(layer, "seed", None), layer.trainable, *(p.trainable for p in layer.parameters))

@@ -6,31 +6,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels import instructions as op
-from ..kernels.interpreter import GRADIENT_ROWS
-from ..kernels.jit import JIT_ENABLED
+from ..kernels.interpreter import GRADIENT_ROWS, optimize
 from ..kernels.updating import LANES, update_alone
 from .entries import NO_OPTIMIZER, optimizer_entry, update_entry
+from .parameters import Parameter
+from .tables import empty_batch, plan_of, weight_table
 
 if TYPE_CHECKING:
     from ..layers.base import Layer
     from ..optimizers import Optimizer
-    from .parameters import Parameter
 
 
-def records(rows: Sequence[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
-    """A table from its rows; what they do not name is 0."""
-    table = np.zeros(len(rows), dtype)
-    for record, fields in zip(table, rows, strict=True):
-        for name, value in fields.items():
-            record[name] = value
-    # Outside the JIT a record's fields are attributes only in a recarray, which Numba is slower to recognise.
-    return table if JIT_ENABLED else table.view(np.recarray)
-
-
-def weight_fields(parameter: "Parameter", trained: bool, optimizer: "Optimizer | None") -> dict[str, Any]:
-    """A weight's fields of `instructions.PARAMETER`, all but the instruction that it belongs to and its penalty."""
-    fields = {"offset": parameter.offset, "rows": parameter.rows}
-    fields |= {"stride": parameter.stride, "trained": int(trained)}
+def weight_fields(parameter: Parameter, trained: bool, optimizer: "Optimizer | None") -> dict[str, Any]:
+    """A weight's fields of `instructions.PARAMETER`, all but its number, its instruction and its penalty."""
+    fields = {"rows": parameter.rows, "stride": parameter.stride, "trained": int(trained)}
     if optimizer is not None:
         fields["decayed"] = int(optimizer.decays(parameter))
         if parameter.constraint is not None:
@@ -38,13 +27,13 @@ def weight_fields(parameter: "Parameter", trained: bool, optimizer: "Optimizer |
     return fields
 
 
-def penalized(layers: "Iterable[Layer]") -> "list[Parameter]":
+def penalized(layers: "Iterable[Layer]") -> list[Parameter]:
     """The weights whose penalties join the loss: those that are trained."""
     weights = [p for layer in layers if layer.trainable for p in layer.parameters if p.trainable]
     return [p for p in weights if p.regularizer is not None]
 
 
-def penalty_fields(parameter: "Parameter") -> dict[str, Any]:
+def penalty_fields(parameter: Parameter) -> dict[str, Any]:
     """The fields that tell the kernels about a weight's penalty."""
     regularizer = parameter.regularizer
     return {} if regularizer is None else {"l1": regularizer.l1, "l2": regularizer.l2}
@@ -80,46 +69,45 @@ class Update:
             self.stages.append({"kind": op.UPDATE, "start": op.DESCEND})
         if constraints:
             self.stages.append({"kind": op.UPDATE, "start": op.CONSTRAIN})
-        # Sums go through the weights in this order, in whatever order layers name them.
-        self.weights = sorted(weights, key=lambda w: w["offset"])
+        # Sums go through the weights in this order, in whatever order instructions name them.
+        self.weights = sorted(weights, key=lambda w: w["number"])
         for w in self.weights:
             w["sums"] = self.sums_elements
             self.sums_elements += 1 + 2 * -(-w["rows"] // GRADIENT_ROWS)
 
     def by_hand(self, weights: op.Weights, rows: int, optimizer: Any, hyper: np.ndarray) -> float:
         """Run the stages by themselves, for a batch of `rows` rows; returns the penalty times the rows."""
-        table = records(self.weights, op.PARAMETER)
-        none = np.zeros(0, np.int64)
-        plan = op.Plan(records([], op.INSTRUCTION), table, records([], op.STAGE), none, 0, 0, 0)
-        flat = np.zeros(0, weights.values.dtype)
-        batch = op.Batch(
-            activations=flat, gradients=flat, labels=none, targets=flat, weight=flat, scale=flat, values=flat,
-            sums=np.zeros(self.sums_elements), partials=flat, scratch=np.zeros((1, LANES), flat.dtype), tables=none,
-            zeros=flat, one=flat,
-        )  # fmt: skip
-        entry = update_entry(flat.dtype)
+        dtype = weights.transposed.dtype
+        sums, scratch = np.zeros(self.sums_elements), np.zeros((1, LANES), dtype)
+        plan, batch = plan_of(parameters=self.weights), empty_batch(dtype, sums=sums, scratch=scratch)
+        entry = update_entry(dtype)
         for stage in self.stages:
             update_alone(entry, stage["start"], plan, weights, batch, rows, optimizer, hyper)
-        return float(batch.sums[0])
+        return float(sums[0])
 
 
-def penalty(layers: "Sequence[Layer]", rows: int, numbers: np.ndarray) -> float:
+def penalty(layers: "Iterable[Layer]", rows: int, numbers: np.ndarray) -> float:
     """The layers' penalties, times the rows of the batch whose loss they join."""
     weights = penalized(layers)
     if not weights:
         return 0.0
-    storage = weights[0].storage
-    stages = Update([weight_fields(p, False, None) | penalty_fields(p) for p in weights], 1, None)
-    flat = np.zeros(0, storage.values.dtype)
-    return stages.by_hand(op.Weights(storage.values, storage.gradients, flat, flat), rows, NO_OPTIMIZER, numbers)
+    fields = [{"number": i} | weight_fields(p, False, None) | penalty_fields(p) for i, p in enumerate(weights)]
+    table = weight_table(weights, weights[0].dtype)
+    return Update(fields, 1, None).by_hand(table, rows, NO_OPTIMIZER, numbers)
 
 
-def step(trained: "Sequence[Parameter]", weights: op.Weights, optimizer: "Optimizer", hyper: np.ndarray) -> bool:
-    """A step on the trained weights from the gradients of the loss, if it takes stages of its own."""
-    stages = Update([weight_fields(p, True, optimizer) | penalty_fields(p) for p in trained], 1, optimizer)
+def step(trained: Sequence[Parameter], optimizer: "Optimizer", hyper: np.ndarray) -> None:
+    """An optimizer's step on weights for which it has slots, from the gradients that `backward` left."""
+    if not trained:
+        return
+    dtype, slots = trained[0].dtype, optimizer.slot_arrays(trained)
+    entry = optimizer_entry(optimizer.step_kernel, dtype)
+    fields = [{"number": i} | weight_fields(p, True, optimizer) | penalty_fields(p) for i, p in enumerate(trained)]
+    stages = Update(fields, 1, optimizer)
     if stages.stages:
-        gradients = weights.gradients.copy()  # what `backward` left stays as it is
-        stages.by_hand(
-            weights._replace(gradients=gradients), 0, optimizer_entry(optimizer.step_kernel, gradients.dtype), hyper
-        )
-    return bool(stages.stages)
+        gradients = [p.flat_gradient.copy() for p in trained]  # what `backward` left stays as it is
+        stages.by_hand(weight_table(trained, dtype, gradients, slots), 0, entry, hyper)
+        return
+    table = weight_table(trained, dtype, None, slots)
+    for number, p in enumerate(trained):
+        optimize(table, number, 0, p.rows * p.stride, entry, hyper)

@@ -128,7 +128,9 @@ def network(shape: tuple[int, ...], hidden: int, noise_kind: str, amount: float,
 def first_layers(model: fastnn.Sequential, last: str) -> fastnn.Sequential:
     """The layers up to the one called `last` as a model of their own, with the same weights."""
     names = [layer.name for layer in model.layers]
-    return fastnn.Sequential([fastnn.Input(model.sample_shape), *model.layers[: names.index(last) + 1]])
+    assert model.input_shape is not None
+    shape = tuple(n for n in model.input_shape[1:] if n is not None)
+    return fastnn.Sequential([fastnn.Input(shape), *model.layers[: names.index(last) + 1]])
 
 
 def encoder(model: fastnn.Sequential) -> fastnn.Sequential:
@@ -148,6 +150,7 @@ def linear_accuracy(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np
 def reconstruct(model: fastnn.Sequential, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
     """What the model makes of images, through its noise where it has some; and what they look like with the noise."""
     names = [layer.name for layer in model.layers]
+    assert model.input_shape is not None
     if "noise" not in names:
         return model.predict(images), None
     noisy = first_layers(model, "noise").forward(images, training=True)

@@ -1,7 +1,6 @@
 """Activation functions as layers."""
 
 import copy
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -9,6 +8,7 @@ import numpy as np
 from .. import checks
 from ..kernels import activations as kernels
 from .base import Layer
+from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
     from ..engine.lowering import Lowering
@@ -16,31 +16,28 @@ if TYPE_CHECKING:
 
 class _Function(NamedTuple):
     operation: Any
-    forward: Callable[..., None]
-    backward: Callable[..., None]
-    rows: bool = False  # takes rows and their length rather than elements
     number: float | None = None  # the default of its number, if it has one
-    from_input: bool = False  # its kernels read x and write elsewhere, rather than in place
+    from_input: bool = False  # backward reads x, so that y is written elsewhere
 
 
 FUNCTIONS: dict[str, _Function | None] = {
     "linear": None,
-    "relu": _Function(kernels.relu, kernels.relu_forward, kernels.relu_backward),
-    "leaky_relu": _Function(kernels.leaky_relu, kernels.leaky_relu_forward, kernels.leaky_relu_backward, number=0.2),
-    "sigmoid": _Function(kernels.sigmoid, kernels.sigmoid_forward, kernels.sigmoid_backward),
-    "tanh": _Function(kernels.tanh, kernels.tanh_forward, kernels.tanh_backward),
-    "softmax": _Function(kernels.softmax, kernels.softmax_forward, kernels.softmax_backward, rows=True),
-    "elu": _Function(kernels.elu, kernels.elu_forward, kernels.elu_backward, number=1.0),
-    "selu": _Function(kernels.selu, kernels.selu_forward, kernels.selu_backward),
-    "softplus": _Function(kernels.softplus, kernels.softplus_forward, kernels.softplus_backward),
-    "hard_sigmoid": _Function(kernels.hard_sigmoid, kernels.hard_sigmoid_forward, kernels.hard_sigmoid_backward),
-    "gelu": _Function(kernels.gelu, kernels.gelu_forward, kernels.gelu_backward, from_input=True),
-    "silu": _Function(kernels.silu, kernels.silu_forward, kernels.silu_backward, from_input=True),
+    "relu": _Function(kernels.relu),
+    "leaky_relu": _Function(kernels.leaky_relu, number=0.2),
+    "sigmoid": _Function(kernels.sigmoid),
+    "tanh": _Function(kernels.tanh),
+    "softmax": _Function(kernels.softmax),
+    "elu": _Function(kernels.elu, number=1.0),
+    "selu": _Function(kernels.selu),
+    "softplus": _Function(kernels.softplus),
+    "hard_sigmoid": _Function(kernels.hard_sigmoid),
+    "gelu": _Function(kernels.gelu, from_input=True),
+    "silu": _Function(kernels.silu, from_input=True),
 }
 _OTHER_NAMES = {"swish": "silu"}
 
 
-class Activation(Layer):
+class Activation(KernelLayer):
     """y = f(x), element by element (softmax: along the last axis).
 
     Args:
@@ -58,17 +55,10 @@ class Activation(Layer):
         self.activation = _OTHER_NAMES.get(name, name)
         number = None if self._function is None else self._function.number
         self._numbers: tuple[float, ...] = () if number is None else (number,)
-        self.y: np.ndarray | None = None
 
     @property
     def _function(self) -> _Function | None:
         return FUNCTIONS[self.activation]
-
-    @property
-    def compiled(self) -> bool:
-        """Whether the interpreter can execute this layer. It takes a softmax along whole samples only."""
-        whole = self._function is None or not self._function.rows or len(self.input_shape or ()) <= 2
-        return super().compiled and whole
 
     @property
     def output_activation(self) -> "Activation":
@@ -84,36 +74,14 @@ class Activation(Layer):
         return dz
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """y = f(x)."""
+        """y = f(x), for x of any shape."""
         self.x = self.as_input(x)
-        self.y = self.x
-        if self._function is not None:
-            self.y = self.x.copy()
-            self._apply(self._function.forward, self.y, *self._inputs())
-        return self.y
+        return self._run(self.x, training)
 
-    def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dx = dy f'(x), with f'(x) computed from y where that says enough."""
-        dy = checks.gradient_of(dy, self.y, f"layer {self.name}")
-        if self._function is None:
-            return dy
-        assert self.y is not None
-        dx = np.array(dy, self.dtype, order="C")
-        if self._function.from_input:
-            self._apply(self._function.backward, dx, dx.copy(), *self._inputs())
-        else:
-            self._apply(self._function.backward, dx, self.y)
-        return dx
-
-    def _inputs(self) -> tuple[np.ndarray, ...]:
-        return (self.x,) if self._function is not None and self._function.from_input else ()
-
-    def _apply(self, kernel: Callable[..., None], *arrays: np.ndarray) -> None:
-        if self._function is not None and self._function.rows:
-            columns = arrays[0].shape[-1]
-            kernel(*(a.reshape(-1, columns) for a in arrays), columns)
-        else:
-            kernel(*(a.reshape(-1) for a in arrays), *self._numbers)
+    @property
+    def y(self) -> np.ndarray | None:
+        """What `forward` gave last."""
+        return None if self._program is None else self._program.y
 
     def lower(self, lowering: "Lowering") -> None:
         """One instruction."""
@@ -130,7 +98,7 @@ def own_activation(layer: Layer, activation: str | Activation | None) -> Activat
     if not isinstance(activation, Activation):
         return Activation(activation, name="", dtype=layer.dtype)
     own = copy.copy(activation)
-    own.dtype, own.y = layer.dtype, None
+    own.dtype = layer.dtype
     return own
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from .. import checks, constraints, initializers, regularizers
 from ..config import standard_dtype
 from ..configured import Configured, arguments
+from ..engine.lowering import uses_kernels
 from ..engine.parameters import Parameter
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ weight_source: ContextVar["Callable[[Layer, str, tuple[int, ...]], np.ndarray | 
 )
 
 
-class Layer(Configured):
+class Layer(Configured, module="fastnn.layers", abstract=True):
     """Base class of all layers, and of those you write yourself.
 
     A layer of your own, in NumPy or Numba, overrides `forward` and `backward`, and `build` where it has weights
@@ -176,6 +177,9 @@ class Layer(Configured):
         """
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
+    def at_step(self, step: int) -> None:
+        """Called before each training step, counted from 0, where layers run one at a time."""
+
     @property
     def output_activation(self) -> "Activation | None":
         """The activation that the output comes from, where that is known."""
@@ -246,20 +250,9 @@ def assign(parameters: list[Parameter], weights: list[Any], owner: str) -> None:
         array = checks.numeric_array(weight, argument)
         if array.shape != p.shape:
             raise ValueError(f"{argument} must have shape {p.shape}, received {array.shape}")
-        dtype = p.storage.values.dtype
-        arrays.append(checks.finite(checks.as_type(checks.finite(array, argument), dtype), argument))
+        arrays.append(checks.finite(checks.as_type(checks.finite(array, argument), p.dtype), argument))
     for p, array in zip(parameters, arrays, strict=True):
         p.value[...] = array
-
-
-def uses_kernels(kind: type, kernels: str, methods: tuple[str, ...]) -> bool:
-    """Whether no subclass of the class that names its `kernels` has overridden one of `methods` in Python."""
-    for base in kind.__mro__:
-        if kernels in vars(base):
-            return True
-        if any(name in vars(base) for name in methods):
-            return False
-    return False
 
 
 # What the axes of a sequence and of an image are called.
@@ -281,7 +274,7 @@ def image_of(layer: Layer, input_shape: Shape, axes: int) -> tuple[int, ...]:
     return sample
 
 
-class InputLayer:
+class InputLayer(Configured, module="fastnn.layers"):
     """What `Input` returns: the shape of one sample, given to a model as its first element."""
 
     def __init__(self, shape: tuple[int, ...]):

@@ -9,17 +9,16 @@ from .. import checks
 from ..kernels import convolution as kernels
 from ..kernels.conv import in_strips, strips_of
 from ..kernels.tile import stride
-from .activations import Activation, own_activation
+from .activations import Activation
 from .base import AXES, Shape, image_of
 from .kernel_and_bias import KernelAndBias
-from .kernel_layer import KernelLayer
 from .windows import Axis, geometry
 
 if TYPE_CHECKING:
     from ..engine.lowering import Lowering
 
 
-class _Conv(KernelAndBias, KernelLayer):
+class _Conv(KernelAndBias):
     """A convolution over one or two axes; what is one-dimensional is an image with a single line."""
 
     _axes: int
@@ -47,13 +46,8 @@ class _Conv(KernelAndBias, KernelLayer):
         self.strides = checks.sizes(strides, "strides", self._axes)
         self.padding = checks.nearest(padding, ("valid", "same"), "padding")
         self.dilation_rate = checks.sizes(dilation_rate, "dilation_rate", self._axes)
-        self.activation = own_activation(self, activation)
-        if not self.activation.compiled or self.activation.activation == "softmax":
-            raise ValueError(
-                f"layer {self.name} ({type(self).__name__}) takes an activation that works on each number alone and "
-                f"has kernels, received {activation!r}; put it behind the convolution as a layer of its own"
-            )
         self._take_options(
+            activation=activation,
             use_bias=use_bias,
             kernel_initializer=kernel_initializer,
             bias_initializer=bias_initializer,
@@ -82,8 +76,8 @@ class _Conv(KernelAndBias, KernelLayer):
         channels = checks.positive_integer(input_shape[-1], "input_shape")
         self.add_kernel_and_bias((*self.kernel_size, channels, self.filters))
 
-    def lower(self, lowering: "Lowering") -> None:
-        """The convolution with its bias, then the activation."""
+    def lower_alone(self, lowering: "Lowering") -> None:
+        """The convolution with its bias."""
         height, width = self._geometry(lowering.shape)
         channels = self.kernel.shape[-2]
         taps, pixels = self.kernel.rows, height.outputs * width.outputs
@@ -139,7 +133,6 @@ class _Conv(KernelAndBias, KernelLayer):
             partial_size=(taps + 1) * self.kernel.stride if lowering.backward else 0,
             integers=integers.tolist(),
         )
-        self.activation.lower(lowering)
 
 
 def _grid(rows: int, row_step: int, columns: int, column_step: int) -> np.ndarray:

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ..engine.lowering import Lowering
 
 
-class Noise(KernelLayer):
+class Noise(KernelLayer, abstract=True):
     """A layer whose randomness is a function of (seed, step, sample, unit).
 
     Args:

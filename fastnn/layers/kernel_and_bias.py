@@ -1,16 +1,27 @@
-"""What layers with a kernel have in common."""
+"""What layers with a kernel, a bias and an activation have in common."""
 
-from .. import constraints, initializers, regularizers
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import checks, constraints, initializers, regularizers
 from ..engine.parameters import Parameter
-from .base import Layer
+from .activations import Activation, own_activation
+from .kernel_layer import KernelLayer
+
+if TYPE_CHECKING:
+    from ..engine.lowering import Lowering
 
 
-class KernelAndBias(Layer):
-    """A layer with a kernel, whose last axis is its outputs, and a bias for each of them."""
+class KernelAndBias(KernelLayer, abstract=True):
+    """y = activation(z), z made of x, a kernel whose last axis is its outputs, and a bias for each of them."""
+
+    activation: Activation
 
     def _take_options(
         self,
         *,
+        activation: str | Activation | None,
         use_bias: bool,
         kernel_initializer: object,
         bias_initializer: object,
@@ -20,6 +31,7 @@ class KernelAndBias(Layer):
         bias_constraint: object,
     ) -> None:
         """Keep the constructor's arguments about them."""
+        self.activation = own_activation(self, activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -38,3 +50,31 @@ class KernelAndBias(Layer):
         if self.use_bias:
             penalty, limit = self.bias_regularizer, self.bias_constraint
             self.bias = self.add_weight(shape[-1:], self.bias_initializer, "bias", True, penalty, limit)
+
+    def lower(self, lowering: "Lowering") -> None:
+        """What gives z, then the activation."""
+        self.lower_alone(lowering)
+        self.activation.lower(lowering)
+
+    @property
+    def compiled(self) -> bool:
+        """Whether the interpreter can execute this layer with its activation."""
+        return super().compiled and self.activation.compiled
+
+    @property
+    def output_activation(self) -> Activation:
+        """The activation of this layer's output."""
+        return self.activation
+
+    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """y = activation(z)."""
+        return self.activation(super().forward(x, training), training)
+
+    def backward(self, dy: np.ndarray) -> np.ndarray:
+        """dx, and the gradients of kernel and bias, from dz = dy activation'(z)."""
+        dy = checks.gradient_of(dy, self.activation.y, f"layer {self.name}")
+        return self.backward_from_logits(self.activation.backward(dy))
+
+    def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
+        """`backward` from the gradient with respect to z, for losses that start from it."""
+        return super().backward(dz)

@@ -1,55 +1,65 @@
-"""Layers that are written once, as instructions: what they do one layer at a time is what a compiled program does."""
+"""Layers that are written once, as instructions: what they do by themselves is what they do in a compiled program."""
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import checks
+from ..engine.single_layer import SingleLayer
 from .base import Layer
 
 if TYPE_CHECKING:
-    from ..engine.single_layer import Alone
-
+    from ..engine.lowering import Lowering
 
 _KEPT = 4  # whole batches and the last one, of training and of validation
 
 
-class KernelLayer(Layer):
+class KernelLayer(Layer, abstract=True):
     """A layer whose `forward` and `backward` run the instructions that it lowers to (`Layer.lower`).
 
     Attributes:
-        step: the training step whose random numbers are used, where the layer has some; `fit` counts it on.
+        step: the training step whose random numbers are used, where the layer has some; `fit` counts it.
     """
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.step = 0
-        self._alone: Alone | None = None  # the one that `forward` has used last
-        self._all_alone: dict[tuple[int, bool], Alone] = {}  # for each number of samples, training or not
+        self._program: SingleLayer | None = None  # the one that `forward` used last
+        self._programs: dict[tuple[tuple[int, ...], bool], SingleLayer] = {}  # by the shape of x, training or not
+
+    def lower_alone(self, lowering: "Lowering") -> None:
+        """The instructions that `forward` and `backward` run: all of them."""
+        self.lower(lowering)
+
+    def at_step(self, step: int) -> None:
+        """Take the random numbers of this step."""
+        self.step = step
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """The output for x, as the layer's docstring defines it."""
-        from ..engine.single_layer import Alone
-
         x = self.as_input(x)
         self.build_once(x.shape)
-        key = len(x), training
-        self._alone = self._all_alone.pop(key, None)
-        if self._alone is None or not self._alone.fits(self):
-            self._alone = Alone(self, *key)
-        self._all_alone[key] = self._alone
-        if len(self._all_alone) > _KEPT:
-            del self._all_alone[next(iter(self._all_alone))]  # the one that has not been used for longest
+        return self._run(x, training)
+
+    def _run(self, x: np.ndarray, training: bool) -> np.ndarray:
+        """The output for x, an array of the layer's type; keeps what `backward` needs."""
+        key = x.shape, training
+        self._program = self._programs.pop(key, None)
+        if self._program is None or not self._program.fits(self):
+            self._program = SingleLayer(self, *key)
+        self._programs[key] = self._program
+        if len(self._programs) > _KEPT:
+            del self._programs[next(iter(self._programs))]  # the least recently used
         self.step += training
-        return self._alone.forward(x, self.step)
+        return self._program.forward(x, self.step)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx from dy, and the gradients of the weights."""
-        y = None if self._alone is None else self._alone.y
+        y = None if self._program is None else self._program.y
         dy = checks.gradient_of(dy, y, f"layer {self.name}")
-        assert self._alone is not None
-        return self._alone.backward(dy)
+        assert self._program is not None
+        return self._program.backward(dy)
 
     def __getstate__(self) -> dict[str, object]:
         """For copies and pickles: all but the buffers, which are made anew."""
-        return vars(self) | {"_alone": None, "_all_alone": {}}
+        return vars(self) | {"_program": None, "_programs": {}}

@@ -139,7 +139,7 @@ class BatchNormalization(_Normalization):
         common: dict[str, Any] = {
             "parameters": (self.gamma, self.beta),
             "trainable": self.trainable,
-            "integers": (lanes, self.moving_mean.offset, self.moving_variance.offset),
+            "integers": (lanes, lowering.number(self.moving_mean), lowering.number(self.moving_variance)),
             "alpha": self.epsilon,
             "beta": self.momentum,
             "flops": 4.0 * columns,

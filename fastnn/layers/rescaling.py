@@ -2,17 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from .. import checks
 from ..kernels import rescaling as kernels
-from .base import Layer
+from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
     from ..engine.lowering import Lowering
 
 
-class Rescaling(Layer):
+class Rescaling(KernelLayer):
     """y = scale x + offset: `Rescaling(1 / 255)` brings bytes into [0, 1].
 
     As a model's first layer it costs nothing: the samples are scaled while they are gathered into the batch.
@@ -21,18 +19,6 @@ class Rescaling(Layer):
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.scale, self.offset = checks.number(scale, "scale"), checks.number(offset, "offset")
-
-    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """y = scale x + offset."""
-        y = np.array(x, self.dtype, order="C")
-        kernels.rescaling_forward(y.reshape(-1), self.scale, self.offset)
-        return y
-
-    def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dx = scale dy."""
-        dx = np.array(dy, self.dtype, order="C")
-        kernels.rescaling_backward(dx.reshape(-1), self.scale)
-        return dx
 
     def lower(self, lowering: "Lowering") -> None:
         """Part of the gathering where nothing comes before, else an instruction of its own."""

@@ -1,6 +1,5 @@
 """Layers in a row: their shapes, their weights, and the way through them one layer at a time."""
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Self
@@ -9,14 +8,15 @@ import numpy as np
 
 from .. import checks
 from ..config import standard_dtype
-from ..configured import CustomObjects, checked_custom_objects, decode, describe
-from ..engine.parameters import Parameter, Storage, shared_storage
+from ..configured import Configured, CustomObjects, checked_custom_objects, decode, describe
+from ..engine import eager
+from ..engine.parameters import Parameter
 from .base import InputLayer, Layer, Shape, assign, automatic_name, keep_free
 
 _SO_FAR = "; the shapes so far: "  # stands between what a layer refuses and how its input came about
 
 
-class Stack:
+class Stack(Configured, module="fastnn", abstract=True):
     """What a network is before anybody trains it. Users meet it as `Sequential`.
 
     Args:
@@ -30,60 +30,63 @@ class Stack:
 
     def __init__(self, layers: Sequence[Layer | InputLayer] | None = None, name: str | None = None):
         self.name = automatic_name(type(self)) if name is None else str(name)
-        self.layers: list[Layer] = []
-        self.sample_shape: tuple[int, ...] = ()
+        self._layers: list[Layer] = []
+        self._sample_shape: tuple[int, ...] = ()
         for layer in layers or []:
             self.add(layer)
 
-    def structure_changes(self) -> None:
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers in their order. The list is a copy: `add` and `pop` change the model, edits of the list do not."""
+        return list(self._layers)
+
+    def _structure_changes(self) -> None:
         """Called before layers come or go."""
 
     def add(self, layer: Layer | InputLayer) -> None:
         """Append a layer; after an `Input` or built layers it is built at once."""
         if isinstance(layer, InputLayer):
-            if self.layers or self.sample_shape:
-                raise ValueError(f"Input must come first, received {layer!r} after {len(self.layers)} layers")
-            self.sample_shape = layer.shape
+            if self._layers or self._sample_shape:
+                raise ValueError(f"Input must come first, received {layer!r} after {len(self._layers)} layers")
+            self._sample_shape = layer.shape
             return
         if not isinstance(layer, Layer):
             raise TypeError(f"a Sequential takes fastnn layers, received {layer!r} of type {type(layer).__name__}")
-        if any(layer.name == other.name for other in self.layers):
+        if any(layer.name == other.name for other in self._layers):
             raise ValueError(f"layer names must differ, received {layer.name!r} twice")
-        if self.layers and layer.dtype != self.dtype:
+        if self._layers and layer.dtype != self.dtype:
             raise ValueError(f"layer {layer.name} computes in {layer.dtype}, the layers before it in {self.dtype}")
-        before = next((other for other in self.layers if not other.shape_only), None)
+        before = next((other for other in self._layers if not other.shape_only), None)
         if layer.takes_indices and before is not None:
             raise ValueError(
                 f"layer {layer.name} ({type(layer).__name__}) takes integers from the data and must come first, or "
                 f"after layers that only change the shape; {before.name} ({type(before).__name__}) before it gives none"
             )
-        if not self.layers and layer.input_shape is not None and not self.sample_shape:
-            self.sample_shape = tuple(n for n in layer.input_shape[1:] if n is not None)
-        if self.sample_shape:
-            self._build_layer(layer, self.layers, self.sample_shape)
-        self.structure_changes()
-        self.layers.append(layer)
-        self.joined_storage()
+        if not self._layers and layer.input_shape is not None and not self._sample_shape:
+            self._sample_shape = tuple(n for n in layer.input_shape[1:] if n is not None)
+        if self._sample_shape:
+            self._build_layer(layer, self._layers, self._sample_shape)
+        self._structure_changes()
+        self._layers.append(layer)
 
     def pop(self) -> Layer:
         """Take the last layer off and return it."""
-        if not self.layers:
+        if not self._layers:
             raise IndexError("there are no layers to take off")
-        self.structure_changes()
-        return self.layers.pop()
+        self._structure_changes()
+        return self._layers.pop()
 
     def build(self, input_shape: Shape) -> None:
         """Build all layers for inputs of `input_shape`, whose first axis is the batch: `model.build((None, 784))`."""
         if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2:
             raise ValueError(f"input_shape must be (None, features, ...), received {input_shape!r}")
         shape = tuple(checks.positive_integer(n, "input_shape") for n in input_shape[1:])
-        if self.sample_shape and shape != self.sample_shape:
-            raise ValueError(f"{self.name} takes samples of shape {self.sample_shape}, received {shape}")
-        with self.unchanged_on_error():
-            for i, layer in enumerate(self.layers):
-                self._build_layer(layer, self.layers[:i], shape)
-        self.joined_storage()
-        self.sample_shape = shape
+        if self._sample_shape and shape != self._sample_shape:
+            raise ValueError(f"{self.name} takes samples of shape {self._sample_shape}, received {shape}")
+        with self._unchanged_on_error():
+            for i, layer in enumerate(self._layers):
+                self._build_layer(layer, self._layers[:i], shape)
+        self._sample_shape = shape
 
     def _build_layer(self, layer: Layer, before: Sequence[Layer], sample_shape: tuple[int, ...]) -> None:
         """Build a layer behind those `before` it; where it cannot take their output, the error tells all the shapes."""
@@ -99,14 +102,14 @@ class Stack:
             raise
 
     @contextmanager
-    def unchanged_on_error(self) -> Iterator[None]:
+    def _unchanged_on_error(self) -> Iterator[None]:
         """Take back that layers were built, if the data they were built for turn out not to fit."""
-        before = self.sample_shape
-        layers = [] if self.built else [(x, list(x.parameters), x.input_shape, x.output_shape) for x in self.layers]
+        before = self._sample_shape
+        layers = [] if self.built else [(x, list(x.parameters), x.input_shape, x.output_shape) for x in self._layers]
         try:
             yield
         except Exception:
-            self.sample_shape = before
+            self._sample_shape = before
             for layer, parameters, input_shape, output_shape in layers:
                 layer.parameters, layer.input_shape, layer.output_shape = parameters, input_shape, output_shape
             raise
@@ -114,37 +117,37 @@ class Stack:
     @property
     def built(self) -> bool:
         """Whether all shapes are known and all weights made."""
-        return bool(self.layers and self.sample_shape)
+        return bool(self._layers and self._sample_shape)
 
     @property
     def input_shape(self) -> Shape | None:
         """(None, ...) as the first layer takes it; None while unknown."""
-        return (None, *self.sample_shape) if self.sample_shape else None
+        return (None, *self._sample_shape) if self._sample_shape else None
 
     @property
     def output_shape(self) -> Shape | None:
         """(None, ...) as the last layer gives it; None while unknown."""
-        return self.layers[-1].output_shape if self.built else None
+        return self._layers[-1].output_shape if self.built else None
 
     @property
     def dtype(self) -> np.dtype:
         """The float type that the layers compute in."""
-        return self.layers[0].dtype if self.layers else standard_dtype(None)
+        return self._layers[0].dtype if self._layers else standard_dtype(None)
 
     @property
     def parameters(self) -> list[Parameter]:
         """All parameters, layer by layer."""
-        return [p for layer in self.layers for p in layer.parameters]
+        return [p for layer in self._layers for p in layer.parameters]
 
     @property
     def weights(self) -> list[np.ndarray]:
         """All weights, layer by layer, as live views."""
-        return [w for layer in self.layers for w in layer.weights]
+        return [w for layer in self._layers for w in layer.weights]
 
     @property
     def gradients(self) -> list[np.ndarray]:
         """The gradients of the last `backward`, in the order of `weights`, as live views."""
-        return [g for layer in self.layers for g in layer.gradients]
+        return [g for layer in self._layers for g in layer.gradients]
 
     def get_weights(self) -> list[np.ndarray]:
         """Copies of all weights, in Keras's order: kernel (inputs, outputs), bias, kernel, ..."""
@@ -156,18 +159,12 @@ class Stack:
 
     def count_params(self) -> int:
         """The number of single weights."""
-        return sum(layer.count_params() for layer in self.layers)
-
-    def summary(self, print_fn: Any = None) -> None:
-        """Print the layers with their output shapes and parameters, and the totals."""
-        from ..models.summary import summary
-
-        (print_fn or print)(summary(self))
+        return sum(layer.count_params() for layer in self._layers)
 
     def get_config(self) -> dict[str, Any]:
         """The architecture as plain data: name, input shape and the layers' configs, without weights and `compile`."""
-        first = [InputLayer(self.sample_shape)] if self.sample_shape else []
-        return {"name": self.name, "layers": [describe(layer) for layer in [*first, *self.layers]]}
+        first = [InputLayer(self._sample_shape)] if self._sample_shape else []
+        return {"name": self.name, "layers": [describe(layer) for layer in [*first, *self._layers]]}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], custom_objects: CustomObjects = None) -> Self:
@@ -189,27 +186,9 @@ class Stack:
             keep_free(type(layer), layer.name)
         return model
 
-    def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """`fastnn.saving.save_model(self, path, overwrite)`."""
-        from ..saving.save_and_load import save_model
-
-        save_model(self, path, overwrite)
-
-    def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """`fastnn.saving.save_weights(self, path, overwrite)`."""
-        from ..saving.save_and_load import save_weights
-
-        save_weights(self, path, overwrite)
-
-    def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """`fastnn.saving.load_weights(self, path)`."""
-        from ..saving.save_and_load import load_weights
-
-        load_weights(self, path)
-
-    def build_for(self, x: np.ndarray) -> None:
+    def _build_for(self, x: np.ndarray) -> None:
         """Build the layers for samples like x, if that has not happened yet."""
-        if not self.layers:
+        if not self._layers:
             raise ValueError(f"model {self.name} has no layers; add some first")
         if not self.built:
             if x.ndim < 2 or x.size == 0:
@@ -219,31 +198,14 @@ class Stack:
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
         """The output for x, one layer at a time; each layer keeps what its `backward` needs."""
         y = checks.numeric_array(x, "x")
-        self.build_for(y)
-        if y.shape[1:] != self.sample_shape or y.ndim == 0:
-            raise ValueError(f"x must have shape (n, {', '.join(map(str, self.sample_shape))}), received {y.shape}")
-        samples, y = len(y), np.ascontiguousarray(y, self.dtype)
-        for layer in self.layers:
-            y = np.ascontiguousarray(layer.forward(y, training), self.dtype)
-            if y.shape != (samples, *layer.sample_output_shape):
-                expected = ", ".join(["n", *map(str, layer.sample_output_shape)])
-                raise ValueError(f"layer {layer.name} must give shape ({expected}), its forward gave {y.shape}")
-        return y
+        self._build_for(y)
+        if y.shape[1:] != self._sample_shape or y.ndim == 0:
+            raise ValueError(f"x must have shape (n, {', '.join(map(str, self._sample_shape))}), received {y.shape}")
+        return eager.forward(self._layers, y, training)
 
     def backward(self, dy: Any) -> np.ndarray:
         """dx, and all `gradients`, from the gradient with respect to the last `forward`'s output."""
-        return backward(self.layers, np.ascontiguousarray(checks.numeric_array(dy, "dy"), self.dtype))
-
-    def joined_storage(self) -> Storage:
-        """All weights side by side, brought together if they are not: views of the weights are live from then on."""
-        return shared_storage(self.parameters, self.dtype)
+        return eager.backward(self._layers, np.ascontiguousarray(checks.numeric_array(dy, "dy"), self.dtype))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
-
-
-def backward(layers: Sequence[Layer], dy: np.ndarray) -> np.ndarray:
-    """dy through all layers, last to first."""
-    for layer in reversed(layers):
-        dy = layer.backward(dy)
-    return dy

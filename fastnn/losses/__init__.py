@@ -4,8 +4,8 @@ A loss is used in `compile` by name or as an object. By hand: `loss.forward(y_tr
 `loss.backward()` its gradient with respect to y_pred.
 """
 
-from .. import checks
-from .base import KernelLoss, Loss, total_loss
+from ..configured import from_identifier
+from .base import Loss
 from .margins import Hinge, SquaredHinge
 from .probabilities import (
     BinaryCrossentropy,
@@ -24,7 +24,6 @@ __all__ = [
     "Hinge",
     "Huber",
     "KLDivergence",
-    "KernelLoss",
     "LogCosh",
     "Loss",
     "MeanAbsoluteError",
@@ -33,7 +32,6 @@ __all__ = [
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
     "get",
-    "total_loss",
 ]
 
 _BY_NAME: dict[str, type[Loss]] = {
@@ -67,6 +65,4 @@ def get(identifier: object) -> Loss:
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
     """
-    if isinstance(identifier, Loss):
-        return identifier
-    return _BY_NAME[checks.nearest(identifier, _BY_NAME, "loss")]()
+    return from_identifier(identifier, Loss, _BY_NAME, "loss")

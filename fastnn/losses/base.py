@@ -2,17 +2,20 @@
 
 import inspect
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import checks
 from ..configured import Configured
+from ..engine.lowering import uses_kernels
 from ..kernels import losses as kernels
-from ..layers.base import Layer, uses_kernels
+
+if TYPE_CHECKING:
+    from ..layers.base import Layer
 
 
-class Loss(Configured):
+class Loss(Configured, module="fastnn.losses", abstract=True):
     """Base class. A loss of your own overrides `forward` and `backward`; `fit` then runs one layer at a time.
 
     `activation` names the output activation after which the loss starts from the logits instead of the probabilities:
@@ -44,7 +47,7 @@ class Loss(Configured):
         """What smoothed targets are spread over: all outputs, or, where each is by itself, a yes and a no."""
         return 2 if self.activation == "sigmoid" else outputs
 
-    def fuses(self, layers: Sequence[Layer]) -> bool:
+    def fuses(self, layers: "Sequence[Layer]") -> bool:
         """Whether the loss starts from the input of these layers' last activation."""
         last = layers[-1]
         if self.from_logits or not (self.fused_operation and self.compiled and last.compiled):
@@ -68,6 +71,15 @@ class Loss(Configured):
             raise RuntimeError(f"the loss {self.name}: call forward before backward")
         return self.dy
 
+    def evaluate_batch(
+        self, targets: np.ndarray, y: np.ndarray, weights: np.ndarray | None, fused: bool
+    ) -> tuple[float, np.ndarray]:
+        """The sum of the batch's losses and the gradient of their mean, for checked arrays of one type.
+
+        `fused`: y holds the input of the last activation (`fuses`).
+        """
+        return float(self.forward(targets, y, weights)) * len(y), self.backward()
+
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """`forward`."""
         return self.forward(y_true, y_pred, sample_weight)
@@ -81,7 +93,7 @@ class Loss(Configured):
         return f"{type(self).__name__}({', '.join(told)})"
 
 
-class KernelLoss(Loss):
+class KernelLoss(Loss, abstract=True):
     """A loss with kernels: `_kernel` from the output, `_fused_kernel` from the logits."""
 
     _kernel: Callable[..., None]
@@ -105,6 +117,15 @@ class KernelLoss(Loss):
         weights = None if sample_weight is None else checks.sample_weights(sample_weight, len(y), y.dtype)
         values, self.dy = self.evaluate(targets, y, weights, self.from_logits)
         return total_loss(values, weights) / len(y)
+
+    def evaluate_batch(
+        self, targets: np.ndarray, y: np.ndarray, weights: np.ndarray | None, fused: bool
+    ) -> tuple[float, np.ndarray]:
+        """By the kernels, unless a class of the user's overrides `forward` or `backward` in Python."""
+        if not self.compiled:
+            return super().evaluate_batch(targets, y, weights, fused)
+        values, gradient = self.evaluate(targets, y, weights, fused or self.from_logits)
+        return total_loss(values, weights), gradient
 
     def evaluate(
         self, targets: np.ndarray, y: np.ndarray, weights: np.ndarray | None, fused: bool

@@ -3,8 +3,10 @@
 By hand: `metric(y_true, y_pred)` gives the number.
 """
 
-from .. import checks
-from .base import Metric, SumsMetric
+from functools import partial
+
+from ..configured import from_identifier
+from .base import Metric
 from .confusion import confusion_matrix
 from .means import (
     BinaryAccuracy,
@@ -32,7 +34,6 @@ __all__ = [
     "RootMeanSquaredError",
     "SparseCategoricalAccuracy",
     "SparseTopKCategoricalAccuracy",
-    "SumsMetric",
     "TopKCategoricalAccuracy",
     "confusion_matrix",
     "get",
@@ -69,18 +70,12 @@ def get(identifier: object, outputs: int, sparse: bool) -> Metric:
     Raises:
         ValueError: for an unknown name, or a metric that wants the other kind of target.
     """
-    if isinstance(identifier, Metric):
-        metric = identifier
-    else:
-        lower = identifier.lower() if isinstance(identifier, str) else identifier
-        name = checks.nearest(lower, (*_BY_NAME, *_ACCURACY), "metric")
-        if name in _ACCURACY:
-            kind: type[Metric] = (
-                BinaryAccuracy if outputs == 1 else SparseCategoricalAccuracy if sparse else CategoricalAccuracy
-            )
-            metric = kind(name=str(identifier))
-        else:
-            metric = _BY_NAME[name](name=str(identifier))
+    accuracy: type[Metric] = (
+        BinaryAccuracy if outputs == 1 else SparseCategoricalAccuracy if sparse else CategoricalAccuracy
+    )
+    known = {name: partial(kind, name=str(identifier)) for name, kind in _BY_NAME.items()}
+    known |= dict.fromkeys(_ACCURACY, partial(accuracy, name=str(identifier)))
+    metric: Metric = from_identifier(identifier, Metric, known, "metric")
     if metric.sparse is not None and metric.sparse != sparse:
         wanted, have = ("integer labels", "rows") if metric.sparse else ("rows of targets", "integer labels")
         raise ValueError(f"the metric {metric.name} needs {wanted}, but the loss takes {have}")

@@ -7,10 +7,10 @@ import numpy as np
 
 from .. import checks
 from ..configured import Configured
-from ..layers.base import uses_kernels
+from ..engine.lowering import uses_kernels
 
 
-class Metric(Configured):
+class Metric(Configured, module="fastnn.metrics", abstract=True):
     """Base class of the metrics. One of your own overrides `evaluate`; `fit` then runs one layer at a time.
 
     Args:
@@ -75,7 +75,7 @@ class Metric(Configured):
         return f"{type(self).__name__}(name={self.name!r})"
 
 
-class SumsMetric(Metric):
+class SumsMetric(Metric, abstract=True):
     """A metric that is computed from sums over all samples, and is not the mean of something that each sample has."""
 
     per_sample = False

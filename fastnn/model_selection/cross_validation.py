@@ -4,7 +4,7 @@ import copy
 import threading
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +12,13 @@ from .. import checks
 from ..callbacks import Callback, Logs
 from ..engine import threads
 from ..models.progress import line
+from ..models.sequential import Sequential
 from ..randomness import drawing_from, generator
-
-if TYPE_CHECKING:
-    from ..models.sequential import Sequential
+from .splits import KFold, StratifiedKFold
 
 
 def cross_validate(
-    build_model: "Callable[[], Sequential]",
+    build_model: Callable[[], Sequential],
     x: Any,
     y: Any,
     *,
@@ -93,8 +92,6 @@ Split = tuple[np.ndarray, np.ndarray]
 
 def _splits(cv: Any, x: np.ndarray, y: np.ndarray) -> list[Split]:
     """The pairs of training and test indices, checked."""
-    from .splits import KFold, StratifiedKFold
-
     if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         labels = y.dtype.kind in "biu" and y.size == len(y)
         cv = (StratifiedKFold if labels else KFold)(int(cv))
@@ -122,15 +119,13 @@ def _indices(part: Any, samples: int, owner: str) -> np.ndarray:
     return indices
 
 
-def _new_model(build_model: "Callable[[], Sequential]") -> "Sequential":
-    from ..models.sequential import Sequential
-
+def _new_model(build_model: Callable[[], Sequential]) -> Sequential:
     if isinstance(build_model, Sequential) or not callable(build_model):
         raise TypeError(f"build_model must be a function that makes a compiled model, received {build_model!r}")
     model = build_model()
     if not isinstance(model, Sequential):
         raise TypeError(f"build_model must return a compiled Sequential, received {model!r}")
-    model.require_compiled()
+    model._require_compiled()
     return model
 
 
@@ -139,7 +134,7 @@ class _Fold:
 
     def __init__(
         self,
-        model: "Sequential",
+        model: Sequential,
         x: np.ndarray,
         y: np.ndarray,
         weights: np.ndarray | None,
@@ -169,7 +164,7 @@ class _Fold:
         for part, samples in (("test", test), *([("train", train)] if train_score else [])):
             logs = self.model.evaluate(*samples, verbose=0, return_dict=True)
             self.scores |= {f"{part}_{name}": value for name, value in logs.items()}
-        self.model.structure_changes()  # lets the training's buffers go: all models are kept until the end
+        self.model._structure_changes()  # lets the training's buffers go: all models are kept until the end
 
 
 def _share_nothing(folds: list[_Fold]) -> None:
@@ -207,7 +202,7 @@ class _Crew:
     The last fold is left to the calling thread: the main thread can share its steps among all cores that are free.
     """
 
-    def __init__(self, work: Callable[[int], None], models: "list[Sequential]"):
+    def __init__(self, work: Callable[[int], None], models: list[Sequential]):
         self.work, self.models = work, models
         self.next = 0
         self.errors: list[BaseException] = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import checks
-from ..engine.program import Samples
+from ..engine.run import Samples
 
 if TYPE_CHECKING:
     from .sequential import Sequential
@@ -21,9 +21,9 @@ def prepare_samples(
     names: tuple[str, str, str] = ("x", "y", "sample_weight"),
 ) -> Samples:
     """Checked samples with their targets and weights."""
-    loss = model.require_compiled()
-    rows = model.prepare_x(x, names[0])
-    model.finish_compile()
+    loss = model._require_compiled()
+    rows = model._prepare_x(x, names[0])
+    model._finish_compile()
     assert model.output_shape is not None
     assert model.output_shape[-1] is not None
     targets = loss.prepare(y, model.output_shape[-1], model.dtype, names[1])

@@ -76,3 +76,16 @@ class Progress(Callback):
         if self._display is not None:
             self._display.stop()
             self._display = None
+
+
+def progress_for(verbose: int | str) -> Progress | None:
+    """The display that `fit` makes itself.
+
+    Raises:
+        ValueError: for a `verbose` that is not 0, 1, 2 or "auto".
+    """
+    if verbose == 0:
+        return None
+    if verbose not in (1, 2, "auto"):
+        raise ValueError(f'verbose must be 0, 1, 2 or "auto", received {verbose!r}')
+    return Progress(bar=verbose != 2)

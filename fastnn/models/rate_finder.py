@@ -88,8 +88,8 @@ def learning_rate_finder(
     steps = checks.positive_integer(steps, "steps", 2)
     smoothing = checks.number(smoothing, "smoothing", 0, 1, open_high=True)
     rates = np.geomspace(start, stop, steps)
-    with model.lock:  # others who predict wait, and do not see how it diverges
-        with model.unchanged_on_error():
+    with model._lock:  # others who predict wait, and do not see how it diverges
+        with model._unchanged_on_error():
             samples, _, rows = prepare_fit(model, x, y, batch_size, 0.0, None, class_weight, sample_weight)
         x, y, weights = np.asarray(x), np.asarray(y), samples.sample_weight
         batches = _batches(len(samples), rows, steps)
@@ -132,8 +132,8 @@ def _batches(samples: int, rows: int, steps: int) -> npt.NDArray[np.intp]:
 @contextlib.contextmanager
 def _restored(model: Sequential) -> Iterator[None]:
     """Within the block the model may train, with a copy of its optimizer; afterwards all is as it was."""
-    storage, optimizer, layers = model.joined_storage(), model.optimizer, list(_with_inner(model.layers))
-    weights, gradients = storage.values.copy(), storage.gradients.copy()
+    optimizer, layers = model.optimizer, list(_with_inner(model.layers))
+    weights = [(p, p.value.copy(), p.gradient.copy()) for p in model.parameters]
     attributes = [dict(vars(layer)) for layer in layers]
     arrays = [
         (value, value.copy())
@@ -141,7 +141,7 @@ def _restored(model: Sequential) -> Iterator[None]:
         for value in known.values()
         if isinstance(value, np.ndarray) and value.flags.writeable
     ]
-    kept = (storage, *storage.parameters, optimizer.learning_rate_schedule)
+    kept = (*model.parameters, optimizer.learning_rate_schedule)
     model.optimizer = copy.deepcopy(optimizer, {id(thing): thing for thing in kept})
     try:
         yield
@@ -152,7 +152,8 @@ def _restored(model: Sequential) -> Iterator[None]:
             vars(layer).update(known)
         for array, content in arrays:
             array[...] = content
-        storage.values[:], storage.gradients[:] = weights, gradients
+        for p, value, gradient in weights:
+            p.value[...], p.gradient[...] = value, gradient
 
 
 def _with_inner(things: Iterable[Any], known: frozenset[int] = frozenset()) -> Iterator[Layer]:

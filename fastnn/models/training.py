@@ -1,65 +1,42 @@
-"""The training loop: epochs, validation, callbacks and logs around whatever runs the steps."""
+"""The training loop: epochs, validation, callbacks and logs around the program that takes the steps."""
 
 import math
 import warnings
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..callbacks import CallbackList, History, Logs
-from ..engine.parameters import Storage
-from ..engine.program import Samples
-from ..kernels import instructions as op
+from ..callbacks import Callback, CallbackList, History, Logs
+from ..engine.run import Run, Samples
 from ..randomness import draw_seed
+from . import programs
+from .logs import named_columns, named_logs
 from .progress import Progress
 
 if TYPE_CHECKING:
-    from ..optimizers import Optimizer
     from .sequential import Sequential
-
 
 _MOST_EPOCHS_AT_ONCE = 10_000  # whose logs are kept in one array
 
 
-class Runner(Protocol):
-    """What `Program` and `EagerProgram` have in common."""
+@dataclass(frozen=True)
+class Epochs:
+    """Which epochs `fit` is to do, and how.
 
-    values: int
-    storage: Storage
+    Attributes:
+        first: the number of the first.
+        stop: the number of the last + 1.
+        batch_size: samples a step.
+        shuffle: whether every epoch has an order of its own.
+        validation_freq: validate after every so many epochs.
+    """
 
-    def data(self, samples: Samples, predictions: np.ndarray | None = None) -> Any:
-        """What `run` takes."""
-
-    def run(
-        self,
-        data: Any,
-        order: np.ndarray,
-        cursor: np.ndarray,
-        log: np.ndarray,
-        batch_size: int,
-        steps: int | None = None,
-        optimizer: "Optimizer | None" = None,
-        seed: int = 0,
-        shuffled: bool = False,
-    ) -> None:
-        """Run until `log` is full, `steps` are done, or it is time to return to Python; `cursor` tells which."""
-
-
-def new_cursor(step: int = 0) -> np.ndarray:
-    """The cursor of a run that begins after `step` training steps."""
-    cursor = np.zeros(4, np.int64)
-    cursor[op.STEP] = step
-    return cursor
-
-
-def evaluate(model: "Sequential", runner: Runner, samples: Samples, rows: int) -> Logs:
-    """Loss and metrics of all samples, `rows` at a time."""
-    log = np.zeros((1, runner.values))
-    cursor, data, order = new_cursor(), runner.data(samples), np.arange(len(samples))
-    cursor[op.NOT_FINITE] = 1  # a loss that is not finite is a result here, not a reason to stop
-    while cursor[op.EPOCH] == 0:
-        runner.run(data, order, cursor, log, rows)
-    return model.named_logs(log[0] / len(samples))
+    first: int
+    stop: int
+    batch_size: int
+    shuffle: bool
+    validation_freq: int
 
 
 class Training:
@@ -67,141 +44,127 @@ class Training:
 
     Args:
         model: a compiled model.
-        runner: its training program.
         samples: the training data.
         validation: the validation data, or None.
-        batch_size: samples a step.
-        epochs: the number of the last epoch + 1.
-        initial_epoch: the number of the first.
-        shuffle: whether every epoch has an order of its own.
-        validation_freq: validate after every so many epochs.
-        callbacks: the user's; the history is added behind them.
-        progress: fastnn's own display, called after the history, or None.
+        epochs: which epochs, and how.
+        callbacks: the user's; the history is called after them.
+        progress: fastnn's own display, called last, or None.
         verbose: as the user gave it.
     """
 
     def __init__(
         self,
         model: "Sequential",
-        runner: Runner,
         samples: Samples,
         validation: Samples | None,
-        batch_size: int,
-        epochs: int,
-        initial_epoch: int,
-        shuffle: bool,
-        validation_freq: int,
-        callbacks: Any,
+        epochs: Epochs,
+        callbacks: list[Callback],
         progress: Progress | None,
         verbose: Any,
     ):
-        self.model, self.runner, self.samples, self.validation = model, runner, samples, validation
+        self.model, self.validation, self.epochs = model, validation, epochs
         self.optimizer = model.optimizer
+        self.runner = programs.trainer(model, epochs.batch_size, samples)
         self.unfinished_since = self.optimizer.iterations
-        self.batch_size, self.epochs, self.initial_epoch = batch_size, epochs, initial_epoch
-        self.shuffle, self.validation_freq = shuffle, validation_freq
-        self.history = History()
-        steps = math.ceil(len(samples) / batch_size)
-        params = {"verbose": verbose, "epochs": epochs, "steps": steps}
+        self.history, self.progress = History(), progress
+        steps = math.ceil(len(samples) / epochs.batch_size)
+        params = {"verbose": verbose, "epochs": epochs.stop, "steps": steps}
         self.history.set_model(model)
         self.history.set_params(params)
         self.user = CallbackList(callbacks, model, params)
-        self.progress = progress
-        self.all = CallbackList([*self.user.callbacks, *([progress] if progress else [])], model, params)
+        self.all = CallbackList([*self.user.callbacks, *([self.progress] if self.progress else [])], model, params)
+        seed = draw_seed() if epochs.shuffle else None
+        no_log = np.zeros((0, self.runner.values))
+        self.state = Run(samples, epochs.batch_size, no_log, self.optimizer, self.optimizer.iterations, seed)
 
     def run(self) -> History:
         """Train; returns the history, which `model.history` holds also if something interrupts."""
-        model = self.model
-        model.stop_training = False
-        model.history = self.history
-        data = self.runner.data(self.samples)
-        order, seed = np.arange(len(self.samples)), draw_seed() if self.shuffle else 0
-        cursor = new_cursor(self.optimizer.iterations)
+        self.model.stop_training = False
+        self.model.history = self.history
         self.all.call("on_train_begin", {})
         try:
-            self._epochs(data, order, cursor, seed)
+            self._all_epochs()
         finally:
             self._finalize()
             if self.progress is not None:
                 self.progress.close()
         return self.history
 
-    def _epochs(self, data: Any, order: np.ndarray, cursor: np.ndarray, seed: int) -> None:
-        model = self.model
+    def _all_epochs(self) -> None:
+        state, epoch, logs = self.state, self.epochs.first, dict[str, float]()
         each_epoch = self.all.each_epoch or self.validation is not None
-        epoch, logs = self.initial_epoch, {}
-        while epoch < self.epochs and not model.stop_training:
-            span = 1 if each_epoch else min(_MOST_EPOCHS_AT_ONCE, self.epochs - epoch)
-            log = np.zeros((span, self.runner.values))
-            cursor[op.EPOCH] = 0
+        while epoch < self.epochs.stop and not self.model.stop_training:
+            span = 1 if each_epoch else min(_MOST_EPOCHS_AT_ONCE, self.epochs.stop - epoch)
+            logs = self._some_epochs(epoch, span, each_epoch) or logs
             if each_epoch:
-                self.all.call("on_epoch_begin", epoch, {})
-            try:
-                while cursor[op.EPOCH] < span:
-                    self._advance(data, order, cursor, log, seed, epoch)
-                    if model.stop_training:
-                        break
-            finally:
-                done = int(cursor[op.EPOCH])
-                columns = (log[:done] / len(self.samples)).T
-                if done and not each_epoch:
-                    self.history.extend(range(epoch, epoch + done), model.named_columns(columns))
-            if cursor[op.ROW]:  # stopped in the middle of an epoch, which is logged as far as it came
-                logs = model.named_logs(log[done] / cursor[op.ROW])
-                cursor[op.ROW] = 0
-                if not each_epoch:
-                    self.history.on_epoch_end(epoch + done, logs)
-            elif done:
-                logs = model.named_logs(columns[:, -1])
-            if each_epoch:
-                if self.validation is not None and (epoch + 1) % self.validation_freq == 0:
-                    logs |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
-                self.user.call("on_epoch_end", epoch, logs)
-                self.history.on_epoch_end(epoch, logs)
-                if self.progress is not None:
-                    self.progress.on_epoch_end(epoch, logs)
+                self._epoch_ends(epoch, logs)
             epoch += span
-        if cursor[op.NOT_FINITE] == 0 and not all(np.isfinite(w).all() for w in model.weights):
-            self._report_not_finite(self.epochs - 1, -(-len(order) // self.batch_size) - 1)  # by the very last step
+        if state.not_finite == 0 and not all(np.isfinite(w).all() for w in self.model.weights):
+            self._report_not_finite(self.epochs.stop - 1, state.last_batch)  # by the very last step
         self._finalize()
         self.all.call("on_train_end", logs)
+
+    def _some_epochs(self, epoch: int, span: int, each_epoch: bool) -> Logs:
+        """Train for `span` epochs from number `epoch` on; returns the last one's logs.
+
+        Where nobody waits for single epochs (not `each_epoch`), they enter the history here.
+        """
+        model, state, samples = self.model, self.state, len(self.state.samples)
+        state.begin(np.zeros((span, self.runner.values)))
+        if each_epoch:
+            self.all.call("on_epoch_begin", epoch, {})
+        try:
+            while not state.finished:
+                self._advance(epoch)
+                if model.stop_training:
+                    break
+        finally:
+            done = state.epoch
+            columns = (state.log[:done] / samples).T
+            if done and not each_epoch:
+                self.history.extend(range(epoch, epoch + done), named_columns(model, columns))
+        if state.row:  # stopped in the middle of an epoch, which is logged as far as it came
+            logs = named_logs(model, state.log[done] / state.row)
+            if not each_epoch:
+                self.history.on_epoch_end(epoch + done, logs)
+            return logs
+        return named_logs(model, columns[:, -1]) if done else {}
+
+    def _epoch_ends(self, epoch: int, logs: Logs) -> None:
+        """Validate and call the callbacks."""
+        if self.validation is not None and (epoch + 1) % self.epochs.validation_freq == 0:
+            logs |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
+        self.user.call("on_epoch_end", epoch, logs)
+        self.history.on_epoch_end(epoch, logs)
+        if self.progress is not None:
+            self.progress.on_epoch_end(epoch, logs)
 
     def _finalize(self) -> None:
         """Let averages of the weights become the weights, once and if there was a step."""
         if self.optimizer.iterations > self.unfinished_since:
             self.unfinished_since = self.optimizer.iterations
-            with self.model.lock:
+            with self.model._lock:
                 weights = [p for layer in self.model.layers if layer.trainable for p in layer.parameters if p.trainable]
                 self.optimizer.finalize_variable_values(weights)
 
-    def _advance(
-        self, data: Any, order: np.ndarray, cursor: np.ndarray, log: np.ndarray, seed: int, epoch: int
-    ) -> None:
+    def _advance(self, epoch: int) -> None:
         """Some steps: one where a callback waits for batches, else as many as fit between two returns to Python."""
-        batch = int(cursor[op.ROW]) // self.batch_size
-        if self.user.each_batch:
-            self.user.call("on_train_batch_begin", batch, {})
-        fine_so_far = cursor[op.NOT_FINITE] == 0
-        with self.model.lock:
-            if not self.runner.storage.current:  # a callback has put layers of this model into another one
-                self.runner = self.model.trainer(self.batch_size, self.samples)
-            self.runner.run(
-                data, order, cursor, log, self.batch_size, 1 if self.user.each_batch else None, self.optimizer,
-                seed, self.shuffle,
-            )  # fmt: skip
-        self.optimizer.iterations = int(cursor[op.STEP])
+        state, each_batch = self.state, self.user.each_batch
+        if each_batch:
+            self.user.call("on_train_batch_begin", state.batch, {})
+        fine_so_far = state.not_finite == 0
+        with self.model._lock:
+            self.runner.run(state, 1 if each_batch else None)
+        self.optimizer.iterations = state.step
         if self.progress is not None:
-            self.progress.on_progress(epoch, int(cursor[op.ROW]) // self.batch_size)
-        if self.user.each_batch:
-            rows = int(cursor[op.ROW]) or len(order)
-            last = -(-rows // self.batch_size) - 1
-            self.all.call("on_train_batch_end", last, self.model.named_logs(log[0] / rows))
-        if fine_so_far and cursor[op.NOT_FINITE]:
+            self.progress.on_progress(epoch, state.batch)
+        if each_batch:
+            rows = state.row or len(state.order)
+            self.all.call("on_train_batch_end", state.last_batch, named_logs(self.model, state.log[0] / rows))
+        if fine_so_far and state.not_finite:
             # The run stopped right after the batch in question, which may have been the last of its epoch.
-            ended = cursor[op.ROW] == 0
-            where = epoch + int(cursor[op.EPOCH]) - int(ended)
-            rows = len(order) if ended else int(cursor[op.ROW])
-            self._report_not_finite(where, -(-rows // self.batch_size) - 1)
+            ended = state.row == 0
+            self._report_not_finite(epoch + state.epoch - int(ended), state.last_batch)
 
     def _report_not_finite(self, epoch: int, batch: int) -> None:
         warnings.warn(
@@ -209,12 +172,13 @@ class Training:
             f"learning rate that is too large for this network and data ({self.optimizer!r}); inputs far from [-1, 1] "
             "do the same. Training goes on with what is left; fastnn.callbacks.TerminateOnNaN ends it here.",
             RuntimeWarning,
-            stacklevel=6,  # whoever called fit
+            stacklevel=7,  # whoever called fit
         )
         self.all.call("on_loss_not_finite", epoch, batch)
 
     def _validate(self, validation: Samples) -> Logs:
         self.all.call("on_test_begin", {})
-        logs = self.model.evaluate_samples(validation)
+        with self.model._lock:
+            logs = programs.evaluate(self.model, validation)
         self.all.call("on_test_end", logs)
         return logs

@@ -1,5 +1,6 @@
 """Models in files: safetensors with the weights, and the architecture as JSON in its metadata. Nothing is unpickled."""
 
-from .save_and_load import load_model, load_weights, save_model, save_weights
+from .load import load_model, load_weights
+from .save import save_model, save_weights
 
 __all__ = ["load_model", "load_weights", "save_model", "save_weights"]

@@ -9,15 +9,19 @@ import re
 import textwrap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from .. import checks
 from ..engine.parameters import Parameter
 from ..files import written_whole
+from ..layers.dropout import Noise
 from ..layers.stack import Stack
 from ..version import __version__
+
+if TYPE_CHECKING:
+    from ..models.sequential import Sequential
 
 FORMAT = "1"
 
@@ -94,6 +98,24 @@ def check_distinct(names: Iterable[str], others: Iterable[str]) -> None:
     """A ValueError for a name that two tensors of one file would have."""
     if same := sorted(set(names) & set(others)):
         raise ValueError(f"two arrays of the model would be called {same[0]!r} in a file: give a layer another name")
+
+
+def checked(model: Any) -> "Sequential":
+    """`model`, unless it is none (TypeError)."""
+    if not isinstance(model, Stack):
+        raise TypeError(f"model must be a fastnn.Sequential, received {model!r}")
+    return cast("Sequential", model)
+
+
+def require_built(model: Stack) -> None:
+    """A ValueError for a model without weights."""
+    if not model.built:
+        raise ValueError(f"model {model.name} has no weights yet; give it an Input, or call model.build(input_shape)")
+
+
+def noise_layers(model: Stack) -> list[Noise]:
+    """The layers that count steps for their random numbers."""
+    return [layer for layer in model.layers if isinstance(layer, Noise)]
 
 
 def named_parameters(model: Stack) -> dict[str, Parameter]:

@@ -12,7 +12,7 @@ import pytest
 
 import fastnn
 from fastnn import callbacks, constraints, optimizers, regularizers
-from fastnn.saving.save_and_load import load_model
+from fastnn.saving import load_model
 
 from ..cases import OPTIMIZERS
 from ..comparing import assert_same_bits

@@ -8,7 +8,7 @@ import pytest
 import fastnn
 from fastnn import optimizers, schedules
 from fastnn.configured import decode, describe
-from fastnn.saving.save_and_load import load_model
+from fastnn.saving import load_model
 from fastnn.schedules import (
     CosineDecay,
     CosineDecayRestarts,

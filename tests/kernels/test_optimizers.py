@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastnn.engine.entries import optimizer_entry
-from fastnn.kernels.instructions import LEARNING_RATE, RATE, Weights
+from fastnn.engine.parameters import Parameter
+from fastnn.engine.tables import weight_table
+from fastnn.kernels.instructions import LEARNING_RATE, RATE
 from fastnn.kernels.interpreter import optimize
 from fastnn.kernels.optimizers import corrected_rate
 
@@ -62,22 +64,29 @@ def test_bits_do_not_depend_on_where_a_parameter_stands(case, dtype, seed, cut):
 
 @each_optimizer
 def test_as_the_interpreter_calls_it(case, dtype, rng):
-    """The object's kernel and numbers lead to the kernel's bits, in the middle of a flat array and nowhere else."""
+    """The object's kernel and numbers lead to the kernel's bits, in the middle of a weight and nowhere else."""
     size, at, count = 70, 13, 33
     p, g, *slots = start(case, rng, size, dtype)
     optimizer = case.make()
     assert optimizer.slot_count == case.slots
     assert optimizer.slot_start == case.slot_start
-    weights = Weights(p.copy(), g.copy(), np.concatenate([np.zeros(0, dtype), *slots]), np.zeros(0, dtype))
+    weight, other = (Parameter("weight", array) for array in (p, p))
+    weight.gradient[...] = g
+    optimizer.build([other, weight])
+    before = [array.copy() for array in (other.flat, *optimizer.slot_arrays([other]))]
+    weights = weight_table([other, weight], dtype, slots=optimizer.slot_arrays([other, weight]))
     for step in (1, 2, 3):
         case.kernel(*(a[at : at + count] for a in (p, g, *slots)), step=step)
         hyper = optimizer.hyper()
         if case.name.startswith(("adam", "amsgrad")):
             hyper[RATE] = corrected_rate(hyper[LEARNING_RATE], 0.8, 0.95, step)
-        optimize(weights, at, count, optimizer_entry(optimizer.step_kernel, dtype), hyper)
-    assert_same_bits(weights.values, p)
-    assert_same_bits(weights.slots, np.concatenate([np.zeros(0, dtype), *slots]))
-    assert_same_bits(weights.gradients, g)
+        optimize(weights, 1, at, count, optimizer_entry(optimizer.step_kernel, dtype), hyper)
+    assert_same_bits(weight.value, p)
+    assert_same_bits(weight.gradient, g)
+    for got, wanted in zip(optimizer.slots_of(weight), slots, strict=True):
+        assert_same_bits(got, wanted)
+    for got, wanted in zip([other.flat, *optimizer.slot_arrays([other])], before, strict=True):
+        assert_same_bits(got, wanted)
 
 
 @each_optimizer

@@ -11,9 +11,8 @@ import fastnn
 from fastnn import layers, optimizers
 from fastnn.engine import threads
 from fastnn.engine.eager import EagerProgram
-from fastnn.engine.program import Samples
+from fastnn.engine.run import Run, Samples
 from fastnn.kernels.jit import JIT_ENABLED
-from fastnn.models.training import new_cursor
 
 from ..cases import LAYERS
 from ..comparing import assert_close, assert_same_bits, exact
@@ -201,9 +200,8 @@ def test_the_interpreter_gives_the_same_bits(case, dtype, thread_count, rng, mon
     trained, predicted = model.get_weights(), model.predict(x)
 
     model.set_weights(start)
-    one_by_one = EagerProgram(model, model.joined_storage(), True, model.loss)
-    data = one_by_one.data(Samples(x.reshape(19, -1), targets))
-    one_by_one.run(data, np.arange(19), new_cursor(), np.zeros((2, 1)), 8, optimizer=optimizers.SGD(0.1))
+    one_by_one = EagerProgram(model.layers, shape[1:], True, model.loss)
+    one_by_one.run(Run(Samples(x.reshape(19, -1), targets), 8, np.zeros((2, 1)), optimizers.SGD(0.1)))
     for got, wanted in zip(model.get_weights(), trained, strict=True):
         assert_same_bits(got, wanted)
     assert_same_bits(model.forward(x), predicted)

@@ -165,8 +165,9 @@ def test_gradient_of_any_rows(lists, rows, dtype, rng):
 def test_backward_writes_all_of_its_results():
     for layer in (layers.Embedding(9, 2), layers.CategoricalEmbedding([(0, 9, 2), (2, 5, 3)])):
         y = layer(np.ones((10, 3)), training=True)
-        layer._alone._buffers.batch.gradients.fill(np.nan)
-        layer.parameters[0].storage.gradients.fill(np.nan)
+        layer._program._buffers.batch.gradients.fill(np.nan)
+        for p in layer.parameters:
+            p.flat_gradient.fill(np.nan)
         dx = layer.backward(np.ones_like(y))
         others = [0, 1, 0] if y.ndim == 2 else [0, 0, 0]
         np.testing.assert_array_equal(dx, np.broadcast_to(others, dx.shape))
@@ -380,10 +381,10 @@ def test_too_many_indices_for_one_batch():
     """The lists of a group number their entries in floats. Nothing is allocated here."""
     layer = layers.Embedding(3, 1)
     layer.build_once((None, 32))
-    layer.lower(Lowering(layer.dtype, 2**23, (32,), training=True))
-    layer.lower(Lowering(layer.dtype, 2**24, (32,)))
+    layer.lower(Lowering(layer.dtype, 2**23, (32,), layer.parameters, training=True))
+    layer.lower(Lowering(layer.dtype, 2**24, (32,), layer.parameters))
     with pytest.raises(ValueError, match=r"(Embedding).*16777216 samples of 32 indices are too many.*batch_size"):
-        layer.lower(Lowering(layer.dtype, 2**24, (32,), training=True))
+        layer.lower(Lowering(layer.dtype, 2**24, (32,), layer.parameters, training=True))
 
 
 # ---------------------------------------------------------------------------------------------------------------------

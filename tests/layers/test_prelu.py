@@ -6,7 +6,7 @@ import pytest
 import fastnn
 from fastnn import initializers, layers, optimizers
 from fastnn.engine import threads
-from fastnn.saving.save_and_load import load_model
+from fastnn.saving import load_model
 
 from ..comparing import assert_close, assert_same_bits, exact
 from ..reference import activations as reference

@@ -9,7 +9,7 @@ import pytest
 import fastnn
 from fastnn import constraints, layers, optimizers, regularizers
 from fastnn.engine.program import Program
-from fastnn.saving.save_and_load import load_model
+from fastnn.saving import load_model
 
 from ..comparing import assert_same_bits
 from ..limits import BATCH, X, Y, any_threads, assert_same_bits_everywhere, small, wide

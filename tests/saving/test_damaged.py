@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn import layers, optimizers
-from fastnn.saving.save_and_load import load_model
+from fastnn.saving import load_model
 
 from ..small_models import labels, samples
 from .test_saving import contents

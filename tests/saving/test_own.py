@@ -10,7 +10,7 @@ import pytest
 import fastnn
 from fastnn import initializers, layers, losses, metrics, optimizers
 from fastnn.configured import decode, describe
-from fastnn.saving.save_and_load import load_model
+from fastnn.saving import load_model
 
 from ..cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SUMS
 from ..layers import test_own_layers as own

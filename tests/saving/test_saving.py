@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import fastnn
 from fastnn import initializers, layers, optimizers
-from fastnn.saving.save_and_load import load_model, save_model
+from fastnn.saving import load_model, save_model
 
 from ..fit.test_any_network import LAYERS
 from ..small_models import FEATURES, assert_same_weights, classifier, dense, labels, regressor, samples, uncompiled

@@ -11,7 +11,7 @@ import safetensors.numpy
 
 import fastnn
 from fastnn import config, layers
-from fastnn.saving.save_and_load import load_model, load_weights, save_model, save_weights
+from fastnn.saving import load_model, load_weights, save_model, save_weights
 
 from ..small_models import FEATURES, assert_same_weights, classifier, uncompiled
 from .test_saving import contents, fit, path

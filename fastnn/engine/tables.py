@@ -1,0 +1,66 @@
+"""The interpreter's tables and buffers (`kernels/instructions.py`), made from Python."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..kernels import instructions as op
+from ..kernels.jit import JIT_ENABLED
+from .parameters import Parameter, addresses
+
+_NO_INTEGERS = np.zeros(0, np.int64)
+
+
+def records(rows: Sequence[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
+    """A table from its rows; what they do not name is 0."""
+    table = np.zeros(len(rows), dtype)
+    for record, fields in zip(table, rows, strict=True):
+        for name, value in fields.items():
+            record[name] = value
+    # Outside the JIT a record's fields are attributes only in a recarray, which Numba is slower to recognise.
+    return table if JIT_ENABLED else table.view(np.recarray)
+
+
+def weight_table(
+    parameters: Sequence[Parameter],
+    dtype: np.dtype,
+    gradients: Sequence[np.ndarray] | None = None,
+    slots: Sequence[np.ndarray] = (),
+    transposed: np.ndarray | None = None,
+) -> op.Weights:
+    """Where weights, their gradients and their slots (one array (slots, size) each) lie: whoever uses it keeps them."""
+    if gradients is None:
+        gradients = [p.flat_gradient for p in parameters]
+    by_slot = [addresses(list(arrays)) for arrays in zip(*slots, strict=True)]
+    return op.Weights(
+        values=addresses([p.flat for p in parameters]),
+        gradients=addresses(gradients),
+        slots=np.stack(by_slot) if by_slot else addresses([]).reshape(0, 0),
+        transposed=np.zeros(0, dtype) if transposed is None else transposed,
+    )
+
+
+def empty_batch(dtype: np.dtype, **arrays: np.ndarray) -> op.Batch:
+    """The buffers of a batch: those that are given, and empty ones of the right types."""
+    flat = np.zeros(0, dtype)
+    empty = dict.fromkeys(op.Batch._fields, flat)
+    empty |= {"labels": _NO_INTEGERS, "tables": _NO_INTEGERS, "sums": np.zeros(0), "scratch": np.zeros((0, 0), dtype)}
+    return op.Batch(**empty | arrays)
+
+
+def empty_data(dtype: np.dtype) -> op.Data:
+    """Data with nothing in it, of the types that every run has."""
+    arrays = [np.zeros((0, 0), np.uint8), np.zeros((0, 0), dtype), np.zeros(0, np.int64), np.zeros((0, 0), dtype)]
+    arrays.append(np.zeros(0, dtype))
+    for array in arrays:
+        array.flags.writeable = False
+    return op.Data(*arrays, np.zeros((0, 0), dtype), np.zeros(0, np.int64))
+
+
+def plan_of(**fields: Any) -> op.Plan:
+    """A plan; its tables as dicts of their records' fields, and none where they are not named."""
+    types = {"code": op.INSTRUCTION, "parameters": op.PARAMETER, "stages": op.STAGE}
+    tables = {name: records(fields.pop(name, []), dtype) for name, dtype in types.items()}
+    rest: dict[str, Any] = {"means": _NO_INTEGERS, "block": 0, "grouped": 0, "update": 0, "steps_at_once": 0}
+    return op.Plan(**tables, **rest | fields)

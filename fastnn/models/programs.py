@@ -1,0 +1,74 @@
+"""A model's programs: made when one is first needed, and anew when what it was made for has changed."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..callbacks import Logs
+from ..engine.eager import EagerProgram
+from ..engine.program import FEW, Program
+from ..engine.run import Run, Runner, Samples
+from ..engine.threads import get_num_threads
+from ..engine.update import penalized
+from .logs import named_logs
+
+if TYPE_CHECKING:
+    from .sequential import Sequential
+
+# Rows that one thread takes through the whole network at once when nothing is trained: their activations stay in cache.
+_ROWS_A_THREAD = 128
+_MOST_SHARES = 64  # of one batch of predictions, however many threads are asked for
+# The same for an evaluation, whatever the threads: its sums are added up batch by batch, and must have the same bits.
+_ROWS_EVALUATED = 256
+
+
+def trainer(model: "Sequential", rows: int, samples: Samples) -> Runner:
+    """What trains on batches of at most `rows` samples, with the optimizer's slots."""
+    model.optimizer.build(model.parameters)
+    limits = [(p.regularizer, p.constraint) for p in model.parameters]
+    trained: list[Any] = [(layer.trainable, *(p.trainable for p in layer.parameters)) for layer in model.layers]
+    return _program(model, "train", rows, samples.pixels, [*trained, limits, model.optimizer.update_key])
+
+
+def evaluate(model: "Sequential", samples: Samples) -> Logs:
+    """Loss and metrics of checked samples."""
+    penalties = [(p, p.regularizer) for p in penalized(model.layers)]
+    runner = _program(model, "evaluate", _ROWS_EVALUATED, samples.pixels, penalties)
+    run = Run(samples, _ROWS_EVALUATED, np.zeros((1, runner.values)))
+    run.not_finite = 1  # a loss that is not finite is a result here, not a reason to stop
+    while not run.finished:
+        runner.run(run)
+    return named_logs(model, run.log[0] / len(samples))
+
+
+def predict(model: "Sequential", samples: Samples) -> np.ndarray:
+    """The outputs for checked samples."""
+    rows = _ROWS_A_THREAD * min(get_num_threads(), _MOST_SHARES)
+    runner = _program(model, "predict", rows, samples.pixels)
+    if len(samples) <= FEW and isinstance(runner, Program):
+        return runner.predict_few(samples)
+    predictions = np.empty((len(samples), *runner.output_shape), model.dtype)
+    run = Run(samples, rows, np.zeros((1, 0)), predictions=predictions.reshape(len(samples), -1))
+    while not run.finished:
+        runner.run(run)
+    return predictions
+
+
+def _program(model: "Sequential", kind: str, rows: int, pixels: bool, trained: object = None) -> Runner:
+    """The program of this kind for these rows, and for layers that are trained so."""
+    key = (rows, pixels, trained)
+    if kind in model._programs and model._programs[kind][0] == key:
+        known: Runner = model._programs[kind][1]
+        return known
+    layers, training = model.layers, kind == "train"
+    loss, metrics = (None, []) if kind == "predict" else (model._require_compiled(), model.metrics)
+    program: Runner
+    if all(layer.compiled for layer in layers) and (
+        loss is None or (loss.compiled and all(metric.compiled for metric in metrics))
+    ):
+        optimizer = model.optimizer if training else None
+        program = Program(layers, rows, model._sample_shape, pixels, training, loss, metrics, optimizer)
+    else:
+        program = EagerProgram(layers, model._sample_shape, training, loss, metrics)
+    model._programs[kind] = (key, program)
+    return program

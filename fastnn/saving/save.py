@@ -1,0 +1,131 @@
+"""Models in files: safetensors with the weights, and the architecture as JSON in its metadata. Nothing is unpickled.
+
+Tensors, in the model's float type, without padding:
+
+    dense/kernel                 a weight, named by layer and weight
+    optimizer/0/dense/kernel     the optimizer's first slot for it, where there has been training
+
+Metadata, all of it text, and JSON but for the first two:
+
+    fastnn_format                "1"
+    fastnn_version               of the library that wrote the file
+    weights                      the weights' names in the model's order
+    config                       the model: {"module", "class_name", "config"} (`fastnn/configured.py`)
+    state                        {"frozen": [weight, ...], "steps": {noise layer: step}}
+    compile                      {"optimizer", "iterations", "loss", "metrics"}, where the model is compiled
+
+`save_weights` writes the first three only. Loading takes classes from fastnn's own and from `custom_objects`, and looks
+at the tensors' shapes before it makes anything of a size that the config asks for.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .. import checks
+from ..configured import describe, encode
+from ..engine.parameters import Parameter
+from .model_file import check_distinct, checked, named_parameters, noise_layers, require_built, slot_names, write
+
+if TYPE_CHECKING:
+    from ..models.sequential import Sequential
+
+
+def save_model(model: "Sequential", path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a model to a file: architecture, weights, and how it was compiled with the optimizer's state.
+
+    A model that was loaded predicts the same bits, and goes on training as if it had never stopped.
+
+    Args:
+        model: built or not, compiled or not.
+        path: by convention it ends in ".safetensors". The file appears whole or not at all.
+        overwrite: whether an earlier file may be replaced.
+
+    Raises:
+        ValueError: if there is a file and `overwrite` is False, for weights that are not finite, and for an argument
+            of a layer, loss, metric or optimizer that no file can hold. Nothing is written then.
+    """
+    model, path = checked(model), _target(path, overwrite)
+    if model.parameters and not model.built:
+        raise ValueError(f"model {model.name} has weights but no input shape; call model.build(input_shape) first")
+    with model._lock:
+        named = named_parameters(model)
+        tensors, metadata = _weights(named)
+        metadata |= {"config": _json(describe(model)), "state": _json(_state(model, named))}
+        if model.loss is not None:
+            metadata["compile"] = _json(_compiled_with(model))
+            slots = _slots(model, named)
+            check_distinct(slots, tensors)
+            tensors |= slots
+    write(path, tensors, metadata)
+
+
+def save_weights(model: "Sequential", path: str | os.PathLike[str], overwrite: bool = True) -> None:
+    """Write a model's weights alone; arguments and errors as of `save_model`."""
+    model, path = checked(model), _target(path, overwrite)
+    require_built(model)
+    with model._lock:
+        named = named_parameters(model)
+        tensors, metadata = _weights(named)
+    write(path, tensors, metadata)
+
+
+def _target(path: str | os.PathLike[str], overwrite: bool) -> Path:
+    """The path, if a file may be written there."""
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"path must name a file, received the folder {path}")
+    if path.exists() and not overwrite:
+        raise ValueError(f"there is a file {path} already; overwrite=True replaces it")
+    return path
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, allow_nan=False)
+
+
+def _weights(named: dict[str, Parameter]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """Copies of the weights, and the metadata that go with them."""
+    tensors = {name: p.value.copy(order="C") for name, p in named.items()}
+    for name, array in tensors.items():
+        checks.finite(array, f"to be saved, {name}")
+    return tensors, {"weights": _json(list(named))}
+
+
+def _state(model: "Sequential", named: dict[str, Parameter]) -> dict[str, Any]:
+    """What a model remembers beyond arguments and weights."""
+    frozen = [name for name, p in named.items() if not p.trainable]
+    return {"frozen": frozen, "steps": {layer.name: layer.step for layer in noise_layers(model)}}
+
+
+def _compiled_with(model: "Sequential") -> dict[str, Any]:
+    """The arguments of `compile`, and how far the optimizer has come."""
+    optimizer = model.optimizer
+    described = describe(optimizer)
+    # An own optimizer is made again by the user's own rules. The rate may be a schedule of the user's, and has no say.
+    config = described["config"] | {"learning_rate": 0.0}
+    if described["module"] and type(optimizer).from_config(config).all_slots != optimizer.all_slots:
+        raise ValueError(f"{optimizer!r} has become another algorithm since it was made; compile with a new one")
+    return {
+        "optimizer": described,
+        "iterations": optimizer.iterations,
+        "loss": describe(model.loss),
+        "metrics": encode(model._metrics_asked, "metrics"),
+    }
+
+
+def _slots(model: "Sequential", named: dict[str, Parameter]) -> dict[str, np.ndarray]:
+    """Copies of the optimizer's slots, if there was any training."""
+    optimizer = model.optimizer
+    if not optimizer.has_trained:
+        return {}
+    optimizer.build(model.parameters)
+    slots = zip(*(optimizer.slots_of(p) for p in named.values()), strict=True)
+    return {
+        name: view.copy(order="C")
+        for place, views in enumerate(slots)
+        for name, view in zip(slot_names(place, named), views, strict=True)
+    }
