@@ -8,12 +8,12 @@ _floatx = "float32"
 
 
 def floatx() -> str:
-    """The float type of new layers: `"float32"` unless `set_floatx` says otherwise."""
+    """The float type of new layers: `"float32"` unless `set_floatx` changed it."""
     return _floatx
 
 
 def set_floatx(value: str) -> None:
-    """Set the float type of layers made from now on: `"float32"` or `"float64"`.
+    """Set the float type of layers created from now on: `"float32"` or `"float64"`.
 
     Raises:
         ValueError: for any other type.

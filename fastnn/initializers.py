@@ -1,7 +1,7 @@
-"""How weights start. An initializer is called with a shape and gives an array; names and numbers are Keras 3's.
+"""Initial values of weights, with Keras 3's names and defaults. An initializer maps a shape to an array.
 
-With a `seed` an initializer gives the same values each time it is called; without, it draws from the generator that
-`fastnn.utils.set_random_seed` seeds.
+With a `seed` an initializer returns the same values each time it is called; without one, it draws from the generator
+that `fastnn.utils.set_random_seed` seeds.
 """
 
 import math
@@ -13,12 +13,12 @@ from .config import standard_dtype
 from .configured import Configured
 from .randomness import generator
 
-# The standard deviation of a standard normal number cut off at +-2.
+# The standard deviation of the standard normal distribution truncated at +-2.
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
 def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
-    """The inputs and outputs that one weight of this shape connects."""
+    """The numbers of inputs and outputs (fan-in and fan-out) of a weight of this shape."""
     if len(shape) < 2:
         size = shape[0] if shape else 1
         return size, size
@@ -30,7 +30,7 @@ class Initializer(Configured):
     """Base class: `initializer(shape, dtype)` returns a new array. One of your own overrides `draw`.
 
     Args:
-        seed: makes the values repeat; None: drawn from the generator of `fastnn.utils.set_random_seed`.
+        seed: makes the values reproducible; None: draw from the generator that `fastnn.utils.set_random_seed` seeds.
     """
 
     def __init__(self, seed: int | None = None):
@@ -51,7 +51,7 @@ class Initializer(Configured):
 
 
 def _truncated_normal(rng: np.random.Generator, shape: tuple[int, ...], mean: float, stddev: float) -> np.ndarray:
-    """Normal numbers, those beyond two standard deviations drawn again."""
+    """Normal numbers; those beyond two standard deviations are drawn again."""
     values = rng.standard_normal(shape)
     while (far := np.abs(values) > 2).any():
         values[far] = rng.standard_normal(int(far.sum()))
@@ -59,7 +59,7 @@ def _truncated_normal(rng: np.random.Generator, shape: tuple[int, ...], mean: fl
 
 
 class GlorotUniform(Initializer):
-    """Uniform in [-l, l], l = sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010). Dense's default."""
+    """Uniform in [-l, l], l = sqrt(6 / (inputs + outputs)) (Glorot & Bengio 2010). The default of `Dense`."""
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Uniform numbers."""
@@ -102,7 +102,7 @@ class LecunUniform(Initializer):
 
 
 class LecunNormal(Initializer):
-    """Truncated normal of standard deviation sqrt(1 / inputs) (LeCun et al. 1998). Goes with "selu"."""
+    """Truncated normal of standard deviation sqrt(1 / inputs) (LeCun et al. 1998). Use it with "selu"."""
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Truncated normal numbers."""
@@ -113,8 +113,8 @@ class RandomNormal(Initializer):
     """Normal, N(mean, stddev^2).
 
     Args:
-        mean: 0 unless given.
-        stddev: the standard deviation, 0.05 unless given.
+        mean: the mean.
+        stddev: the standard deviation.
         seed: as in `Initializer`.
     """
 
@@ -128,7 +128,7 @@ class RandomNormal(Initializer):
 
 
 class TruncatedNormal(RandomNormal):
-    """Normal, values more than two standard deviations from the mean drawn again."""
+    """Normal; values more than two standard deviations from the mean are drawn again."""
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """Truncated normal numbers."""
@@ -139,7 +139,7 @@ class RandomUniform(Initializer):
     """Uniform in [minval, maxval).
 
     Args:
-        minval, maxval: -0.05 and 0.05 unless given.
+        minval, maxval: the bounds.
         seed: as in `Initializer`.
     """
 
@@ -165,7 +165,7 @@ class Constant(Initializer):
         self.value = checks.finite(checks.numeric_array(value, "value"), "value") if np.ndim(value) else value
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """The value everywhere."""
+        """The given values."""
         if np.ndim(self.value) and np.shape(self.value) != shape:
             raise ValueError(f"the initial value must have shape {shape}, received {np.shape(self.value)}")
         return np.full(shape, self.value)
@@ -204,10 +204,10 @@ _BY_NAME: dict[str, type[Initializer]] = {
 
 
 def get(identifier: object) -> Initializer:
-    """An initializer from its name, from an array of values, or as it is.
+    """An initializer from its name or from an array of values; an `Initializer` is returned unchanged.
 
     Raises:
-        ValueError: for an unknown name; names the nearest known one.
+        ValueError: for an unknown name; suggests the nearest known one.
     """
     if isinstance(identifier, Initializer):
         return identifier

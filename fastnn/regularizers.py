@@ -1,7 +1,7 @@
-"""Penalties on weights, which join the loss: they keep weights small. Names and numbers are Keras 3's.
+"""Penalties on weights that are added to the loss and keep the weights small. Names and defaults are Keras 3's.
 
-A layer's weight is penalised while it is trained; what `fit`, `train_on_batch` and `evaluate` report as the loss
-includes the penalty, with the weights from before the step. The equation stands in `kernels/updating.py`.
+A weight is penalised while it is trainable. The loss that `fit`, `train_on_batch` and `evaluate` report includes the
+penalty, computed from the weights before the step. The equations are in `kernels/updating.py`.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from .kernels.updating import LANES, penalty
 
 
 class Regularizer(Configured):
-    """Base class: a penalty of l1 sum |w| + l2 sum w^2. Called with an array, it gives its penalty.
+    """Base class: the penalty l1 sum |w| + l2 sum w^2. Called with an array, it returns the penalty.
 
     Attributes:
         l1, l2: the factors.
@@ -32,10 +32,10 @@ class Regularizer(Configured):
 
 
 class L1(Regularizer):
-    """l1 sum |w|: draws weights to exactly 0 (Tibshirani 1996).
+    """l1 sum |w|: makes many weights exactly 0 ("lasso", Tibshirani 1996).
 
     Args:
-        l1: the factor, 0.01 unless given.
+        l1: the factor, at least 0.
     """
 
     def __init__(self, l1: float = 0.01):
@@ -43,10 +43,10 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """l2 sum w^2: draws weights towards 0, large ones more (Hoerl & Kennard 1970).
+    """l2 sum w^2: shrinks weights towards 0, large ones more ("ridge", Hoerl & Kennard 1970).
 
     Args:
-        l2: the factor, 0.01 unless given.
+        l2: the factor, at least 0.
     """
 
     def __init__(self, l2: float = 0.01):
@@ -57,7 +57,7 @@ class L1L2(Regularizer):
     """l1 sum |w| + l2 sum w^2 (Zou & Hastie 2005, "elastic net").
 
     Args:
-        l1, l2: the factors, both 0 unless given.
+        l1, l2: the factors, at least 0.
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0):
@@ -68,14 +68,16 @@ _BY_NAME: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
 
 
 def get(identifier: object) -> Regularizer | None:
-    """A regularizer from its name, or as it is; None is none.
+    """A regularizer from its name; a `Regularizer` or None is returned unchanged.
 
     Raises:
-        TypeError: for a class of one's own whose `__call__` the kernels do not know.
+        TypeError: for a class of your own that overrides `__call__`, which the kernels could not run.
         ValueError: for an unknown name; suggests the nearest known one.
     """
     if identifier is None or isinstance(identifier, Regularizer):
         if identifier is not None and type(identifier).__call__ is not Regularizer.__call__:
-            raise TypeError(f"regularizer must be one of {', '.join(_BY_NAME)}, received {identifier!r}, in Python")
+            raise TypeError(
+                f"regularizer must be one of {', '.join(_BY_NAME)}, received {identifier!r}, which is written in Python"
+            )
         return identifier
     return _BY_NAME[checks.nearest(identifier, _BY_NAME, "regularizer")]()
