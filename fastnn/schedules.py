@@ -132,7 +132,8 @@ class PiecewiseConstantDecay(_Formula):
         self.values = _numbers(values, "values", 0)
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
-                f"values must hold one rate more than boundaries, {len(self.boundaries) + 1}, received {len(self.values)}"
+                f"values must hold one rate more than boundaries, {len(self.boundaries) + 1}, "
+                f"received {len(self.values)}"
             )
         if any(a >= b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
             raise ValueError(f"boundaries must increase, received {boundaries!r}")

@@ -1,21 +1,21 @@
-"""Models in files: safetensors with the weights, and the architecture as JSON in its metadata. Nothing is unpickled.
+"""Models in files: safetensors with the weights, and the architecture as JSON in the metadata. Nothing is unpickled.
 
 Tensors, in the model's float type, without padding:
 
-    dense/kernel                 a weight, named by layer and weight
-    optimizer/0/dense/kernel     the optimizer's first slot for it, where there has been training
+    dense/kernel                 a weight, named after its layer and itself
+    optimizer/0/dense/kernel     the optimizer's first slot for it, if the model was trained
 
-Metadata, all of it text, and JSON but for the first two:
+Metadata, all of it text, and all but the first two JSON:
 
     fastnn_format                "1"
-    fastnn_version               of the library that wrote the file
+    fastnn_version               the version that wrote the file
     weights                      the weights' names in the model's order
-    config                       the model: {"module", "class_name", "config"} (`fastnn/serialization.py`)
+    config                       the model: {"module", "class_name", "config"} (`fastnn/configured.py`)
     state                        {"frozen": [weight, ...], "steps": {noise layer: step}}
-    compile                      {"optimizer", "iterations", "loss", "metrics"}, where the model is compiled
+    compile                      {"optimizer", "iterations", "loss", "metrics"}, if the model is compiled
 
-`save_weights` writes the first three only. Loading takes classes from fastnn's own and from `custom_objects`, and looks
-at the tensors' shapes before it makes anything of a size that the config asks for.
+`save_weights` writes only the first three. Loading creates only fastnn's own classes and those in `custom_objects`, and
+checks the shapes of the tensors before it allocates anything of a size that the config asks for.
 """
 
 import json
@@ -48,16 +48,16 @@ from .model_file import (
 def save_model(model: Stack, path: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a model to a file: architecture, weights, and how it was compiled with the optimizer's state.
 
-    A model that was loaded predicts the same bits, and goes on training as if it had never stopped.
+    The loaded model makes bit-identical predictions, and continues training as if it had never stopped.
 
     Args:
         model: built or not, compiled or not.
-        path: by convention it ends in ".safetensors". The file appears whole or not at all.
-        overwrite: whether an earlier file may be replaced.
+        path: by convention it ends in ".safetensors". The file is written completely or not at all.
+        overwrite: whether to replace an existing file.
 
     Raises:
-        ValueError: if there is a file and `overwrite` is False, for weights that are not finite, and for an argument
-            of a layer, loss, metric or optimizer that no file can hold. Nothing is written then.
+        ValueError: if the file exists and `overwrite` is False, for weights that are not finite, and for an argument
+            of a layer, loss, metric or optimizer that cannot be stored. Nothing is written then.
     """
     model, path = _checked(model), _target(path, overwrite)
     if model.parameters and not model.built:
@@ -75,16 +75,16 @@ def save_model(model: Stack, path: str | os.PathLike[str], overwrite: bool = Tru
 
 
 def load_model(path: str | os.PathLike[str], custom_objects: CustomObjects = None, compile: bool = True) -> Sequential:
-    """The model in a file that `save_model` wrote.
+    """Load a model from a file that `save_model` wrote.
 
     Args:
         path: the file.
         custom_objects: {name: class} for layers, losses, metrics, optimizers and initializers that are not fastnn's.
-        compile: whether to compile the model as it was, optimizer's state included.
+        compile: whether to compile the model as it was, including the optimizer's state.
 
     Raises:
-        ValueError: for a file that is damaged, foreign, or needs a class that is not in `custom_objects`.
-        FileNotFoundError: if there is no file.
+        ValueError: for a file that is damaged, is not fastnn's, or needs a class that is not in `custom_objects`.
+        FileNotFoundError: if there is no such file.
     """
     custom_objects = checked_custom_objects(custom_objects)
     with opened(path) as file:
@@ -103,7 +103,7 @@ def load_model(path: str | os.PathLike[str], custom_objects: CustomObjects = Non
 
 
 def save_weights(model: Stack, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write a model's weights alone; arguments and errors as of `save_model`."""
+    """Write only a model's weights; arguments and errors are those of `save_model`."""
     model, path = _checked(model), _target(path, overwrite)
     _require_built(model)
     with model.lock:
@@ -113,20 +113,20 @@ def save_weights(model: Stack, path: str | os.PathLike[str], overwrite: bool = T
 
 
 def load_weights(model: Stack, path: str | os.PathLike[str]) -> None:
-    """Set a model's weights from a file of `save_weights` or `save_model`: all of them, or none where they do not fit.
+    """Set a model's weights from a file of `save_weights` or `save_model`; if they do not fit, none is changed.
 
-    Weights are found by name. Where layers were named automatically, only the numbers in their names may differ
-    (`dense_2` for `dense`): the weights are then found by their order.
+    Weights are matched by name. If only the numbers in automatic layer names differ (`dense_2` for `dense`), they are
+    matched by their order.
 
     Raises:
         ValueError: for a model that is not built, or a file that is damaged or of another architecture.
-        FileNotFoundError: if there is no file.
+        FileNotFoundError: if there is no such file.
     """
     model = _checked(model)
     _require_built(model)
     named = named_parameters(model)
     with opened(path) as file:
-        ordered = "fastnn_format" in file.metadata  # else any file with the right names will do
+        ordered = "fastnn_format" in file.metadata  # otherwise any file with the right names is accepted
         stored = sorted(file.names)
         if ordered:
             file.check_format()
@@ -144,16 +144,16 @@ def load_weights(model: Stack, path: str | os.PathLike[str]) -> None:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# From a model to what the file holds.
+# From a model to the content of a file.
 
 
 def _target(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """The path, if a file may be written there."""
+    """The path, after checking that a file may be written there."""
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"path must name a file, received the folder {path}")
     if path.exists() and not overwrite:
-        raise ValueError(f"there is a file {path} already; overwrite=True replaces it")
+        raise ValueError(f"the file {path} exists already; pass overwrite=True to replace it")
     return path
 
 
@@ -173,7 +173,7 @@ def _json(value: Any) -> str:
 
 
 def _weights(named: dict[str, Parameter]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Copies of the weights, and the metadata that go with them."""
+    """Copies of the weights, and their metadata."""
     tensors = {name: p.value.copy(order="C") for name, p in named.items()}
     for name, array in tensors.items():
         checks.finite(array, f"to be saved, {name}")
@@ -181,7 +181,7 @@ def _weights(named: dict[str, Parameter]) -> tuple[dict[str, np.ndarray], dict[s
 
 
 def _state(model: Sequential, named: dict[str, Parameter]) -> dict[str, Any]:
-    """What a model remembers beyond arguments and weights."""
+    """The state of a model besides its arguments and weights."""
     frozen = [name for name, p in named.items() if not p.trainable]
     return {"frozen": frozen, "steps": {layer.name: layer.step for layer in _noise(model)}}
 
@@ -191,13 +191,13 @@ def _noise(model: Sequential) -> list[Noise]:
 
 
 def _compiled_with(model: Sequential) -> dict[str, Any]:
-    """The arguments of `compile`, and how far the optimizer has come."""
+    """The arguments of `compile`, and the number of steps of the optimizer."""
     optimizer = model.optimizer
     described = describe(optimizer)
-    # An own optimizer is made again by the user's own rules. The rate may be a schedule of the user's, and has no say.
+    # A user's own optimizer is recreated by the user's rules. The rate, perhaps a user's schedule, plays no part here.
     config = described["config"] | {"learning_rate": 0.0}
     if described["module"] and type(optimizer).from_config(config).all_slots != optimizer.all_slots:
-        raise ValueError(f"{optimizer!r} has become another algorithm since it was made; compile with a new one")
+        raise ValueError(f"{optimizer!r} was changed to another algorithm after it was made; compile with a new one")
     return {
         "optimizer": described,
         "iterations": optimizer.iterations,
@@ -207,7 +207,7 @@ def _compiled_with(model: Sequential) -> dict[str, Any]:
 
 
 def _slots(model: Sequential, named: dict[str, Parameter]) -> dict[str, np.ndarray]:
-    """Copies of the optimizer's slots, if there was any training."""
+    """Copies of the optimizer's slots, if the model was trained."""
     optimizer = model.optimizer
     if not optimizer.slots.size:
         return {}
@@ -231,7 +231,7 @@ def _rebuilt(file: ModelFile, custom_objects: CustomObjects) -> tuple[Sequential
     config = description.get("config")
     if not issubclass(kind, Sequential) or not isinstance(config, dict) or not isinstance(config.get("layers"), list):
         raise ValueError(f"its 'config' must describe a Sequential, received {kind.__name__}")
-    # The layers first and their weights afterwards, when it is known which tensors they should find.
+    # First the layers, then their weights, when the expected tensors are known.
     first, rest = _input_shape(config["layers"])
     if any(isinstance(layer, dict) and layer.get("class_name") == "InputLayer" for layer in rest):
         raise ValueError("its 'config' must have at most one InputLayer, which comes first")  # a second would build now
@@ -245,7 +245,7 @@ def _rebuilt(file: ModelFile, custom_objects: CustomObjects) -> tuple[Sequential
 
 
 def _input_shape(layers: list[Any]) -> tuple[InputLayer | None, list[Any]]:
-    """The `Input` of described layers, if there is one, and the others."""
+    """The `Input` among described layers, if there is one, and the other layers."""
     if layers and isinstance(layers[0], dict) and layers[0].get("class_name") == "InputLayer":
         first = decode(layers[0])
         if isinstance(first, InputLayer):
@@ -254,11 +254,11 @@ def _input_shape(layers: list[Any]) -> tuple[InputLayer | None, list[Any]]:
 
 
 def _build(model: Sequential, first: InputLayer, file: ModelFile) -> None:
-    """Build the model where every weight has a tensor of its shape, which is checked before there is memory for it."""
+    """Build the model; that every weight has a tensor of its shape is checked before memory is allocated for it."""
 
     def zeros(layer: Layer, weight: str, shape: tuple[int, ...]) -> np.ndarray | None:
         if not any(layer is other for other in model.layers):
-            return None  # a layer inside a layer of the user's
+            return None  # a layer inside a layer written by the user
         name = weight_names(layer.name, [*(p.name for p in layer.parameters), weight])[-1]
         file.check_tensor(name, shape, [layer.dtype.name])
         return np.zeros(shape, layer.dtype)
@@ -289,7 +289,7 @@ def _count(value: Any, argument: str) -> int:
 
 
 def _recompile(model: Sequential, named: dict[str, Parameter], file: ModelFile, custom_objects: CustomObjects) -> None:
-    """Compile the model as it was, and let the optimizer go on where it was."""
+    """Compile the model as it was, and restore the state of the optimizer."""
     how = file.json("compile", dict)
     same_names(how, ("optimizer", "iterations", "loss", "metrics"), "entries of 'compile'")
     model.compile(*(decode(how[name], custom_objects) for name in ("optimizer", "loss", "metrics")))

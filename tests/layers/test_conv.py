@@ -93,8 +93,8 @@ class Doubled(layers.Activation):
         ((4, 3, 1.5), TypeError, "strides must be an integer"),
         ((4, 3, 1, "full"), ValueError, "unknown padding 'full'"),
         ((4, 3, 1, "same", 0), ValueError, "dilation_rate must be at least 1"),
-        ((4, 3, 1, "same", 1, "softmax"), ValueError, "put it behind the convolution as a layer of its own"),
-        ((4, 3, 1, "same", 1, Doubled("relu")), ValueError, "put it behind the convolution as a layer of its own"),
+        ((4, 3, 1, "same", 1, "softmax"), ValueError, "add it after the convolution as a separate layer"),
+        ((4, 3, 1, "same", 1, Doubled("relu")), ValueError, "add it after the convolution as a separate layer"),
     ],
 )
 def test_bad_arguments(arguments, error, message):

@@ -354,7 +354,7 @@ def test_arguments():
         ([(0, 0)], ValueError, r"the cardinality of columns\[0\] must be at least 1, received 0"),
         ([(0, 2**24 + 1)], ValueError, r"the cardinality of columns\[0\] must be at most 16777216"),
         ([(0, 5, 0)], ValueError, r"the size of columns\[0\] must be at least 1, received 0"),
-        ([(1, 5), (0, 5), (1, 6)], ValueError, "columns must name each column once, received 1 more often"),
+        ([(1, 5), (0, 5), (1, 6)], ValueError, "columns must list each column once, received 1 more than once"),
     ],
 )
 def test_columns(columns, error, message):
