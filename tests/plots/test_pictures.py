@@ -114,9 +114,9 @@ def test_images_draw_on_given_axes(pictures):
     ("arguments", "error", "expected"),
     [
         ({"images": np.zeros((3, 10))}, ValueError, r"images must hold square images, received 10 pixels per image"),
-        ({"images": np.zeros((0, 4, 4))}, ValueError, r"images must be pictures .* received shape \(0, 4, 4\)"),
-        ({"images": np.zeros((2, 4, 4, 3))}, ValueError, r"images must be pictures .* shape \(2, 4, 4, 3\)"),
-        ({"images": np.zeros(4)}, ValueError, r"images must be pictures .* received shape \(4,\)"),
+        ({"images": np.zeros((0, 4, 4))}, ValueError, r"images must be images .* received shape \(0, 4, 4\)"),
+        ({"images": np.zeros((2, 4, 4, 3))}, ValueError, r"images must be images .* shape \(2, 4, 4, 3\)"),
+        ({"images": np.zeros(4)}, ValueError, r"images must be images .* received shape \(4,\)"),
         ({"images": [[["a"]]]}, TypeError, "images must be an array of numbers"),
         ({"images": np.full((1, 2, 2), np.nan)}, ValueError, "images must be finite, received nan"),
         ({"labels": [1, 2]}, ValueError, "labels must have one entry for each image, 3 in all, received 2"),
@@ -224,8 +224,8 @@ def test_names_of_rows_are_not_cut_off(pictures, given):
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"noisy": np.zeros((3, 4, 5))}, r"noisy must be images of .* \(3, 4, 4\), received \(3, 4, 5\)"),
-        ({"reconstructed": np.zeros((2, 16))}, r"reconstructed must be images of .* received \(2, 4, 4\)"),
+        ({"noisy": np.zeros((3, 4, 5))}, r"noisy must have the shape of .* \(3, 4, 4\), received \(3, 4, 5\)"),
+        ({"reconstructed": np.zeros((2, 16))}, r"reconstructed must have the shape of .* received \(2, 4, 4\)"),
         ({"reconstructed": np.zeros((3, 15))}, "reconstructed must hold images of 4 x 4 pixels, received 15"),
         ({"count": 0}, "count must be at least 1, received 0"),
     ],
@@ -252,7 +252,7 @@ def test_feature_maps_are_the_channels_of_one_image(rng):
         assert (image.norm.vmin, image.norm.vmax) == (maps.min(), maps.max())
         assert bar.get_ylabel() == "activation"
     with pytest.raises(
-        ValueError, match=r"maps must have shape \(height, width, channels\), .* received \(2, 3, 3, 1\)"
+        ValueError, match=r"maps must have the shape \(height, width, channels\) .* received \(2, 3, 3, 1\)"
     ):
         feature_maps(np.zeros((2, 3, 3, 1)))
 
