@@ -20,6 +20,15 @@ class Callback:
     `fit` returns to Python only as often as the callbacks need: after every batch if an `on_train_batch_...` hook is
     overridden, after every epoch if any other hook is. A callback reads and changes the model through `self.model`;
     `self.model.stop_training = True` ends training after the current epoch.
+
+    >>> class PrintLoss(fastnn.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(epoch, round(logs["loss"], 3))
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=2, verbose=0, callbacks=PrintLoss())
+    0 1.0
+    1 0.36
     """
 
     def __init__(self) -> None:
@@ -70,6 +79,12 @@ class History(Callback):
             keys are sorted.
         epoch: the indices of the epochs, counted from 0.
         params: as in `Callback.set_params`.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=3, verbose=0)
+    >>> [round(loss, 3) for loss in history.history["loss"]]
+    [1.0, 0.36, 0.13]
     """
 
     def __init__(self) -> None:
@@ -93,7 +108,15 @@ class History(Callback):
 
 
 class LambdaCallback(Callback):
-    """A callback from functions: `LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs["loss"]))`."""
+    """A callback from functions: `LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs["loss"]))`.
+
+    >>> show = fastnn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(round(logs["loss"], 3)))
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=2, verbose=0, callbacks=show)
+    1.0
+    0.36
+    """
 
     def __init__(self, **hooks: Callable[..., None]):
         super().__init__()
@@ -159,6 +182,13 @@ class EarlyStopping(_Monitor):
 
     Raises:
         ValueError: for an unknown mode, or if "auto" does not know the direction of the monitored key.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> stop = fastnn.callbacks.EarlyStopping("loss", min_delta=0.01, patience=2)
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=100, verbose=0, callbacks=stop)
+    >>> len(history.epoch), stop.best_epoch
+    (8, 5)
     """
 
     def __init__(
@@ -223,6 +253,13 @@ class LossThreshold(_Monitor):
 
     Attributes:
         reached: the epoch in which that happened, counted from 0, or None.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> stop = fastnn.callbacks.LossThreshold(0.1)
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=100, verbose=0, callbacks=stop)
+    >>> stop.reached, round(history.history["loss"][-1], 3)
+    (3, 0.047)
     """
 
     def __init__(self, threshold: float, monitor: str = "loss"):
@@ -247,6 +284,13 @@ class LearningRateScheduler(Callback):
 
     Raises:
         TypeError: if the optimizer already has a schedule.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1)])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> halve = fastnn.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=3, verbose=0, callbacks=halve)
+    >>> history.history["learning_rate"]
+    [0.05, 0.025, 0.0125]
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0):
@@ -291,6 +335,13 @@ class ReduceLROnPlateau(_Monitor):
     Raises:
         TypeError: if the optimizer has a schedule.
         ValueError: for an unknown mode, or if "auto" does not know the direction of the monitored key.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.5), "mae")
+    >>> reduce = fastnn.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1)
+    >>> history = model.fit(np.ones((4, 1)), np.full(4, 0.5), epochs=4, verbose=0, callbacks=reduce)
+    >>> [round(rate, 3) for rate in history.history["learning_rate"]]
+    [0.5, 0.5, 0.05, 0.005]
     """
 
     def __init__(
@@ -370,6 +421,14 @@ class TerminateOnNaN(Callback):
 
     Args:
         raise_error: raise a RuntimeError instead of ending quietly.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1)])
+    >>> model.compile(fastnn.optimizers.SGD(1e20), "mse")
+    >>> stop = fastnn.callbacks.TerminateOnNaN()
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):  # fit warns, too
+    ...     history = model.fit(np.ones((4, 1)), np.ones(4), epochs=9, verbose=0, callbacks=stop)
+    Batch 0: Invalid loss, terminating training
     """
 
     def __init__(self, raise_error: bool = False):

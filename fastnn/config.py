@@ -8,7 +8,11 @@ _floatx = "float32"
 
 
 def floatx() -> str:
-    """The float type of new layers: `"float32"` unless `set_floatx` changed it."""
+    """The float type of new layers: `"float32"` unless `set_floatx` changed it.
+
+    >>> fastnn.config.floatx()
+    'float32'
+    """
     return _floatx
 
 
@@ -17,6 +21,11 @@ def set_floatx(value: str) -> None:
 
     Raises:
         ValueError: for any other type.
+
+    >>> fastnn.config.set_floatx("float64")
+    >>> fastnn.layers.Dense(1).dtype
+    dtype('float64')
+    >>> fastnn.config.set_floatx("float32")
     """
     global _floatx
     _floatx = standard_dtype(value).name

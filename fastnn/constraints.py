@@ -18,7 +18,11 @@ from .kernels.updating import LANES, constrain
 
 
 class Constraint(Configured):
-    """Base class. Called with an array, it returns a constrained copy."""
+    """Base class. Called with an array, it returns a constrained copy.
+
+    >>> fastnn.layers.Dense(4, kernel_constraint=fastnn.constraints.MaxNorm(1)).kernel_constraint
+    MaxNorm(axis=0, max_value=1.0)
+    """
 
     def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """The fields of `instructions.PARAMETER` that describe this constraint, for a weight of this shape."""
@@ -44,7 +48,12 @@ class Constraint(Configured):
 
 
 class NonNeg(Constraint):
-    """w = max(w, 0)."""
+    """w = max(w, 0).
+
+    >>> fastnn.constraints.NonNeg()([[1.0, -2.0], [-0.5, 3.0]])
+    array([[1., 0.],
+           [0., 3.]])
+    """
 
     def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """The kind of constraint."""
@@ -100,6 +109,11 @@ class MaxNorm(_Norm):
         max_value: the largest norm.
         axis: the axes along which norms are computed: 0 for the incoming weights of each unit of a dense layer,
             [0, 1, 2] for the weights of each filter of a 2D convolution. Only the first axis or the first few.
+
+    >>> w = [[3.0, 0.3], [4.0, 0.4]]  # column norms 5 and 0.5
+    >>> fastnn.constraints.MaxNorm(1)(w).round(3)
+    array([[0.6, 0.3],
+           [0.8, 0.4]])
     """
 
     def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0):
@@ -115,6 +129,10 @@ class UnitNorm(_Norm):
 
     Args:
         axis: as in `MaxNorm`.
+
+    >>> fastnn.constraints.UnitNorm()([[3.0, 0.3], [4.0, 0.4]]).round(3)
+    array([[0.6, 0.6],
+           [0.8, 0.8]])
     """
 
     def _numbers(self) -> tuple[float, float, float]:
@@ -129,6 +147,14 @@ class MinMaxNorm(_Norm):
         max_value: the largest norm.
         rate: how far each step moves a norm towards the interval, in [0, 1]; 1: all the way.
         axis: as in `MaxNorm`.
+
+    >>> w = [[3.0, 0.3], [4.0, 0.4]]  # column norms 5 and 0.5
+    >>> fastnn.constraints.MinMaxNorm(1, 2)(w).round(3)
+    array([[1.2, 0.6],
+           [1.6, 0.8]])
+    >>> fastnn.constraints.MinMaxNorm(1, 2, rate=0.5)(w).round(3)
+    array([[2.1 , 0.45],
+           [2.8 , 0.6 ]])
     """
 
     def __init__(
@@ -157,6 +183,9 @@ def get(identifier: object) -> Constraint | None:
     Raises:
         TypeError: for a class of your own that overrides `__call__`, which the kernels could not run.
         ValueError: for an unknown name; suggests the nearest known one.
+
+    >>> fastnn.constraints.get("non_neg")
+    NonNeg()
     """
     if identifier is None or isinstance(identifier, Constraint):
         if identifier is not None and type(identifier).__call__ is not Constraint.__call__:

@@ -16,6 +16,9 @@ class Regularizer(Configured):
 
     Attributes:
         l1, l2: the factors.
+
+    >>> fastnn.layers.Dense(4, kernel_regularizer="l2").kernel_regularizer
+    L2(l2=0.01)
     """
 
     l1 = 0.0
@@ -36,6 +39,9 @@ class L1(Regularizer):
 
     Args:
         l1: the factor, at least 0.
+
+    >>> fastnn.regularizers.L1(0.5)([1.0, -2.0])
+    1.5
     """
 
     def __init__(self, l1: float = 0.01):
@@ -47,6 +53,9 @@ class L2(Regularizer):
 
     Args:
         l2: the factor, at least 0.
+
+    >>> fastnn.regularizers.L2(0.5)([1.0, -2.0])
+    2.5
     """
 
     def __init__(self, l2: float = 0.01):
@@ -58,6 +67,9 @@ class L1L2(Regularizer):
 
     Args:
         l1, l2: the factors, at least 0.
+
+    >>> fastnn.regularizers.L1L2(l1=0.5, l2=0.5)([1.0, -2.0])
+    4.0
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0):
@@ -73,6 +85,9 @@ def get(identifier: object) -> Regularizer | None:
     Raises:
         TypeError: for a class of your own that overrides `__call__`, which the kernels could not run.
         ValueError: for an unknown name; suggests the nearest known one.
+
+    >>> fastnn.regularizers.get("l1")
+    L1(l1=0.01)
     """
     if identifier is None or isinstance(identifier, Regularizer):
         if identifier is not None and type(identifier).__call__ is not Regularizer.__call__:

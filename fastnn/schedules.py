@@ -22,10 +22,10 @@ class LearningRateSchedule(Configured):
 
     If the constructor stores its arguments as attributes of the same names, the schedule is saved with its model.
 
-    >>> class Halves(LearningRateSchedule):
+    >>> class Inverse(fastnn.schedules.LearningRateSchedule):
     ...     def __call__(self, step):
     ...         return 0.1 / (1 + step)
-    >>> Halves().rates(0, 2).tolist()
+    >>> Inverse().rates(0, 2).tolist()
     [0.1, 0.05]
     """
 
@@ -69,6 +69,9 @@ class ExponentialDecay(_Formula):
         decay_rate: at least 0.
         staircase: round the exponent down to a whole number.
         name: stored only for compatibility with Keras.
+
+    >>> fastnn.schedules.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5).rates(0, 301)[::100].round(4).tolist()
+    [0.1, 0.05, 0.025, 0.0125]
     """
 
     def __init__(
@@ -98,6 +101,9 @@ class InverseTimeDecay(_Formula):
         decay_rate: at least 0.
         staircase: round step / decay_steps down to a whole number.
         name: stored only for compatibility with Keras.
+
+    >>> fastnn.schedules.InverseTimeDecay(0.1, decay_steps=100, decay_rate=1.0).rates(0, 301)[::100].round(4).tolist()
+    [0.1, 0.05, 0.0333, 0.025]
     """
 
     def __init__(
@@ -125,6 +131,10 @@ class PiecewiseConstantDecay(_Formula):
         boundaries: steps, each larger than the one before.
         values: the rates, one more than there are boundaries.
         name: stored only for compatibility with Keras.
+
+    >>> rate = fastnn.schedules.PiecewiseConstantDecay([100, 200], [0.1, 0.01, 0.001])
+    >>> rate(100), rate(101), rate(201)
+    (0.1, 0.01, 0.001)
     """
 
     def __init__(self, boundaries: Any, values: Any, name: str = "PiecewiseConstant"):
@@ -153,6 +163,10 @@ class PolynomialDecay(_Formula):
         power: at least 0; 1 makes the decay linear.
         cycle: instead of staying there, start again, with decay_steps twice, three times, ... as long.
         name: stored only for compatibility with Keras.
+
+    >>> rate = fastnn.schedules.PolynomialDecay(0.1, decay_steps=100, end_learning_rate=0.0)
+    >>> [round(rate(step), 4) for step in (0, 50, 100, 1000)]
+    [0.1, 0.05, 0.0, 0.0]
     """
 
     def __init__(
@@ -191,6 +205,10 @@ class CosineDecay(_Formula):
         name: stored only for compatibility with Keras.
         warmup_target: the rate after the warm-up; None: no warm-up, the decay begins at `initial_learning_rate`.
         warmup_steps: the number of steps of the warm-up.
+
+    >>> rate = fastnn.schedules.CosineDecay(0.0, decay_steps=100, warmup_target=0.1, warmup_steps=10)
+    >>> [round(rate(step), 4) for step in (0, 5, 10, 60, 110)]
+    [0.0, 0.05, 0.1, 0.05, 0.0]
     """
 
     def __init__(
@@ -231,6 +249,10 @@ class CosineDecayRestarts(_Formula):
         m_mul: each period starts at this many times the rate at which the one before started.
         alpha: the rate at the end of each period, as a fraction of `initial_learning_rate`.
         name: stored only for compatibility with Keras.
+
+    >>> rate = fastnn.schedules.CosineDecayRestarts(0.1, first_decay_steps=100)
+    >>> [round(rate(step), 4) for step in (0, 50, 99, 100, 200)]
+    [0.1, 0.05, 0.0, 0.1, 0.05]
     """
 
     def __init__(
@@ -280,6 +302,10 @@ class OneCycle(_Formula):
         div_factor: the initial rate is max_learning_rate / div_factor.
         final_div_factor: the final rate is the initial rate / final_div_factor.
         name: stored, as for the other schedules.
+
+    >>> rate = fastnn.schedules.OneCycle(0.1, total_steps=100)
+    >>> [round(rate(step), 6) for step in (0, 29, 99)]
+    [0.004, 0.1, 0.0]
     """
 
     def __init__(

@@ -14,6 +14,12 @@ def set_random_seed(seed: int) -> None:
     Raises:
         TypeError: if `seed` is not an integer.
         ValueError: if `seed` is negative or at least 2**32.
+
+    >>> fastnn.utils.set_random_seed(1)
+    >>> first = fastnn.initializers.GlorotUniform()((2, 2))
+    >>> fastnn.utils.set_random_seed(1)
+    >>> bool((fastnn.initializers.GlorotUniform()((2, 2)) == first).all())
+    True
     """
     seed = checks.positive_integer(seed, "seed", 0)
     if seed >= 2**32:
@@ -36,7 +42,7 @@ def to_categorical(x: object, num_classes: int | None = None) -> np.ndarray:
     Raises:
         ValueError: for labels that are fractional or out of range.
 
-    >>> to_categorical([0, 2])
+    >>> fastnn.utils.to_categorical([0, 2])
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """

@@ -51,6 +51,13 @@ def convert(*paths: str | os.PathLike[str], overwrite: bool = False, progress: b
         FileNotFoundError: A source is missing.
         ValueError: A target exists, a source is damaged, the numbers of images and labels differ, or the images of a
             CSV file are not square.
+
+    >>> np.savetxt("images.csv", [[5, 0, 255, 128, 0], [3, 9, 9, 9, 9]], fmt="%d", delimiter=",")
+    >>> fastnn.datasets.conversion.convert("images.csv", "images.idx", "labels.idx")
+    images.idx: 2 images of 2x2
+    labels.idx: 2 labels
+    >>> fastnn.datasets.idx.read_labels("labels.idx").tolist()
+    [5, 3]
     """
     jobs = _jobs([Path(path) for path in paths])
     targets = [target for job in jobs for target in job.targets]

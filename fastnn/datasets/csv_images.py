@@ -39,6 +39,11 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[Bytes, Bytes]:
         FileNotFoundError: There is no such file.
         ValueError: A value is not an integer from 0 to 255, or a line has more or fewer values than the first. The
             message gives line and column, both counted from 1.
+
+    >>> np.savetxt("images.csv", [[5, 0, 255, 128, 0], [3, 9, 9, 9, 9]], fmt="%d", delimiter=",")
+    >>> images, labels = fastnn.datasets.csv_images.read_csv("images.csv")
+    >>> images.shape, labels.tolist()
+    ((2, 2, 2), [5, 3])
     """
     with reading_csv(path) as file:
         images, labels = np.empty(file.shape, np.uint8), np.empty(file.shape[0], np.uint8)

@@ -41,6 +41,10 @@ def read_idx(path: str | os.PathLike[str]) -> Bytes:
         FileNotFoundError: There is no such file.
         ValueError: The file is not what its header says: wrong magic number, impossible sizes, truncated,
             with bytes left over, or corrupt. The message names the file, what was expected and what was received.
+
+    >>> folder = fastnn.datasets.mnist.SHIPPED
+    >>> fastnn.datasets.idx.read_idx(folder / "t10k-labels-idx1-ubyte.gz").shape
+    (10000,)
     """
     return _read_whole(path, IMAGES, LABELS)
 
@@ -54,6 +58,10 @@ def read_images(path: str | os.PathLike[str]) -> Bytes:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged or holds something else.
+
+    >>> folder = fastnn.datasets.mnist.SHIPPED
+    >>> fastnn.datasets.idx.read_images(folder / "t10k-images-idx3-ubyte.gz").shape
+    (10000, 28, 28)
     """
     return _read_whole(path, IMAGES)
 
@@ -67,6 +75,10 @@ def read_labels(path: str | os.PathLike[str]) -> Bytes:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged or holds something else.
+
+    >>> folder = fastnn.datasets.mnist.SHIPPED
+    >>> fastnn.datasets.idx.read_labels(folder / "t10k-labels-idx1-ubyte.gz")[:5]
+    array([7, 2, 1, 0, 4], dtype=uint8)
     """
     return _read_whole(path, LABELS)
 

@@ -60,6 +60,12 @@ def load_data(path: str | os.PathLike[str] | None = None, seed: int = 0) -> Pair
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged or holds something else. Pickled objects are never loaded.
+
+    >>> rng = np.random.default_rng(0)
+    >>> np.savez("letters.npz", images=rng.integers(256, size=(20, 28, 28)), labels=np.arange(20) % 10)
+    >>> images, labels = fastnn.datasets.letters.load_data("letters.npz")
+    >>> images.shape, images.dtype, labels[:4].tolist()
+    ((20, 28, 28), dtype('uint8'), [0, 1, 2, 3])
     """
     seed = checks.positive_integer(seed, "seed", minimum=0)
     return _drawn(_COUNT, seed) if path is None else read_notmnist(path)
@@ -83,6 +89,12 @@ def render(n: int = _COUNT, seed: int = 0, fonts: Sequence[str | os.PathLike[str
     Raises:
         FileNotFoundError: One of `fonts` does not exist.
         ValueError: One of `fonts` has no letters, or `fonts` is empty.
+
+    >>> import matplotlib
+    >>> font = matplotlib.get_data_path() + "/fonts/ttf/DejaVuSans.ttf"
+    >>> images, labels = fastnn.datasets.letters.render(20, fonts=[font])
+    >>> images.shape, sorted(labels[:10].tolist())
+    ((20, 28, 28), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     n, seed = checks.positive_integer(n, "n"), checks.positive_integer(seed, "seed", minimum=0)
     from .fonts import distinct_alphabets, found_fonts, read_alphabet

@@ -32,6 +32,10 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Pair, Pair]:
     Raises:
         FileNotFoundError: The folder or one of its files is missing.
         ValueError: A file is damaged, the numbers of images and labels differ, or the sizes of images do.
+
+    >>> (x, y), (x_test, y_test) = fastnn.datasets.mnist.load_data()
+    >>> x.shape, x.dtype, x_test.shape, y[:5].tolist()
+    ((60000, 28, 28), dtype('uint8'), (10000, 28, 28), [5, 0, 4, 1, 9])
     """
     folder = SHIPPED if path is None else Path(path)
     if not folder.is_dir():

@@ -22,6 +22,10 @@ def generate_linear(n: int = 100, seed: int | None = None) -> Pair:
 
     Returns:
         `(x, y)`: float64 `(n, 2)` and int64 `(n, 1)`.
+
+    >>> x, y = fastnn.datasets.points.generate_linear(3, seed=1)
+    >>> x.round(2).tolist(), y.ravel().tolist()
+    ([[0.51, 0.95], [0.14, 0.95], [0.31, 0.42]], [1, 1, 1])
     """
     n = checks.positive_integer(n, "n")
     if seed is None:
@@ -43,6 +47,10 @@ def generate_xor_easy(n: int = 11) -> Pair:
 
     Returns:
         `(x, y)`: float64 `(2n - 1, 2)` for odd n, `(2n, 2)` for even n, and int64 labels with one column.
+
+    >>> x, y = fastnn.datasets.points.generate_xor_easy(3)
+    >>> x.tolist(), y.ravel().tolist()
+    ([[0.0, 0.0], [0.0, 1.0], [0.5, 0.5], [1.0, 1.0], [1.0, 0.0]], [0, 1, 0, 0, 1])
     """
     n = checks.positive_integer(n, "n", minimum=2)
     t = np.arange(n) / (n - 1)

@@ -184,6 +184,14 @@ class Conv2D(_Conv):
 
     Raises:
         TypeError, ValueError: for sizes that are not positive integers, or an unknown name.
+
+    >>> layer = fastnn.layers.Conv2D(1, 2, kernel_initializer="ones")
+    >>> image = np.arange(9.0).reshape(1, 3, 3, 1)
+    >>> layer.forward(image)[0, :, :, 0]
+    array([[ 8., 12.],
+           [20., 24.]], dtype=float32)
+    >>> fastnn.layers.Conv2D(8, 3, padding="same").compute_output_shape((None, 28, 28, 1))
+    (None, 28, 28, 8)
     """
 
     _axes = 2
@@ -204,6 +212,10 @@ class Conv1D(_Conv):
 
     Raises:
         TypeError, ValueError: as in `Conv2D`.
+
+    >>> layer = fastnn.layers.Conv1D(1, 2, kernel_initializer=np.array([[[-1.0]], [[1.0]]]))
+    >>> layer.forward(np.array([[[1.0], [3.0], [6.0]]])).tolist()  # differences
+    [[[2.0], [3.0]]]
     """
 
     _axes = 1

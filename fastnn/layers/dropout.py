@@ -44,6 +44,12 @@ class Dropout(Noise):
     Args:
         rate: the fraction of the numbers that is dropped, in [0, 1).
         seed: makes the masks reproducible; None: a random one.
+
+    >>> layer = fastnn.layers.Dropout(0.5, seed=1)
+    >>> np.unique(layer.forward(np.ones((100, 8)), training=True)).tolist()
+    [0.0, 2.0]
+    >>> np.unique(layer.forward(np.ones((100, 8)))).tolist()
+    [1.0]
     """
 
     _operation = staticmethod(kernels.dropout_layer)
@@ -59,6 +65,11 @@ class GaussianNoise(Noise):
     Args:
         stddev: the standard deviation of the noise, at least 0.
         seed: makes the noise reproducible; None: a random one.
+
+    >>> layer = fastnn.layers.GaussianNoise(0.1, seed=1)
+    >>> noise = layer.forward(np.zeros((1000, 10)), training=True)
+    >>> round(float(noise.std()), 2)
+    0.1
     """
 
     _operation = staticmethod(kernels.gaussian_noise_layer)
@@ -99,6 +110,11 @@ class SpatialDropout2D(_SpatialDropout):
 
     Raises:
         TypeError, ValueError: for a rate outside [0, 1) or a seed that is not an integer >= 0.
+
+    >>> layer = fastnn.layers.SpatialDropout2D(0.5, seed=1)
+    >>> y = layer.forward(np.ones((1, 2, 2, 4)), training=True)
+    >>> bool((y == y[:, :1, :1]).all())  # all pixels of a channel are kept or dropped together
+    True
     """
 
     _axes = 2
@@ -109,6 +125,11 @@ class SpatialDropout1D(_SpatialDropout):
 
     Args:
         rate, seed: as for `SpatialDropout2D`.
+
+    >>> layer = fastnn.layers.SpatialDropout1D(0.5, seed=1)
+    >>> y = layer.forward(np.ones((1, 3, 4)), training=True)
+    >>> bool((y == y[:, :1]).all())
+    True
     """
 
     _axes = 1

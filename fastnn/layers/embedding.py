@@ -115,6 +115,11 @@ class Embedding(_Indices):
     Raises:
         TypeError, ValueError: if `input_dim` or `output_dim` is not a positive integer, `input_dim` is too large for
             the layer's type, or a name is unknown.
+
+    >>> table = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]])
+    >>> layer = fastnn.layers.Embedding(3, 2, embeddings_initializer=table)
+    >>> layer.forward(np.array([[2, 1]])).tolist()
+    [[[3.0, 4.0], [1.0, 2.0]]]
     """
 
     def __init__(
@@ -163,8 +168,6 @@ class CategoricalEmbedding(_Indices):
     vectors of the K listed ones, in the order of `columns`. Like `Embedding` it must be the first layer, and the
     integers are checked before every `fit`, `evaluate` and `predict`.
 
-        fastnn.layers.CategoricalEmbedding([(0, 7), (3, 1115, 10)])  # weekday and store; the rest are numbers
-
     Keras has no such layer; there one builds a model with several inputs. These are the "entity embeddings" of Guo &
     Berkhahn 2016 (arxiv.org/abs/1604.06737).
 
@@ -180,6 +183,10 @@ class CategoricalEmbedding(_Indices):
     Raises:
         TypeError, ValueError: if `columns` is something else, a column is listed twice, or a cardinality is too large
             for the layer's type.
+
+    >>> layer = fastnn.layers.CategoricalEmbedding([(0, 7), (3, 1115, 10)])  # a weekday and a store
+    >>> layer.compute_output_shape((None, 5))  # 3 other columns, and vectors of 5 and 10
+    (None, 18)
     """
 
     def __init__(

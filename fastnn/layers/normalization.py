@@ -92,6 +92,13 @@ class BatchNormalization(_Normalization):
 
     Raises:
         TypeError, ValueError: for an argument that is not as described.
+
+    >>> layer = fastnn.layers.BatchNormalization(epsilon=0)
+    >>> layer.forward(np.array([[1.0, 10.0], [3.0, 30.0]]), training=True)
+    array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32)
+    >>> print(*(w.round(2) for w in layer.weights[2:]))  # moving mean and variance
+    [0.02 0.2 ] [1.   1.99]
     """
 
     def __init__(
@@ -173,6 +180,10 @@ class LayerNormalization(_Normalization):
 
     Raises:
         TypeError, ValueError: for an argument that is not as described.
+
+    >>> fastnn.layers.LayerNormalization(epsilon=0).forward(np.array([[1.0, 3.0], [10.0, 30.0]]))
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
     """
 
     def __init__(

@@ -49,6 +49,11 @@ class ZeroPadding2D(_ZeroPadding):
 
     Raises:
         TypeError, ValueError: for sizes that are not integers >= 0.
+
+    >>> fastnn.layers.ZeroPadding2D(((1, 0), (0, 2))).forward(np.ones((1, 2, 2, 1)))[0, :, :, 0]
+    array([[0., 0., 0., 0.],
+           [1., 1., 0., 0.],
+           [1., 1., 0., 0.]], dtype=float32)
     """
 
     _axes = 2
@@ -71,6 +76,9 @@ class ZeroPadding1D(_ZeroPadding):
 
     Raises:
         TypeError, ValueError: for sizes that are not integers >= 0.
+
+    >>> fastnn.layers.ZeroPadding1D((1, 2)).forward(np.ones((1, 2, 1))).ravel()
+    array([0., 1., 1., 0., 0.], dtype=float32)
     """
 
     _axes = 1

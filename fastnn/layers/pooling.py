@@ -72,6 +72,11 @@ class MaxPooling2D(_Pooling):
 
     Raises:
         TypeError, ValueError: for sizes that are not positive integers, or an unknown padding.
+
+    >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> fastnn.layers.MaxPooling2D(2).forward(image)[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]], dtype=float32)
     """
 
     _axes, _operation, _needs_output = 2, staticmethod(kernels.max_pooling), True
@@ -84,6 +89,10 @@ class MaxPooling1D(_Pooling):
         pool_size: the length of a window.
         strides: the step between windows; None: `pool_size`.
         padding: "valid" or "same", as for `MaxPooling2D`.
+
+    >>> x = np.array([1.0, 5.0, 2.0, 3.0]).reshape(1, 4, 1)
+    >>> fastnn.layers.MaxPooling1D(2).forward(x).ravel()
+    array([5., 3.], dtype=float32)
     """
 
     _axes, _operation, _needs_output = 1, staticmethod(kernels.max_pooling), True
@@ -96,6 +105,11 @@ class AveragePooling2D(_Pooling):
 
     Args:
         pool_size, strides, padding: as for `MaxPooling2D`.
+
+    >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> fastnn.layers.AveragePooling2D(2).forward(image)[0, :, :, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]], dtype=float32)
     """
 
     _axes, _operation = 2, staticmethod(kernels.average_pooling)
@@ -108,6 +122,10 @@ class AveragePooling1D(_Pooling):
         pool_size: the length of a window.
         strides: the step between windows; None: `pool_size`.
         padding: "valid" or "same", as for `MaxPooling2D`.
+
+    >>> x = np.array([1.0, 5.0, 2.0, 3.0]).reshape(1, 4, 1)
+    >>> fastnn.layers.AveragePooling1D(2).forward(x).ravel()
+    array([3. , 2.5], dtype=float32)
     """
 
     _axes, _operation = 1, staticmethod(kernels.average_pooling)
@@ -133,24 +151,41 @@ class GlobalMaxPooling2D(_GlobalPooling):
     """The maximum of each channel: (B, H, W, C) to (B, C).
 
     If there are several maxima, they share the gradient equally, as in Keras. NaN counts as larger than all.
+
+    >>> image = np.arange(8.0).reshape(1, 2, 2, 2)
+    >>> fastnn.layers.GlobalMaxPooling2D().forward(image)
+    array([[6., 7.]], dtype=float32)
     """
 
     _axes, _operation, _needs_output = 2, staticmethod(kernels.global_max_pooling), True
 
 
 class GlobalMaxPooling1D(_GlobalPooling):
-    """The maximum of each channel: (B, L, C) to (B, C). See `GlobalMaxPooling2D`."""
+    """The maximum of each channel: (B, L, C) to (B, C). See `GlobalMaxPooling2D`.
+
+    >>> fastnn.layers.GlobalMaxPooling1D().forward(np.arange(8.0).reshape(1, 4, 2))
+    array([[6., 7.]], dtype=float32)
+    """
 
     _axes, _operation, _needs_output = 1, staticmethod(kernels.global_max_pooling), True
 
 
 class GlobalAveragePooling2D(_GlobalPooling):
-    """The mean of each channel: (B, H, W, C) to (B, C)."""
+    """The mean of each channel: (B, H, W, C) to (B, C).
+
+    >>> image = np.arange(8.0).reshape(1, 2, 2, 2)
+    >>> fastnn.layers.GlobalAveragePooling2D().forward(image)
+    array([[3., 4.]], dtype=float32)
+    """
 
     _axes, _operation = 2, staticmethod(kernels.global_average_pooling)
 
 
 class GlobalAveragePooling1D(_GlobalPooling):
-    """The mean of each channel: (B, L, C) to (B, C)."""
+    """The mean of each channel: (B, L, C) to (B, C).
+
+    >>> fastnn.layers.GlobalAveragePooling1D().forward(np.arange(8.0).reshape(1, 4, 2))
+    array([[3., 4.]], dtype=float32)
+    """
 
     _axes, _operation = 1, staticmethod(kernels.global_average_pooling)

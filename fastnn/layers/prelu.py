@@ -29,6 +29,12 @@ class PReLU(KernelLayer):
     Raises:
         TypeError: if `shared_axes` are not integers.
         ValueError: if a sample does not have such an axis.
+
+    >>> layer = fastnn.layers.PReLU(alpha_initializer=fastnn.initializers.Constant(0.5))
+    >>> layer.forward(np.array([[-2.0, 3.0]]))
+    array([[-1.,  3.]], dtype=float32)
+    >>> layer.weights[0].tolist()
+    [0.5, 0.5]
     """
 
     def __init__(

@@ -33,7 +33,11 @@ class _Reshaping(Layer):
 
 
 class Flatten(_Reshaping):
-    """(B, H, W, ...) to (B, H W ...), in C order."""
+    """(B, H, W, ...) to (B, H W ...), in C order.
+
+    >>> fastnn.layers.Flatten().forward(np.zeros((10, 28, 28))).shape
+    (10, 784)
+    """
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, product of the other axes)."""
@@ -48,6 +52,9 @@ class Reshape(_Reshaping):
 
     Raises:
         TypeError, ValueError: for sizes that are neither positive integers nor a single -1.
+
+    >>> fastnn.layers.Reshape((28, 28, -1)).forward(np.zeros((10, 784))).shape
+    (10, 28, 28, 1)
     """
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any):

@@ -66,6 +66,9 @@ def get(identifier: object) -> Loss:
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
+
+    >>> fastnn.losses.get("mse")
+    MeanSquaredError()
     """
     if isinstance(identifier, Loss):
         return identifier

@@ -20,6 +20,15 @@ class Loss(Configured):
 
     Args:
         from_logits: whether the outputs are logits instead of probabilities.
+
+    >>> class Cubed(fastnn.losses.Loss):
+    ...     def forward(self, y_true, y_pred, sample_weight=None):
+    ...         error = np.abs(y_pred - y_true)
+    ...         self.dy = 3 * error**2 * np.sign(y_pred - y_true) / error.size
+    ...         return float((error**3).mean())
+    >>> loss = Cubed()
+    >>> loss.forward(np.zeros((2, 1)), np.array([[1.0], [-2.0]])), loss.backward().tolist()
+    (4.5, [[1.5], [-6.0]])
     """
 
     name = "loss"

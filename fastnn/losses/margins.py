@@ -9,7 +9,11 @@ from .base import KernelLoss, first
 
 
 class Hinge(KernelLoss):
-    """The mean over the outputs of max(0, 1 - t y), for targets of -1 and 1, or of 0 and 1, where 0 means -1."""
+    """The mean over the outputs of max(0, 1 - t y), for targets of -1 and 1, or of 0 and 1, where 0 means -1.
+
+    >>> fastnn.losses.Hinge()([[1], [-1]], [[0.5], [-3.0]])  # (0.5 + 0) / 2
+    0.25
+    """
 
     name = "hinge"
     operation = staticmethod(kernels.hinge_loss)
@@ -32,7 +36,11 @@ class Hinge(KernelLoss):
 
 
 class SquaredHinge(Hinge):
-    """The mean over the outputs of max(0, 1 - t y)^2, for targets of -1 and 1, or of 0 and 1, where 0 means -1."""
+    """The mean over the outputs of max(0, 1 - t y)^2, for targets of -1 and 1, or of 0 and 1, where 0 means -1.
+
+    >>> fastnn.losses.SquaredHinge()([[1], [-1]], [[0.5], [-3.0]])
+    0.125
+    """
 
     name = "squared_hinge"
     operation = staticmethod(kernels.squared_hinge_loss)

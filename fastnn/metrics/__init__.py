@@ -70,6 +70,9 @@ def get(identifier: object, outputs: int, sparse: bool) -> Metric:
 
     Raises:
         ValueError: for an unknown name, or a metric that needs the other kind of targets.
+
+    >>> fastnn.metrics.get("accuracy", outputs=10, sparse=True)
+    SparseCategoricalAccuracy(name='accuracy')
     """
     if isinstance(identifier, Metric):
         metric = identifier

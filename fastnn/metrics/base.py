@@ -15,6 +15,13 @@ class Metric(Configured):
 
     Args:
         name: the key in logs and history; None: the metric's default name.
+
+    >>> class LargestError(fastnn.metrics.Metric):
+    ...     default_name = "largest_error"
+    ...     def evaluate(self, targets, y):
+    ...         return np.abs(y - targets).max(axis=1)
+    >>> LargestError()([[0, 0], [0, 0]], [[1.0, -2.0], [3.0, 1.0]])  # the mean of 2 and 3
+    2.5
     """
 
     default_name = "metric"

@@ -20,10 +20,9 @@ def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np
     Raises:
         ValueError: if shapes or lengths do not match, labels are not integers >= 0, or a label is not below `classes`.
 
-    Example:
-        >>> confusion_matrix([0, 0, 1, 1, 1], [0, 1, 1, 1, 0])
-        array([[1, 1],
-               [1, 2]])
+    >>> fastnn.metrics.confusion_matrix([0, 0, 1, 1, 1], [0, 1, 1, 1, 0])
+    array([[1, 1],
+           [1, 2]])
     """
     truth, predicted, found = truth_and_prediction(y_true, y_pred)
     if classes is None:

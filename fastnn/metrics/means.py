@@ -10,7 +10,11 @@ from .base import Metric
 
 
 class SparseCategoricalAccuracy(Metric):
-    """The fraction of samples whose largest output is that of the true label."""
+    """The fraction of samples whose largest output is that of the true label.
+
+    >>> fastnn.metrics.SparseCategoricalAccuracy()([0, 1], [[0.7, 0.3], [0.6, 0.4]])
+    0.5
+    """
 
     default_name = "sparse_categorical_accuracy"
     sparse = True
@@ -20,7 +24,11 @@ class SparseCategoricalAccuracy(Metric):
 
 
 class CategoricalAccuracy(Metric):
-    """The fraction of samples whose largest output is at the index of the largest target."""
+    """The fraction of samples whose largest output is at the index of the largest target.
+
+    >>> fastnn.metrics.CategoricalAccuracy()([[1, 0], [0, 1]], [[0.7, 0.3], [0.6, 0.4]])
+    0.5
+    """
 
     default_name = "categorical_accuracy"
     operation = staticmethod(kernels.categorical_accuracy_metric)
@@ -33,6 +41,9 @@ class BinaryAccuracy(Metric):
 
     Args:
         threshold: for outputs that are logits pass 0; as in Keras, the default is not adapted to them.
+
+    >>> fastnn.metrics.BinaryAccuracy()([[1], [0], [1], [0]], [[0.9], [0.2], [0.4], [0.3]])
+    0.75
     """
 
     default_name = "binary_accuracy"
@@ -51,6 +62,10 @@ class SparseTopKCategoricalAccuracy(Metric):
 
     Args:
         k: a label counts as found if fewer than k outputs are larger than its own, so ties are in its favour.
+
+    >>> scores = [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]
+    >>> fastnn.metrics.SparseTopKCategoricalAccuracy(k=2)([1, 2], scores)
+    0.5
     """
 
     default_name = "sparse_top_k_categorical_accuracy"
@@ -70,6 +85,10 @@ class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
 
     Args:
         k: as in `SparseTopKCategoricalAccuracy`.
+
+    >>> scores = [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]
+    >>> fastnn.metrics.TopKCategoricalAccuracy(k=2)([[0, 1, 0], [0, 0, 1]], scores)
+    0.5
     """
 
     default_name = "top_k_categorical_accuracy"
@@ -79,7 +98,11 @@ class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
 
 
 class MeanSquaredError(Metric):
-    """The mean of (y - t)^2."""
+    """The mean of (y - t)^2.
+
+    >>> fastnn.metrics.MeanSquaredError()([[0.0], [0.0]], [[1.0], [3.0]])
+    5.0
+    """
 
     default_name = "mean_squared_error"
     operation = staticmethod(kernels.mean_squared_error_metric)
@@ -87,7 +110,11 @@ class MeanSquaredError(Metric):
 
 
 class RootMeanSquaredError(MeanSquaredError):
-    """The square root of the mean of (y - t)^2 over all samples."""
+    """The square root of the mean of (y - t)^2 over all samples.
+
+    >>> fastnn.metrics.RootMeanSquaredError()([[0.0], [0.0]], [[1.0], [7.0]])
+    5.0
+    """
 
     default_name = "root_mean_squared_error"
 
@@ -97,7 +124,11 @@ class RootMeanSquaredError(MeanSquaredError):
 
 
 class MeanAbsoluteError(Metric):
-    """The mean of |y - t|."""
+    """The mean of |y - t|.
+
+    >>> fastnn.metrics.MeanAbsoluteError()([[0.0], [0.0]], [[1.0], [-3.0]])
+    2.0
+    """
 
     default_name = "mean_absolute_error"
     operation = staticmethod(kernels.mean_absolute_error_metric)

@@ -24,6 +24,10 @@ class Precision(SumsMetric):
 
     Args:
         thresholds: outputs above it are positive predictions; None: 0.5. For outputs that are logits pass 0.
+
+    >>> y_true, y_pred = [[1], [0], [1], [1]], [[0.9], [0.8], [0.7], [0.2]]
+    >>> round(fastnn.metrics.Precision()(y_true, y_pred), 3)  # 2 of 3 positive predictions are right
+    0.667
     """
 
     default_name = "precision"
@@ -50,6 +54,10 @@ class Recall(Precision):
 
     Args:
         thresholds: outputs above it are positive predictions; None: 0.5. For outputs that are logits pass 0.
+
+    >>> y_true, y_pred = [[1], [0], [1], [0]], [[0.9], [0.8], [0.2], [0.1]]
+    >>> fastnn.metrics.Recall()(y_true, y_pred)  # 1 of 2 positive targets is found
+    0.5
     """
 
     default_name = "recall"
@@ -68,6 +76,12 @@ class F1Score(SumsMetric):
         average: None: an array with one score per class; "macro": their mean; "weighted": their mean weighted by the
             number of samples of each class; "micro": the score of the counts summed over all classes.
         threshold: in (0, 1]; outputs above it are positive predictions; None: the largest output of each sample is.
+
+    >>> scores = [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]]
+    >>> fastnn.metrics.F1Score()([0, 1, 1], scores).round(3)
+    array([0.667, 0.667])
+    >>> round(fastnn.metrics.F1Score("macro")([0, 1, 1], scores), 3)
+    0.667
     """
 
     default_name = "f1_score"
@@ -123,6 +137,10 @@ class AUC(SumsMetric):
 
     Source of the interpolation of "PR": Davis & Goadrich, "The relationship between precision-recall and ROC curves"
     (2006), https://www.biostat.wisc.edu/~page/rocpr.pdf
+
+    >>> y_true, y_pred = [[0], [0], [1], [1]], [[0.1], [0.4], [0.35], [0.8]]
+    >>> round(fastnn.metrics.AUC()(y_true, y_pred), 3)
+    0.75
     """
 
     default_name = "auc"
@@ -191,6 +209,9 @@ class R2Score(SumsMetric):
     Args:
         class_aggregation: with several outputs, "uniform_average" is the mean of their scores,
             "variance_weighted_average" the mean weighted by the variance of their targets; None: an array of scores.
+
+    >>> round(fastnn.metrics.R2Score()([[1.0], [2.0], [3.0]], [[1.1], [2.0], [2.9]]), 3)
+    0.99
     """
 
     default_name = "r2_score"

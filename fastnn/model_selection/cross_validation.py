@@ -58,6 +58,15 @@ def cross_validate(
     Raises:
         TypeError, ValueError: for wrong arguments, fewer than two folds, or folds without samples; raised before
             anything is trained. An error in one fold stops all of them.
+
+    >>> def build():
+    ...     model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1, activation="sigmoid")])
+    ...     model.compile(fastnn.optimizers.SGD(1.0), "binary_crossentropy", metrics=["accuracy"])
+    ...     return model
+    >>> x, y = fastnn.datasets.points.generate_linear(100, seed=1)
+    >>> scores = fastnn.model_selection.cross_validate(build, x, y, cv=4, epochs=20)
+    >>> scores["test_accuracy"].shape, bool(scores["test_accuracy"].mean() > 0.8)
+    ((4,), True)
     """
     columns = checks.numeric_array(x, "x"), checks.numeric_array(y, "y")
     for array, name in zip(columns, ("x", "y"), strict=True):

@@ -25,6 +25,12 @@ class KFold:
 
     Raises:
         ValueError: for fewer than two parts, or a `random_state` without `shuffle`, which would have no effect.
+
+    >>> for train, test in fastnn.model_selection.KFold(3).split(np.zeros((6, 2))):
+    ...     print(train, test)
+    [2 3 4 5] [0 1]
+    [0 1 4 5] [2 3]
+    [0 1 2 3] [4 5]
     """
 
     def __init__(self, n_splits: int = 5, *, shuffle: bool = False, random_state: int | None = None):
@@ -61,6 +67,12 @@ class StratifiedKFold(KFold):
 
     Raises:
         ValueError: in `split`, if no class has n_splits samples.
+
+    >>> y = np.array([0, 0, 0, 0, 1, 1])
+    >>> for train, test in fastnn.model_selection.StratifiedKFold(2).split(y, y):
+    ...     print(y[train], y[test])
+    [0 0 1] [0 0 1]
+    [0 0 1] [0 0 1]
     """
 
     def _parts(self, samples: int, y: Any) -> np.ndarray:
@@ -109,6 +121,11 @@ def train_test_split(
 
     Raises:
         ValueError: for no arrays, different lengths, or sizes that leave a part empty or exceed the number of samples.
+
+    >>> x, y = np.arange(8), np.arange(8) % 2
+    >>> x_train, x_test, y_train, y_test = fastnn.model_selection.train_test_split(x, y, test_size=2, random_state=0)
+    >>> len(x_train), x_test.tolist(), y_test.tolist()
+    (6, [6, 2], [0, 0])
     """
     if not arrays:
         raise ValueError("train_test_split needs at least one array")

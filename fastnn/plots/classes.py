@@ -44,6 +44,10 @@ def confusion_matrix(
         TypeError: An argument is not numeric, `labels` is not a list, or `axes` is not a matplotlib Axes.
         ValueError: Shapes or lengths do not match, labels are not integers >= 0, there are more than 100 classes or
             fewer names than classes, or there is more than one Axes.
+
+    >>> figure = fastnn.plots.confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1], labels=["cat", "dog"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['1', '1', '0', '2']
     """
     truth, predicted, classes = truth_and_prediction(y_true, y_pred)
     names = reading.class_names(labels, classes)
@@ -103,6 +107,11 @@ def misclassified(
             Axes.
         ValueError: Shapes or lengths do not match, labels are not integers >= 0, there are fewer names than classes,
             or there is more than one Axes.
+
+    >>> images = np.zeros((3, 8, 8))
+    >>> figure = fastnn.plots.misclassified(images, y_true=[0, 1, 2], y_pred=[0, 2, 2])
+    >>> figure.axes[0].get_title(), figure.axes[0].texts[0].get_text()
+    ('1 of 3 wrong', '1 → 2')
     """
     tiles = reading.pictures(images)
     truth, predicted, classes = truth_and_prediction(y_true, y_pred)

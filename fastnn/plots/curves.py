@@ -56,6 +56,11 @@ def learning_curves(
         TypeError: `axes` are not matplotlib Axes.
         ValueError: The history is empty, its lists differ in length or hold something other than numbers,
             a metric is unknown, or there are more or fewer axes than quantities.
+
+    >>> history = {"loss": [1.0, 0.5, 0.3], "val_loss": [1.1, 0.7, 0.6]}
+    >>> figure = fastnn.plots.learning_curves(history)
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['train', 'validation']
     """
     epochs, series = _read(history, "history")
     quantities = _choose(series, metrics)
@@ -99,6 +104,10 @@ def compare(
         TypeError: `histories` is not a mapping, or `axes` is not a matplotlib Axes.
         ValueError: There is no history, one of them is empty, not as `learning_curves` expects it or without the
             quantity, no value is above 0 with `log`, or there is more than one Axes.
+
+    >>> figure = fastnn.plots.compare({"sgd": {"loss": [1.0, 0.8]}, "adam": {"loss": [0.9, 0.4]}}, log=True)
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['sgd', 'adam']
     """
     if not isinstance(histories, Mapping):
         raise TypeError(f"histories must be a dict from names to histories, received {type(histories).__name__}")

@@ -46,6 +46,10 @@ def images(
     Raises:
         TypeError: An argument is not numeric, `labels` is not a list, or `axes` is not a matplotlib Axes.
         ValueError: Shapes or lengths do not match, or there is more than one Axes.
+
+    >>> figure = fastnn.plots.images(np.zeros((4, 8, 8)), labels=[7, 2, 1, 0])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['7', '2', '1', '0']
     """
     tiles = reading.grey(reading.pictures(images))
     captions = [] if labels is None else reading.texts(labels, "labels", len(tiles), "image")
@@ -84,6 +88,12 @@ def filters(
     Raises:
         TypeError: An argument is not numeric or not an integer, or `axes` is not a matplotlib Axes.
         ValueError: Shapes do not match, there is no such channel, or there is more than one Axes.
+
+    >>> layer = fastnn.layers.Dense(4)
+    >>> layer.build((None, 64))
+    >>> figure = fastnn.plots.filters(layer.weights[0])  # four images of 8 x 8 weights
+    >>> figure.axes[1].get_ylabel()  # of the colour bar
+    'weight'
     """
     count = checks.positive_integer(count, "count")
     channel = checks.positive_integer(channel, "channel", 0)
@@ -119,6 +129,11 @@ def reconstructions(
     Raises:
         TypeError: An argument is not numeric, or `axes` is not a matplotlib Axes.
         ValueError: Shapes or lengths do not match, or there is more than one Axes.
+
+    >>> originals, reconstructed = np.zeros((2, 5, 8, 8))
+    >>> figure = fastnn.plots.reconstructions(originals, reconstructed)
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['original', 'reconstruction']
     """
     count = checks.positive_integer(count, "count")
     rows = {"originals": reading.pictures(originals, "originals")}
@@ -157,6 +172,11 @@ def feature_maps(
     Raises:
         TypeError: `maps` is not numeric, or `axes` is not a matplotlib Axes.
         ValueError: `maps` has another shape, or there is more than one Axes.
+
+    >>> layer = fastnn.layers.Conv2D(6, 3)
+    >>> figure = fastnn.plots.feature_maps(layer.forward(np.ones((1, 8, 8, 1))))
+    >>> figure.axes[1].get_ylabel()  # of the colour bar
+    'activation'
     """
     array = checks.finite(checks.numeric_array(maps, "maps"), "maps")
     if array.ndim == 4 and len(array) == 1:

@@ -41,6 +41,11 @@ def predictions(
     Raises:
         TypeError: An argument is not numeric, or `axes` are not matplotlib Axes.
         ValueError: Shapes or lengths do not match, labels are not integers >= 0, or there are not two Axes.
+
+    >>> x, y = fastnn.datasets.points.generate_xor_easy()
+    >>> figure = fastnn.plots.predictions(x, y, np.zeros(len(x)), title="XOR")
+    >>> [panel.get_title() for panel in figure.axes]
+    ['XOR: ground truth', 'XOR: prediction']
     """
     plane = reading.points(x)
     truth, predicted, _ = truth_and_prediction(y_true, y_pred)
@@ -87,6 +92,11 @@ def decision_surface(
     Raises:
         TypeError: `predict` cannot be called, something is not numeric, or `axes` is not a matplotlib Axes.
         ValueError: Shapes or lengths do not match, labels are not integers >= 0, or there is more than one Axes.
+
+    >>> x, y = fastnn.datasets.points.generate_linear(50, seed=1)
+    >>> figure = fastnn.plots.decision_surface(lambda points: points[:, 1] > points[:, 0], x, y, resolution=20)
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['class 0', 'class 1', 'decision']
     """
     call = getattr(predict, "predict", predict)
     if not callable(call):

@@ -35,6 +35,12 @@ def learning_rate_finder(result: RangeTest, axes: style.AxesLike | None = None, 
     Raises:
         TypeError: `result` is of another type, or `axes` is not a matplotlib Axes.
         ValueError: The very first loss was not finite, or there is more than one Axes.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> found = fastnn.learning_rate_finder(model, np.ones((64, 1)), np.ones(64), steps=30)
+    >>> fastnn.plots.learning_rate_finder(found).axes[0].get_xlabel()
+    'learning rate'
     """
     from ..models.rate_finder import RangeTest
 
@@ -77,6 +83,10 @@ def schedule(
     Raises:
         TypeError: `schedule` is not a schedule, `steps` not an integer, or `axes` not a matplotlib Axes.
         ValueError: `steps` is not positive, or there is more than one Axes.
+
+    >>> figure = fastnn.plots.schedule(fastnn.schedules.OneCycle(0.1, total_steps=100), steps=100)
+    >>> figure.axes[0].get_ylabel()
+    'learning rate'
     """
     from ..schedules import LearningRateSchedule
 

@@ -117,6 +117,12 @@ def panels(
     Raises:
         TypeError: An argument is not a number.
         ValueError: An argument is not positive.
+
+    >>> figure, axes = fastnn.plots.panels(columns=2)
+    >>> for panel, metric in zip(axes[0], ("loss", "accuracy")):
+    ...     _ = fastnn.plots.learning_curves({"loss": [1.0, 0.5], "accuracy": [0.6, 0.8]}, metric, axes=panel)
+    >>> [panel.get_ylabel() for panel in axes[0]]
+    ['loss', 'accuracy (fraction)']
     """
     rows, columns = checks.positive_integer(rows, "rows"), checks.positive_integer(columns, "columns")
     width, height = (checks.number(side, "size", 0.1) for side in size)

@@ -58,6 +58,11 @@ def save_model(model: Stack, path: str | os.PathLike[str], overwrite: bool = Tru
     Raises:
         ValueError: if the file exists and `overwrite` is False, for weights that are not finite, and for an argument
             of a layer, loss, metric or optimizer that cannot be stored. Nothing is written then.
+
+    >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3)])
+    >>> fastnn.saving.save_model(model, "model.safetensors")
+    >>> fastnn.saving.load_model("model.safetensors").count_params()
+    9
     """
     model, path = _checked(model), _target(path, overwrite)
     if model.parameters and not model.built:
@@ -85,6 +90,13 @@ def load_model(path: str | os.PathLike[str], custom_objects: CustomObjects = Non
     Raises:
         ValueError: for a file that is damaged, is not fastnn's, or needs a class that is not in `custom_objects`.
         FileNotFoundError: if there is no such file.
+
+    >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3)])
+    >>> model.save("model.safetensors")
+    >>> loaded = fastnn.saving.load_model("model.safetensors")
+    >>> x = np.ones((1, 2))
+    >>> bool((loaded.predict(x) == model.predict(x)).all())
+    True
     """
     custom_objects = checked_custom_objects(custom_objects)
     with opened(path) as file:
@@ -103,7 +115,14 @@ def load_model(path: str | os.PathLike[str], custom_objects: CustomObjects = Non
 
 
 def save_weights(model: Stack, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write only a model's weights; arguments and errors are those of `save_model`."""
+    """Write only a model's weights; arguments and errors are those of `save_model`.
+
+    >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3, name="first")])
+    >>> fastnn.saving.save_weights(model, "weights.safetensors")
+    >>> import safetensors.numpy
+    >>> sorted(safetensors.numpy.load_file("weights.safetensors"))
+    ['first/bias', 'first/kernel']
+    """
     model, path = _checked(model), _target(path, overwrite)
     _require_built(model)
     with model.lock:
@@ -121,6 +140,12 @@ def load_weights(model: Stack, path: str | os.PathLike[str]) -> None:
     Raises:
         ValueError: for a model that is not built, or a file that is damaged or of another architecture.
         FileNotFoundError: if there is no such file.
+
+    >>> trained, new = (fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3)]) for _ in range(2))
+    >>> fastnn.saving.save_weights(trained, "weights.safetensors")
+    >>> fastnn.saving.load_weights(new, "weights.safetensors")
+    >>> bool((new.get_weights()[0] == trained.get_weights()[0]).all())
+    True
     """
     model = _checked(model)
     _require_built(model)
