@@ -78,7 +78,7 @@ def run(
                 x, targets, batch_size=batch_size, epochs=epochs, validation_data=(x_test, targets_test), verbose=0,
                 callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
             )  # fmt: skip
-        if model.history is None or not model.history.epoch:  # interrupted at once
+        if model.history is None or not model.history.epoch:  # interrupted in the first epoch
             del models[name]
             break
         histories[name] = model.history
