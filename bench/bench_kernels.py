@@ -44,7 +44,7 @@ def matrix(rng, rows, columns):
 
 
 def padded_copy(values):
-    """Laid out as the kernels take it: whole tiles of rows, whole vectors of columns."""
+    """A copy in the layout of the kernels: padded to whole tiles of rows and whole vectors of columns."""
     rows, columns = values.shape
     result = aligned_zeros(padded(rows) * stride(columns, F32), F32).reshape(padded(rows), -1)
     result[:rows, :columns] = values
@@ -56,7 +56,7 @@ def zeros_row(columns):
 
 
 def in_place(benchmark, function, *arrays):
-    """Time a function that changes its arrays: every round gets new copies, which are not timed."""
+    """Time a function that modifies its arguments: every round gets new copies, and copying is not timed."""
     benchmark.pedantic(function, setup=lambda: (tuple(a.copy() for a in arrays), {}), rounds=300, warmup_rounds=10)
 
 
@@ -96,7 +96,7 @@ def bench_tile(benchmark, record_property, rng, who, shape, threads):
 @pytest.mark.parametrize("threads", ["one", "all"])
 @pytest.mark.parametrize("channels", [(1, 8), (8, 16), (16, 8), (16, 16), (64, 64)], ids=lambda c: f"{c[0]}-{c[1]}")
 def bench_convolution(benchmark, record_property, channels, threads):
-    """3x3, padded, 16 images of 28x28; with the machine's peak on as many threads, measured right before."""
+    """3x3, padded, 16 images of 28x28; also records the machine's peak on as many threads, measured just before."""
     benchmark.group = f"convolution, {threads} threads"
     workload = Convolution("", 16, 28, *channels)
     n = 1 if threads == "one" else fastnn.get_num_threads()
@@ -153,8 +153,8 @@ def bench_dense_backward_bias(benchmark, rng, who):
         benchmark(dense.dense_backward_bias, db, padded_copy(dy), one, zeros, ROWS, OUTPUTS)
 
 
-# Activations, losses, metrics and optimizers, from the table of tests/cases.py. Dropout and noise are not here: their
-# references are made to be right, not fast.
+# Activations, losses, metrics and optimizers, from the table of tests/cases.py. Dropout and noise are left out: their
+# references are written for clarity, not speed.
 
 KERNELS = [case for case in cases.LAYERS if case.forward_kernel is not None]
 ACTIVATIONS = [case for case in KERNELS if hasattr(activations_reference, f"{case.name}_forward")]
@@ -251,7 +251,7 @@ def bench_gather(benchmark, rng, who):
         benchmark(batches.gather, np.empty((ROWS, INPUTS), F32), source, order, 0, 1 / 255, 0.0)
 
 
-# Elementary functions. The kernels have them inside their loops; NumPy's own are the opponents, not the references.
+# Elementary functions, which kernels call inside their loops, compared with NumPy's own rather than the references.
 
 
 def _loop(function):

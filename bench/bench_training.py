@@ -1,4 +1,4 @@
-"""Training and prediction next to NumPy, on all cores; and how long a process takes to its first step."""
+"""Training and prediction next to NumPy, on all cores, and the time from process start to the first step."""
 
 import os
 import subprocess
@@ -11,6 +11,7 @@ import fastnn
 from bench.peers import with_fastnn, with_numpy
 from bench.workloads import WORKLOADS
 from fastnn.datasets import points
+from fastnn.engine import threads
 from fastnn.labs import backprop, mnist
 from fastnn.model_selection import cross_validate
 
@@ -37,13 +38,13 @@ def bench_prediction(benchmark, name, peer):
     benchmark(predictor.run, 1)
 
 
-# What the labs promise: five folds on all cores against one, and 100,000 epochs of backpropagation.
+# Two tasks from the labs: five folds on all cores or one, and 100,000 epochs of backpropagation.
 
 
 @pytest.mark.parametrize("cores", sorted({1, fastnn.get_num_threads()}))
 def bench_cross_validation(benchmark, monkeypatch, cores):
     benchmark.group = "MNIST 784-256-10, batch 128, 2 epochs, five folds"
-    monkeypatch.setattr(fastnn.threads, "_asked", cores)
+    monkeypatch.setattr(threads, "_asked", cores)
     (x, y), _ = fastnn.datasets.mnist.load_data()
 
     def build():
@@ -69,7 +70,7 @@ def bench_backprop(benchmark):
     benchmark.pedantic(train, rounds=3)
 
 
-# In a process of its own, from its start to the end of the first step.
+# In a new process, from its start to the end of the first step.
 
 FIRST_STEP = """
 import numpy as np, fastnn

@@ -2,17 +2,16 @@
 
     python -m bench.compare [--peers numpy,jax,torch,sklearn] [--rounds 7] [--threads 2] [workload ...]
 
-Every library works in a process of its own, on the same cores with the same number of threads. In each round each of
-them runs once, fastnn first; so a machine that is busy or slow for some seconds is so for all of them. The table says
-peer's time / fastnn's: the median over the rounds, and from the smallest to the largest of them. More than 1: fastnn
-is faster.
+Every library runs in its own process, on the same cores with the same number of threads. In each round every library
+runs once, fastnn first, so if the machine is busy or slow for some seconds, all of them are affected. The table shows
+peer's time / fastnn's: the median over the rounds, with the smallest and the largest. Above 1 fastnn is faster.
 
-Before anything is timed all compute the same thing from the same weights: the loss after some epochs without shuffling,
-the probabilities, the product. Where a peer's result is not fastnn's, it gets an exclamation mark and no number.
-What the peers do is in `bench/peers/`; compilation, reading data and converting it to a library's own arrays is not
-timed. A call of `fit` is timed with all that it does, checking its arguments included.
+Before anything is timed, all compute the same thing from the same weights: the loss after some epochs without
+shuffling, the probabilities, the product. If a peer's result differs from fastnn's, the table shows an exclamation mark
+and no number. The peers' code is in `bench/peers/`; compilation, reading data and converting it to a library's own
+arrays are not timed. A call of `fit` is timed as a whole, including its checks of arguments.
 
-A workload is chosen by its name or a part of it: "MNIST", "predict 1", "XOR".
+Choose workloads by their name or a part of it: "MNIST", "predict 1", "XOR".
 """
 
 import argparse
@@ -32,12 +31,12 @@ import fastnn
 from .workloads import WORKLOADS
 
 PEERS = ("numpy", "jax", "torch", "sklearn")
-BLOCK_SECONDS = 0.2  # at least so long is one measurement
-PAUSE_SECONDS = 0.05  # after each, so that a library's threads stop waiting for more work before the next one begins
+BLOCK_SECONDS = 0.2  # the minimum length of a measurement
+PAUSE_SECONDS = 0.05  # after each, so that a library's threads stop spinning before the next library starts
 
 
 class Worker:
-    """A library's process."""
+    """The process of one library."""
 
     def __init__(self, peer: str, threads: int):
         self.peer = peer
@@ -71,16 +70,16 @@ class Worker:
         return json.loads(line)
 
     def prepare(self, workload: str) -> list[float] | None:
-        """What all have to agree on; None where the library cannot do it."""
+        """The result on which all libraries must agree; None if the library cannot do the workload."""
         return self.ask(workload=workload)["check"]
 
     def seconds(self, repetitions: int) -> float:
-        """Of one repetition."""
+        """Seconds per repetition."""
         time.sleep(PAUSE_SECONDS)
         return self.ask(repetitions=repetitions)["seconds"] / repetitions
 
     def calibrate(self) -> int:
-        """How many repetitions make a measurement."""
+        """The number of repetitions per measurement."""
         repetitions = 1
         self.seconds(1)
         while (total := repetitions * self.seconds(repetitions)) < BLOCK_SECONDS / 2:
@@ -89,7 +88,7 @@ class Worker:
 
 
 def measure(workers: list[Worker], workload: str, rounds: int) -> tuple[dict[str, list[float]], list[str]]:
-    """Seconds of each round by library, fastnn first, and the libraries that computed something else."""
+    """The seconds of each round by library, fastnn first, and the libraries whose results differ."""
     checks = {worker.peer: worker.prepare(workload) for worker in workers}
     expected = np.array(checks["fastnn"])
     allowed = WORKLOADS[workload].tolerance * np.abs(expected).max()
@@ -141,7 +140,7 @@ def main() -> int:
             workers.append(worker)
     versions = ", ".join(worker.hello["version"] for worker in workers)
     print(f"{versions}; Python {platform.python_version()}, {arguments.threads} threads, {arguments.rounds} rounds")
-    if hasattr(os, "getloadavg"):  # what others compute at the same time is noise here
+    if hasattr(os, "getloadavg"):  # other programs running at the same time add noise
         print(f"load average before: {os.getloadavg()[0]:.1f}")
     print("peer's time / fastnn's: median (smallest-largest of the rounds)\n")
     peers = [worker.peer for worker in workers[1:]]

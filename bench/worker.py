@@ -1,6 +1,6 @@
-"""One library in a process of its own: `bench.compare` starts it and tells it what to do, a line of JSON at a time.
+"""One library in its own process, which `bench.compare` starts and controls by lines of JSON.
 
-Libraries that share a process also share, and fight over, their threads. While one works, the others wait for a line.
+Libraries in the same process would compete for threads. While one process works, the others wait for a line.
 """
 
 import importlib
@@ -12,7 +12,7 @@ import time
 
 def main() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
-    os.dup2(2, 1)  # what a library prints is no answer
+    os.dup2(2, 1)  # anything that a library prints is not an answer
     peer, threads = sys.argv[1], int(sys.argv[2])
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:threads])
@@ -28,7 +28,7 @@ def main() -> None:
     for line in sys.stdin:
         request = json.loads(line)
         if "workload" in request:
-            job = None  # frees the last one's memory
+            job = None  # frees the memory of the previous job
             job = module.make(WORKLOADS[request["workload"]])
             answer = {"check": None if job is None else job.check()}
         else:

@@ -1,4 +1,4 @@
-"""What is measured: the same networks, numbers and data for fastnn and for every peer.
+"""The workloads: the same networks, hyperparameters and data for fastnn and for every peer.
 
 Names of activations, losses and optimizers are those of `tests/reference/network.py`.
 """
@@ -16,15 +16,15 @@ Array = np.ndarray
 Optimizer = tuple[str, dict[str, float]]
 
 MOMENTUM: Optimizer = ("momentum", {"learning_rate": 0.1, "momentum": 0.9})
-# For small batches, where the larger rate makes chaos of rounding errors, so that nobody's losses could be compared.
+# For small batches: with the larger rate rounding errors grow chaotically, so losses could not be compared.
 SLOW_MOMENTUM: Optimizer = ("momentum", {"learning_rate": 0.02, "momentum": 0.9})
-# The epsilon of Keras, for everybody; where it stands in the formula is up to the peer and makes no difference here.
+# Keras's epsilon for all peers; its place in their formulas differs, which makes no difference here.
 ADAM: Optimizer = ("adam", {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7})
 
 
 @cache
 def mnist() -> tuple[Array, Array]:
-    """60,000 images (n, 784), bytes, and their labels."""
+    """60,000 images (n, 784) in uint8, and their labels."""
     (x, y), _ = datasets.mnist.load_data()
     return x.reshape(len(x), -1), y.astype(np.int64)
 
@@ -45,7 +45,7 @@ def ten_thousand_images() -> tuple[Array, Array]:
 
 
 def twenty_features() -> tuple[Array, Array]:
-    """10,000 rows of two classes that a small network can nearly tell apart."""
+    """10,000 rows of two classes that a small network can nearly separate."""
     rng = np.random.default_rng(0)
     x = rng.standard_normal((10_000, 20), np.float32)
     hidden = np.tanh(x @ rng.standard_normal((20, 8)))
@@ -53,7 +53,7 @@ def twenty_features() -> tuple[Array, Array]:
 
 
 def xor_points() -> tuple[Array, Array]:
-    """21 points on the two diagonals of the unit square, and which diagonal."""
+    """21 points on the two diagonals of the unit square; the diagonal is the label."""
     points = [(i / 10, i / 10) for i in range(11)] + [(i / 10, 1 - i / 10) for i in range(11) if i != 5]
     return np.array(points, np.float32), np.array([0] * 11 + [1] * 10, np.float32)[:, np.newaxis]
 
@@ -63,13 +63,13 @@ class Training:
     """Epochs of a dense network.
 
     Attributes:
-        name: what to call it.
-        sizes: inputs, then the outputs of each layer.
-        activations: one a layer.
+        name: the name of the workload.
+        sizes: the number of inputs, then the outputs of each layer.
+        activations: one per layer.
         loss, optimizer: as in `tests/reference/network.py`.
-        data: x, bytes or floats, and y; y is x for an autoencoder.
-        batch_size: rows a step; None: all of them, and then nothing is shuffled.
-        check_epochs: after so many epochs, not shuffled, all losses must agree.
+        data: returns x, uint8 or floats, and y; y is x for an autoencoder.
+        batch_size: rows per step; None: all rows, without shuffling.
+        check_epochs: after this number of epochs without shuffling all losses must agree.
     """
 
     name: str
@@ -81,21 +81,21 @@ class Training:
     optimizer: Optimizer = MOMENTUM
     check_epochs: int = 1
     unit = "epoch"
-    tolerance = 0.01  # rounding alone lets losses drift apart a little; a mistake makes more of a difference
+    tolerance = 0.01  # rounding makes losses drift apart a little; a mistake makes a larger difference
 
     @property
     def shuffled(self) -> bool:
         return self.batch_size is not None
 
     def float_data(self) -> tuple[Array, Array]:
-        """The data for who wants floats in [0, 1]."""
+        """The data for peers that need floats in [0, 1]."""
         x, y = self.data()
         return (scaled_mnist()[: len(x)] if x.dtype == np.uint8 else x), y
 
     def initial_weights(self) -> list[tuple[Array, Array]]:
         """Kernel (inputs, outputs) and bias of each layer, the same every time."""
         rng = np.random.default_rng(1)
-        wide = self.sizes[0] < 10  # the XOR network starts from N(0, 1)
+        wide = self.sizes[0] < 10  # initial weights of the XOR network are N(0, 1)
         return [
             (
                 (rng.standard_normal((i, o)) * (1 if wide else np.sqrt(2 / (i + o)))).astype(np.float32),
@@ -133,7 +133,7 @@ class Convnet:
 
 @dataclass(frozen=True)
 class Convolution:
-    """One 3x3 convolution that keeps the size, forward alone, of images (rows, size, size, channels)."""
+    """The forward pass of one 3x3 convolution that keeps the size, of images (rows, size, size, channels)."""
 
     name: str
     rows: int

@@ -1,4 +1,4 @@
-"""fastnn: trains dense networks on a CPU, in kernels compiled by Numba."""
+"""fastnn: trains dense and convolutional networks on a CPU, in kernels compiled by Numba."""
 
 from . import (
     _source_tree,  # noqa: F401 (first: the others need the kernels)

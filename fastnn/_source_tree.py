@@ -1,6 +1,6 @@
-"""Finds `fastnn.kernels` in a source tree, where kernels/ stands beside this package instead of inside it.
+"""Makes `fastnn.kernels` importable in a source tree, where kernels/ is next to this package instead of inside it.
 
-Only that: nothing else that stands there (tests, a second way to this package) is a part of fastnn.
+Nothing else that is next to this package (such as tests/) becomes importable as a part of fastnn.
 """
 
 import importlib.util

@@ -22,9 +22,18 @@ def _no_model() -> None:
 class Callback:
     """Base class: override the hooks you need.
 
-    `fit` returns to Python only where somebody waits for it: after every batch if an `on_train_batch_...` hook is
-    overridden, after every epoch if another one is. A callback reads and changes the model through `self.model`;
-    `self.model.stop_training = True` ends training after the epoch.
+    `fit` returns to Python only as often as the callbacks need: after every batch if an `on_train_batch_...` hook is
+    overridden, after every epoch if any other hook is. A callback reads and changes the model through `self.model`;
+    `self.model.stop_training = True` ends training after the current epoch.
+
+    >>> class PrintLoss(fastnn.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(epoch, round(logs["loss"], 3))
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=2, verbose=0, callbacks=PrintLoss())
+    0 1.0
+    1 0.36
     """
 
     def __init__(self) -> None:
@@ -36,7 +45,7 @@ class Callback:
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """`params` has "epochs", "steps" (batches an epoch) and "verbose"."""
+        """`params` has "epochs", "steps" (batches per epoch) and "verbose"."""
         self.params = params
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
@@ -55,7 +64,7 @@ class Callback:
         """Called before every batch; `batch` counts from 0 in each epoch."""
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Called after every batch, with the means of the epoch so far."""
+        """Called after every batch, with the means over the epoch so far."""
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """Called before the validation data are evaluated."""
@@ -71,9 +80,16 @@ class History(Callback):
     """What `fit` returns.
 
     Attributes:
-        history: for "loss", each metric and their "val_..." values a list, one number an epoch; keys are sorted.
-        epoch: the epochs' numbers, from 0.
+        history: a dict with one list for "loss", for each metric and for their "val_..." values, one number per epoch;
+            keys are sorted.
+        epoch: the indices of the epochs, counted from 0.
         params: as in `Callback.set_params`.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=3, verbose=0)
+    >>> [round(loss, 3) for loss in history.history["loss"]]
+    [1.0, 0.36, 0.13]
     """
 
     def __init__(self) -> None:
@@ -100,7 +116,7 @@ class History(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the epoch's numbers."""
-        # A metric may have a number for each class: an array, as in Keras.
+        # A metric may have one number per class: an array, as in Keras.
         self.extend(range(epoch, epoch + 1), {k: [v if np.ndim(v) else float(v)] for k, v in (logs or {}).items()})
 
     def extend(self, epochs: Iterable[int], columns: dict[str, list[float]]) -> None:
@@ -114,7 +130,15 @@ class History(Callback):
 
 
 class LambdaCallback(Callback):
-    """A callback from functions: `LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs["loss"]))`."""
+    """A callback from functions: `LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs["loss"]))`.
+
+    >>> show = fastnn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(round(logs["loss"], 3)))
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=2, verbose=0, callbacks=show)
+    1.0
+    0.36
+    """
 
     def __init__(self, **hooks: Callable[..., None]):
         super().__init__()
@@ -123,7 +147,7 @@ class LambdaCallback(Callback):
 
 
 class _Monitor(Callback):
-    """Base class of those that follow a number of the logs from epoch to epoch, and know when it has improved."""
+    """Base class of callbacks that follow one value of the logs and know when it has improved."""
 
     def __init__(self, monitor: str, mode: str = "min", min_delta: float = 0):
         super().__init__()
@@ -132,7 +156,7 @@ class _Monitor(Callback):
         self.min_delta = abs(checks.number(min_delta, "min_delta"))
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Find out which way is better."""
+        """Decide whether lower or higher is better."""
         self._sign = 1 if self._minimizes() else -1
 
     def _minimizes(self) -> bool:
@@ -142,7 +166,7 @@ class _Monitor(Callback):
         better = {"loss": "min"} | {m.name: m.better for m in self.model.metrics}
         if name not in better:
             raise ValueError(
-                f'cannot tell whether less or more of monitor="{self.monitor}" is better; pass mode="min" or "max". '
+                f'cannot tell whether monitor="{self.monitor}" should fall or rise; pass mode="min" or "max". '
                 f"Known: {', '.join(better)}"
             )
         return better[name] == "min"
@@ -159,27 +183,34 @@ class _Monitor(Callback):
             )
         if np.ndim(value):
             raise ValueError(
-                f'{type(self).__name__} monitors "{self.monitor}", which has {np.size(value)} numbers an epoch; '
-                'use a metric with one, such as fastnn.metrics.F1Score("macro")'
+                f'{type(self).__name__} monitors "{self.monitor}", which has {np.size(value)} values per epoch; '
+                'use a metric with a single value, such as fastnn.metrics.F1Score("macro")'
             )
         return value
 
 
 class EarlyStopping(_Monitor):
-    """Stop when a monitored number has not improved for `patience` epochs.
+    """Stop when a monitored value has not improved for `patience` epochs.
 
     Args:
         monitor: a key of the logs.
-        min_delta: what counts as an improvement: a change of more than this.
+        min_delta: a change must be larger than this to count as an improvement.
         patience: epochs without improvement after which training stops.
         verbose: 1 prints when training stops.
-        mode: "min", "max", or "auto": by the metric.
-        baseline: a number that must be beaten before the patience starts anew.
-        restore_best_weights: go back to the best epoch's weights at the end, also if training was not stopped.
+        mode: "min", "max", or "auto", which takes the direction from the metric.
+        baseline: a value that must be beaten for the count of epochs without improvement to start again.
+        restore_best_weights: restore the weights of the best epoch at the end, even if training was not stopped early.
         start_from_epoch: ignore the epochs before this one.
 
     Raises:
-        ValueError: for an unknown mode, or a monitored key whose direction "auto" does not know.
+        ValueError: for an unknown mode, or if "auto" does not know the direction of the monitored key.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> stop = fastnn.callbacks.EarlyStopping("loss", min_delta=0.01, patience=2)
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=100, verbose=0, callbacks=stop)
+    >>> len(history.epoch), stop.best_epoch
+    (8, 5)
     """
 
     def __init__(
@@ -201,14 +232,14 @@ class EarlyStopping(_Monitor):
         self.start_from_epoch = checks.positive_integer(start_from_epoch, "start_from_epoch", 0)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Forget earlier training."""
+        """Forget earlier training runs."""
         super().on_train_begin(logs)
         self.wait = self.stopped_epoch = self.best_epoch = 0
         self.best: float | None = None
         self.best_weights: list[np.ndarray] | None = None
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Compare the monitored number with the best one."""
+        """Compare the monitored value with the best one."""
         value = self._monitored(logs)
         if epoch < self.start_from_epoch:
             return
@@ -226,7 +257,7 @@ class EarlyStopping(_Monitor):
             self.model.stop_training = True
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Report, and bring the best weights back."""
+        """Report, and restore the best weights."""
         if self.stopped_epoch > 0 and self.verbose:
             print(f"Epoch {self.stopped_epoch + 1}: early stopping")
         if self.best_weights is not None:
@@ -236,14 +267,21 @@ class EarlyStopping(_Monitor):
 
 
 class LossThreshold(_Monitor):
-    """Stop after the first epoch whose loss is below a threshold (fastnn's own; Keras has none).
+    """Stop after the first epoch whose loss is below a threshold (not in Keras).
 
     Args:
-        threshold: what the loss must fall under.
+        threshold: training stops when the loss is below this.
         monitor: a key of the logs.
 
     Attributes:
-        reached: the epoch in which that happened, counted from 0; None: not yet.
+        reached: the epoch in which that happened, counted from 0, or None.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> stop = fastnn.callbacks.LossThreshold(0.1)
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=100, verbose=0, callbacks=stop)
+    >>> stop.reached, round(history.history["loss"][-1], 3)
+    (3, 0.047)
     """
 
     def __init__(self, threshold: float, monitor: str = "loss"):
@@ -262,12 +300,19 @@ class LearningRateScheduler(Callback):
     """Set the learning rate at the beginning of every epoch; it is logged as "learning_rate".
 
     Args:
-        schedule: a function of the epoch, counted from 0, and, if it takes two arguments, the learning rate so far,
-            that returns the new one. (For one that changes from step to step: `fastnn.schedules`.)
+        schedule: a function that returns the new learning rate. It gets the epoch, counted from 0, and, if it takes
+            two arguments, the current rate. (For rates that change from step to step see `fastnn.schedules`.)
         verbose: 1 prints every rate.
 
     Raises:
-        TypeError: if the optimizer has a schedule already.
+        TypeError: if the optimizer already has a schedule.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1)])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> halve = fastnn.callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2)
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=3, verbose=0, callbacks=halve)
+    >>> history.history["learning_rate"]
+    [0.05, 0.025, 0.0125]
     """
 
     def __init__(self, schedule: Callable[..., float], verbose: int = 0):
@@ -278,7 +323,7 @@ class LearningRateScheduler(Callback):
         self._takes_rate = _takes_two(schedule)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Refuse an optimizer that has a schedule."""
+        """Reject an optimizer that has a schedule."""
         _require_number(self)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
@@ -295,23 +340,30 @@ class LearningRateScheduler(Callback):
 
 
 class ReduceLROnPlateau(_Monitor):
-    """Multiply the learning rate by `factor` when a monitored number has not improved for `patience` epochs.
+    """Multiply the learning rate by `factor` when a monitored value has not improved for `patience` epochs.
 
-    The rate that an epoch was trained with is logged as "learning_rate".
+    The rate used in each epoch is logged as "learning_rate".
 
     Args:
         monitor: a key of the logs.
         factor: in [0, 1).
         patience: epochs without improvement after which the rate is reduced.
-        verbose: 1 prints when it is.
-        mode: "min", "max", or "auto": by the metric.
-        min_delta: what counts as an improvement: a change of more than this.
-        cooldown: epochs after a reduction that do not count.
-        min_lr: the rate goes no lower.
+        verbose: 1 prints each reduction.
+        mode: "min", "max", or "auto", which takes the direction from the metric.
+        min_delta: a change must be larger than this to count as an improvement.
+        cooldown: epochs after a reduction during which patience is not counted.
+        min_lr: the lower bound of the rate.
 
     Raises:
         TypeError: if the optimizer has a schedule.
-        ValueError: for an unknown mode, or a monitored key whose direction "auto" does not know.
+        ValueError: for an unknown mode, or if "auto" does not know the direction of the monitored key.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.5), "mae")
+    >>> reduce = fastnn.callbacks.ReduceLROnPlateau("loss", factor=0.1, patience=1)
+    >>> history = model.fit(np.ones((4, 1)), np.full(4, 0.5), epochs=4, verbose=0, callbacks=reduce)
+    >>> [round(rate, 3) for rate in history.history["learning_rate"]]
+    [0.5, 0.5, 0.05, 0.005]
     """
 
     def __init__(
@@ -333,14 +385,14 @@ class ReduceLROnPlateau(_Monitor):
         self.min_lr = checks.number(min_lr, "min_lr", 0)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Forget earlier training; refuse an optimizer that has a schedule."""
+        """Forget earlier training runs; reject an optimizer that has a schedule."""
         _require_number(self)
         super().on_train_begin(logs)
         self.best: float | None = None
         self.wait = self.cooldown_counter = 0
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Log the rate, compare the monitored number with the best one, and reduce the rate if it is time."""
+        """Log the rate, compare the monitored value with the best one, and reduce the rate if patience has run out."""
         _log_rate(self, logs)
         value = self._monitored(logs)
         if self.cooldown_counter > 0:
@@ -361,7 +413,7 @@ class ReduceLROnPlateau(_Monitor):
 
 
 def _takes_two(function: Callable[..., Any]) -> bool:
-    """Whether a function can be called with two arguments; if nobody knows, it is taken to."""
+    """Whether a function can be called with two arguments; assumed so if its signature cannot be read."""
     try:
         inspect.signature(function).bind(0, 0.0)
     except TypeError:
@@ -372,7 +424,7 @@ def _takes_two(function: Callable[..., Any]) -> bool:
 
 
 def _require_number(callback: Callback) -> None:
-    """A TypeError if a schedule decides about the learning rate, and the callback could not."""
+    """A TypeError if the optimizer has a schedule, so that the callback could not set the learning rate."""
     schedule = callback.model.optimizer.learning_rate_schedule
     if schedule is not None:
         raise TypeError(
@@ -391,6 +443,14 @@ class TerminateOnNaN(Callback):
 
     Args:
         raise_error: raise a RuntimeError instead of ending quietly.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1)])
+    >>> model.compile(fastnn.optimizers.SGD(1e20), "mse")
+    >>> stop = fastnn.callbacks.TerminateOnNaN()
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):  # fit warns, too
+    ...     history = model.fit(np.ones((4, 1)), np.ones(4), epochs=9, verbose=0, callbacks=stop)
+    Batch 0: Invalid loss, terminating training
     """
 
     def __init__(self, raise_error: bool = False):
@@ -413,8 +473,8 @@ class CallbackList:
     """Calls the hooks of several callbacks in order.
 
     Attributes:
-        each_batch: whether anybody waits for single batches.
-        each_epoch: whether anybody waits for single epochs.
+        each_batch: whether a callback has to be called for every batch.
+        each_epoch: whether a callback has to be called for every epoch.
     """
 
     def __init__(self, callbacks: Any, model: "Sequential", params: dict[str, Any]):

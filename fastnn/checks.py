@@ -1,4 +1,4 @@
-"""What bad input gets: an error that names the argument, what was expected and what came, before anything changes."""
+"""Checks of arguments: errors that name the argument, what was expected and what was received."""
 
 import difflib
 import math
@@ -39,7 +39,7 @@ def sizes(value: Any, argument: str, axes: int, minimum: int = 1) -> tuple[int, 
 
 
 def number(value: Any, argument: str, low: float = -math.inf, high: float = math.inf, open_high: bool = False) -> float:
-    """`value` as a finite float in [low, high], or [low, high) with `open_high`."""
+    """`value` as a finite float in [low, high], or in [low, high) with `open_high`."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{argument} must be a number, received {value!r}")
     converted = float(value)
@@ -64,7 +64,7 @@ def numeric_array(value: Any, argument: str) -> np.ndarray:
 
 
 def finite(array: np.ndarray, argument: str) -> np.ndarray:
-    """`array`, unless it holds NaN or infinity."""
+    """`array`; a ValueError if it holds NaN or infinity."""
     if array.dtype.kind == "f":
         known = array.flags.c_contiguous and array.dtype.char in "fd" and array.dtype.isnative
         if not (all_finite(read_only(array.reshape(-1))) if known else np.isfinite(array).all()):
@@ -78,9 +78,9 @@ def _raise_not_finite(array: np.ndarray, argument: str) -> None:
 
 
 def rows_of(x: Any, argument: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """`x` as a C-contiguous matrix, one sample a row, of uint8 or `dtype`; no copy where it is that already.
+    """`x` as a C-contiguous matrix of uint8 or `dtype`, one sample per row; not copied if it is one already.
 
-    `shape` is a sample's shape without the batch. The result cannot be written to: it may be the caller's own memory.
+    `shape` is the shape of one sample. The result is read-only, because it may be the caller's own memory.
     """
     array = numeric_array(x, argument)
     if array.shape[1:] != shape or array.ndim == 0:
@@ -98,20 +98,20 @@ def rows_of(x: Any, argument: str, shape: tuple[int, ...], dtype: np.dtype) -> n
 
 
 def as_type(array: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """`array` in another float type; float64 values that are too large for float32 become infinite, silently."""
+    """`array` in another float type; float64 values too large for float32 become infinite without a warning."""
     with np.errstate(over="ignore"):
         return array.astype(dtype)
 
 
 def read_only(array: np.ndarray) -> np.ndarray:
-    """A view that cannot be written to. Kernels always get data so, whatever the caller's array allows."""
+    """A read-only view. Kernels always get one: Numba would compile them again for writable arrays."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
 def same_length(a: np.ndarray, a_name: str, b: np.ndarray, b_name: str) -> None:
-    """A ValueError unless both have one entry a sample."""
+    """A ValueError unless both have one entry per sample."""
     if len(a) != len(b):
         raise ValueError(f"{a_name} and {b_name} must have the same length, received {len(a)} and {len(b)}")
 
@@ -137,7 +137,7 @@ def class_labels(y: Any, argument: str, classes: int) -> np.ndarray:
 
 
 def target_rows(y: Any, argument: str, outputs: int, dtype: np.dtype) -> np.ndarray:
-    """`y`, of shape (n, outputs), or (n,) where there is one output, as a matrix of `dtype`."""
+    """`y`, of shape (n, outputs), or (n,) for a single output, as a matrix of `dtype`."""
     array = numeric_array(y, argument)
     if array.ndim == 1 and outputs == 1:
         array = array[:, np.newaxis]
@@ -151,7 +151,7 @@ def target_rows(y: Any, argument: str, outputs: int, dtype: np.dtype) -> np.ndar
 
 
 def probabilities(targets: np.ndarray, argument: str) -> np.ndarray:
-    """`targets`, unless one of them lies outside [0, 1]."""
+    """`targets`; a ValueError if one of them lies outside [0, 1]."""
     low, high = targets.min(), targets.max()
     if low < 0 or high > 1:
         raise ValueError(f"{argument} must be in [0, 1] for a cross-entropy, received values from {low:g} to {high:g}")
@@ -159,7 +159,7 @@ def probabilities(targets: np.ndarray, argument: str) -> np.ndarray:
 
 
 def sample_weights(value: Any, samples: int, dtype: np.dtype, argument: str = "sample_weight") -> np.ndarray:
-    """`value`, one weight of at least 0 a sample, as a vector of `dtype`."""
+    """`value`, one non-negative weight per sample, as a vector of `dtype`."""
     array = numeric_array(value, argument)
     if array.shape != (samples,):
         raise ValueError(f"{argument} must have shape ({samples},), received {array.shape}")
@@ -170,7 +170,7 @@ def sample_weights(value: Any, samples: int, dtype: np.dtype, argument: str = "s
 
 
 def gradient_of(dy: Any, y: Any, owner: str) -> np.ndarray:
-    """`dy` as an array, which must have the shape of y, what the last `forward` gave; None: there was none."""
+    """`dy` as an array, which must have the shape of `y`, the output of the last `forward` (None: there was none)."""
     if y is None:
         raise RuntimeError(f"{owner}: call forward before backward")
     array = numeric_array(dy, "dy")

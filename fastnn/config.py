@@ -8,15 +8,24 @@ _floatx = "float32"
 
 
 def floatx() -> str:
-    """The float type of new layers: `"float32"` unless `set_floatx` says otherwise."""
+    """The float type of new layers: `"float32"` unless `set_floatx` changed it.
+
+    >>> fastnn.config.floatx()
+    'float32'
+    """
     return _floatx
 
 
 def set_floatx(value: str) -> None:
-    """Set the float type of layers made from now on: `"float32"` or `"float64"`.
+    """Set the float type of layers created from now on: `"float32"` or `"float64"`.
 
     Raises:
         ValueError: for any other type.
+
+    >>> fastnn.config.set_floatx("float64")
+    >>> fastnn.layers.Dense(1).dtype
+    dtype('float64')
+    >>> fastnn.config.set_floatx("float32")
     """
     global _floatx
     _floatx = standard_dtype(value).name

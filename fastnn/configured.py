@@ -222,5 +222,7 @@ def from_identifier(identifier: object, kind: type[Kind], known: Mapping[str, Ca
 def without_own_call(given: Kind, kind: type[Kind], known: Mapping[str, Any]) -> Kind:
     """`given`, unless its class overrides `__call__` in Python, of which the kernels know nothing (TypeError)."""
     if type(given).__call__ is not kind.__call__:
-        raise TypeError(f"{kind.__name__.lower()} must be one of {', '.join(known)}, received {given!r}, in Python")
+        raise TypeError(
+            f"{kind.__name__.lower()} must be one of {', '.join(known)}, received {given!r}, which is written in Python"
+        )
     return given

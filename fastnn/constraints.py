@@ -1,6 +1,6 @@
-"""What weights must fulfil after each step of training. Names and numbers are Keras 3's.
+"""Constraints that weights satisfy after every training step. Names and defaults are Keras 3's.
 
-Initial weights, and those that `set_weights` sets, stay as they are until the next step. The equations stand in
+Initial weights, and those that `set_weights` sets, are left unchanged until the next step. The equations are in
 `kernels/updating.py`.
 """
 
@@ -18,14 +18,18 @@ from .kernels.updating import LANES, constrain
 
 
 class Constraint(Configured, module="fastnn.constraints", abstract=True):
-    """Base class. Called with an array, it gives a constrained copy."""
+    """Base class. Called with an array, it returns a constrained copy.
+
+    >>> fastnn.layers.Dense(4, kernel_constraint=fastnn.constraints.MaxNorm(1)).kernel_constraint
+    MaxNorm(axis=0, max_value=1.0)
+    """
 
     def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        """The fields of `instructions.PARAMETER` that tell the kernels about it, for a weight of this shape."""
-        raise NotImplementedError(f"{type(self).__name__} is no constraint that fastnn's kernels know")
+        """The fields of `instructions.PARAMETER` that describe this constraint, for a weight of this shape."""
+        raise NotImplementedError(f"{type(self).__name__} is not a constraint that the kernels can apply")
 
     def check(self, shape: tuple[int, ...], owner: str) -> None:
-        """A ValueError unless it can be applied to a weight of this shape, which is called `owner`."""
+        """A ValueError unless it can be applied to a weight of this shape; the message calls the weight `owner`."""
         self.fields(shape)
 
     def __call__(self, w: object) -> np.ndarray:
@@ -44,15 +48,20 @@ class Constraint(Configured, module="fastnn.constraints", abstract=True):
 
 
 class NonNeg(Constraint):
-    """w = max(w, 0)."""
+    """w = max(w, 0).
+
+    >>> fastnn.constraints.NonNeg()([[1.0, -2.0], [-0.5, 3.0]])
+    array([[1., 0.],
+           [0., 3.]])
+    """
 
     def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        """Which constraint it is."""
+        """The kind of constraint."""
         return {"constraint": op.NON_NEGATIVE}
 
 
 class _Norm(Constraint):
-    """The norms along `axis` are brought into [low, high]: w = w desired / (norm + 1e-7)."""
+    """Brings the norms along `axis` into [low, high]: w = w desired / (norm + 1e-7)."""
 
     low, high, rate = 0.0, 1.0, 1.0
 
@@ -66,11 +75,11 @@ class _Norm(Constraint):
         self.axis = known[0] if not isinstance(axis, (list, tuple)) else type(axis)(known)
 
     def _numbers(self) -> tuple[float, float, float]:
-        """The least norm, the largest, and the rate."""
+        """The smallest and the largest norm, and the rate."""
         raise NotImplementedError
 
     def _together(self, shape: tuple[int, ...]) -> int | None:
-        """How many norms each column of the weight as a matrix has; 0: one norm of all; None: it cannot be done."""
+        """Norms per column of the weight seen as a matrix; 0: one norm in all; None: these axes do not work."""
         axes = [self.axis] if isinstance(self.axis, int) else list(self.axis)
         if any(not -len(shape) <= a < len(shape) for a in axes):
             return None
@@ -80,7 +89,7 @@ class _Norm(Constraint):
         return 0 if count == len(shape) else math.prod(shape[count:-1])
 
     def check(self, shape: tuple[int, ...], owner: str) -> None:
-        """A ValueError unless the axes are the first, or the first few, of a weight of this shape."""
+        """A ValueError unless the axes are the first one or the first few of a weight of this shape."""
         if self._together(shape) is None:
             raise ValueError(
                 f"the axis of {self!r} must be 0 or the first few axes, such as [0, 1, 2] for a convolution's kernel; "
@@ -88,7 +97,7 @@ class _Norm(Constraint):
             )
 
     def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
-        """Which norms, and what they may be."""
+        """The norms, and their bounds."""
         low, high, rate = self._numbers()
         return {"constraint": op.NORM, "together": self._together(shape), "low": low, "high": high, "rate": rate}
 
@@ -97,9 +106,14 @@ class MaxNorm(_Norm):
     """Norms are at most `max_value` (Srebro & Shraibman 2005).
 
     Args:
-        max_value: the largest norm, 2 unless given.
-        axis: the axes that a norm is taken along: 0 for the weights that lead to each unit of a dense layer, [0, 1, 2]
-            for those of each filter of a convolution. Always the first axis or the first few.
+        max_value: the largest norm.
+        axis: the axes along which norms are computed: 0 for the incoming weights of each unit of a dense layer,
+            [0, 1, 2] for the weights of each filter of a 2D convolution. Only the first axis or the first few.
+
+    >>> w = [[3.0, 0.3], [4.0, 0.4]]  # column norms 5 and 0.5
+    >>> fastnn.constraints.MaxNorm(1)(w).round(3)
+    array([[0.6, 0.3],
+           [0.8, 0.4]])
     """
 
     def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0):
@@ -115,6 +129,10 @@ class UnitNorm(_Norm):
 
     Args:
         axis: as in `MaxNorm`.
+
+    >>> fastnn.constraints.UnitNorm()([[3.0, 0.3], [4.0, 0.4]]).round(3)
+    array([[0.6, 0.6],
+           [0.8, 0.8]])
     """
 
     def _numbers(self) -> tuple[float, float, float]:
@@ -122,13 +140,21 @@ class UnitNorm(_Norm):
 
 
 class MinMaxNorm(_Norm):
-    """Norms lie in [min_value, max_value], or come nearer: desired = rate clip(norm) + (1 - rate) norm.
+    """Norms lie in [min_value, max_value], or move towards it: desired = rate clip(norm) + (1 - rate) norm.
 
     Args:
-        min_value: the least norm, 0 unless given.
-        max_value: the largest norm, 1 unless given.
-        rate: how far a step goes towards the interval, in [0, 1]; 1: all the way.
+        min_value: the smallest norm.
+        max_value: the largest norm.
+        rate: how far each step moves a norm towards the interval, in [0, 1]; 1: all the way.
         axis: as in `MaxNorm`.
+
+    >>> w = [[3.0, 0.3], [4.0, 0.4]]  # column norms 5 and 0.5
+    >>> fastnn.constraints.MinMaxNorm(1, 2)(w).round(3)
+    array([[1.2, 0.6],
+           [1.6, 0.8]])
+    >>> fastnn.constraints.MinMaxNorm(1, 2, rate=0.5)(w).round(3)
+    array([[2.1 , 0.45],
+           [2.8 , 0.6 ]])
     """
 
     def __init__(
@@ -152,11 +178,14 @@ _BY_NAME: dict[str, type[Constraint]] = {
 
 
 def get(identifier: object) -> Constraint | None:
-    """A constraint from its name, or as it is; None is none.
+    """A constraint from its name; a `Constraint` or None is returned unchanged.
 
     Raises:
-        TypeError: for a class of one's own whose `__call__` the kernels do not know.
+        TypeError: for a class of your own that overrides `__call__`, which the kernels could not run.
         ValueError: for an unknown name; suggests the nearest known one.
+
+    >>> fastnn.constraints.get("non_neg")
+    NonNeg()
     """
     if identifier is None:
         return None

@@ -35,6 +35,10 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
             step (Polyak & Juditsky 1992). At the end of `fit` they become the weights.
         ema_momentum: how much of the averages is kept, in [0, 1].
         ema_overwrite_frequency: the averages become the weights after each so many steps, too; None: at the end only.
+
+    >>> optimizer = fastnn.optimizers.Adam(0.01, clipnorm=1.0)
+    >>> optimizer.learning_rate, optimizer.iterations
+    (0.01, 0)
     """
 
     slot_count = 0
@@ -316,6 +320,13 @@ class SGD(Optimizer):
         learning_rate: 0.01 unless given.
         momentum: in [0, 1].
         nesterov: look ahead: w += momentum v - learning_rate g (Sutskever et al. 2013).
+
+    >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
+    >>> model.compile(fastnn.optimizers.SGD(0.1, momentum=0.9), "mse")  # the gradient of (w - 1)^2 is 2 (w - 1)
+    >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=2, verbose=0)
+    >>> round(float(layer.get_weights()[0][0, 0]), 4)  # 0.2, then 0.2 + 0.9 * 0.2 + 0.1 * 1.6
+    0.54
     """
 
     def __init__(
@@ -344,6 +355,13 @@ class Adagrad(Optimizer):
         learning_rate: 0.001 unless given.
         initial_accumulator_value: where every a starts.
         epsilon: keeps the root away from 0.
+
+    >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
+    >>> model.compile(fastnn.optimizers.Adagrad(0.1), "mse")
+    >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=2, verbose=0)
+    >>> round(float(layer.get_weights()[0][0, 0]), 4)
+    0.1653
     """
 
     slot_count = 1
@@ -379,6 +397,13 @@ class RMSprop(Optimizer):
         momentum: of the step, in [0, 1].
         epsilon: stands inside the root.
         centered: divide by the variance v - mean(g)^2 instead of v (Graves 2013).
+
+    >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
+    >>> model.compile(fastnn.optimizers.RMSprop(0.1), "mse")
+    >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=1, verbose=0)
+    >>> round(float(layer.get_weights()[0][0, 0]), 4)  # 0.1 * 2 / sqrt(0.1 * 4)
+    0.3162
     """
 
     def __init__(
@@ -416,6 +441,13 @@ class Adam(Optimizer):
         beta_1, beta_2: how much of m and v is kept, in [0, 1).
         epsilon: stands outside the root.
         amsgrad: use the largest v so far (Reddi, Kale & Kumar 2018).
+
+    >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
+    >>> model.compile(fastnn.optimizers.Adam(0.1), "mse")
+    >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=1, verbose=0)
+    >>> round(float(layer.get_weights()[0][0, 0]), 4)  # the first step has the length of the rate
+    0.1
     """
 
     def __init__(
@@ -450,6 +482,13 @@ class AdamW(Adam):
         learning_rate: 0.001 unless given.
         weight_decay: 0.004 unless given.
         beta_1, beta_2, epsilon, amsgrad: as in Adam.
+
+    >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="ones")
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
+    >>> model.compile(fastnn.optimizers.AdamW(0.1, weight_decay=0.1), "mse")
+    >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=1, verbose=0)
+    >>> round(float(layer.get_weights()[0][0, 0]), 4)  # no gradient: only the decay 1 - 0.1 * 0.1
+    0.99
     """
 
     def __init__(
@@ -480,5 +519,8 @@ def get(identifier: object) -> Optimizer:
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
+
+    >>> fastnn.optimizers.get("sgd").learning_rate
+    0.01
     """
     return from_identifier(identifier, Optimizer, _BY_NAME, "optimizer")

@@ -1,4 +1,4 @@
-"""The generator from which fastnn draws whatever has no seed of its own: initial weights, shuffling, dropout."""
+"""The generator for everything random without a seed of its own: initial weights, shuffling, dropout."""
 
 import contextlib
 from collections.abc import Iterator
@@ -7,17 +7,17 @@ from contextvars import ContextVar
 import numpy as np
 
 _shared = np.random.default_rng()
-# What a thread draws from while it works with a generator of its own.
+# The generator of a thread inside `drawing_from`.
 _own: ContextVar[np.random.Generator | None] = ContextVar("_own", default=None)
 
 
 def generator() -> np.random.Generator:
-    """The generator in use: the thread's own, else the one that all share."""
+    """The generator in use: the thread's own, or else the shared one."""
     return _own.get() or _shared
 
 
 def seed_generator(seed: int) -> None:
-    """Start the generator in use anew, so that everything drawn from here on repeats."""
+    """Seed the generator in use, so that everything drawn from here on is reproducible."""
     global _shared
     if _own.get() is None:
         _shared = np.random.default_rng(seed)
@@ -27,7 +27,7 @@ def seed_generator(seed: int) -> None:
 
 @contextlib.contextmanager
 def drawing_from(own: np.random.Generator) -> Iterator[None]:
-    """Within the block this thread draws from `own`, so that other threads change nothing of what it draws."""
+    """Within the block this thread draws from `own`, so that other threads do not affect what it draws."""
     token = _own.set(own)
     try:
         yield

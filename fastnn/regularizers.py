@@ -1,7 +1,7 @@
-"""Penalties on weights, which join the loss: they keep weights small. Names and numbers are Keras 3's.
+"""Penalties on weights that are added to the loss and keep the weights small. Names and defaults are Keras 3's.
 
-A layer's weight is penalised while it is trained; what `fit`, `train_on_batch` and `evaluate` report as the loss
-includes the penalty, with the weights from before the step. The equation stands in `kernels/updating.py`.
+A weight is penalised while it is trainable. The loss that `fit`, `train_on_batch` and `evaluate` report includes the
+penalty, computed from the weights before the step. The equations are in `kernels/updating.py`.
 """
 
 import numpy as np
@@ -12,10 +12,13 @@ from .kernels.updating import LANES, penalty
 
 
 class Regularizer(Configured, module="fastnn.regularizers", abstract=True):
-    """Base class: a penalty of l1 sum |w| + l2 sum w^2. Called with an array, it gives its penalty.
+    """Base class: the penalty l1 sum |w| + l2 sum w^2. Called with an array, it returns the penalty.
 
     Attributes:
         l1, l2: the factors.
+
+    >>> fastnn.layers.Dense(4, kernel_regularizer="l2").kernel_regularizer
+    L2(l2=0.01)
     """
 
     l1 = 0.0
@@ -32,10 +35,13 @@ class Regularizer(Configured, module="fastnn.regularizers", abstract=True):
 
 
 class L1(Regularizer):
-    """l1 sum |w|: draws weights to exactly 0 (Tibshirani 1996).
+    """l1 sum |w|: makes many weights exactly 0 ("lasso", Tibshirani 1996).
 
     Args:
-        l1: the factor, 0.01 unless given.
+        l1: the factor, at least 0.
+
+    >>> fastnn.regularizers.L1(0.5)([1.0, -2.0])
+    1.5
     """
 
     def __init__(self, l1: float = 0.01):
@@ -43,10 +49,13 @@ class L1(Regularizer):
 
 
 class L2(Regularizer):
-    """l2 sum w^2: draws weights towards 0, large ones more (Hoerl & Kennard 1970).
+    """l2 sum w^2: shrinks weights towards 0, large ones more ("ridge", Hoerl & Kennard 1970).
 
     Args:
-        l2: the factor, 0.01 unless given.
+        l2: the factor, at least 0.
+
+    >>> fastnn.regularizers.L2(0.5)([1.0, -2.0])
+    2.5
     """
 
     def __init__(self, l2: float = 0.01):
@@ -57,7 +66,10 @@ class L1L2(Regularizer):
     """l1 sum |w| + l2 sum w^2 (Zou & Hastie 2005, "elastic net").
 
     Args:
-        l1, l2: the factors, both 0 unless given.
+        l1, l2: the factors, at least 0.
+
+    >>> fastnn.regularizers.L1L2(l1=0.5, l2=0.5)([1.0, -2.0])
+    4.0
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0):
@@ -68,11 +80,14 @@ _BY_NAME: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
 
 
 def get(identifier: object) -> Regularizer | None:
-    """A regularizer from its name, or as it is; None is none.
+    """A regularizer from its name; a `Regularizer` or None is returned unchanged.
 
     Raises:
-        TypeError: for a class of one's own whose `__call__` the kernels do not know.
+        TypeError: for a class of your own that overrides `__call__`, which the kernels could not run.
         ValueError: for an unknown name; suggests the nearest known one.
+
+    >>> fastnn.regularizers.get("l1")
+    L1(l1=0.01)
     """
     if identifier is None:
         return None

@@ -1,7 +1,7 @@
-"""Learning-rate schedules, with Keras 3's names, defaults and formulas; `OneCycle` is fastnn's own.
+"""Learning-rate schedules, with Keras 3's names, defaults and formulas; `OneCycle` is not in Keras.
 
-A schedule takes the place of an optimizer's learning rate: `SGD(ExponentialDecay(0.1, 1000, 0.5))`. Steps count from 0
-over the whole training, as `Optimizer.iterations` does.
+Pass a schedule as an optimizer's learning rate: `SGD(ExponentialDecay(0.1, 1000, 0.5))`. Steps are counted from 0
+over the whole training, as in `Optimizer.iterations`.
 """
 
 import math
@@ -18,23 +18,23 @@ Rates = npt.NDArray[np.float64]
 
 
 class LearningRateSchedule(Configured, module="fastnn.schedules", abstract=True):
-    """Base class, also of schedules of your own, which override `__call__`.
+    """Base class. A schedule of your own overrides `__call__`.
 
-    Where the constructor keeps its arguments as attributes of the same names, a schedule is saved with its model.
+    If the constructor stores its arguments as attributes of the same names, the schedule is saved with its model.
 
-    >>> class Halves(LearningRateSchedule):
+    >>> class Inverse(fastnn.schedules.LearningRateSchedule):
     ...     def __call__(self, step):
     ...         return 0.1 / (1 + step)
-    >>> Halves().rates(0, 2).tolist()
+    >>> Inverse().rates(0, 2).tolist()
     [0.1, 0.05]
     """
 
     def __call__(self, step: int) -> float:
-        """The learning rate of one step."""
+        """The learning rate at one step."""
         raise NotImplementedError(f"{type(self).__name__} has no __call__(step)")
 
     def rates(self, first: int, count: int) -> Rates:
-        """The learning rates (count,) of the steps `first`, `first` + 1, ..."""
+        """The learning rates (count,) at the steps `first`, `first` + 1, ..."""
         return np.array([self(step) for step in range(first, first + count)], np.float64)
 
     def __repr__(self) -> str:
@@ -43,15 +43,15 @@ class LearningRateSchedule(Configured, module="fastnn.schedules", abstract=True)
 
 
 class _Formula(LearningRateSchedule):
-    """A schedule whose formula takes all steps at once. A single one goes the same way, and so has the same bits."""
+    """A schedule whose formula takes an array of steps; a single step is an array of one, with the same bits."""
 
     def __call__(self, step: int) -> float:
-        """The learning rate of one step."""
+        """The learning rate at one step."""
         return float(self.rates(step, 1)[0])
 
     def rates(self, first: int, count: int) -> Rates:
-        """The learning rates (count,) of the steps `first`, `first` + 1, ..."""
-        with np.errstate(over="ignore"):  # a rate that has become infinite is refused by the optimizer
+        """The learning rates (count,) at the steps `first`, `first` + 1, ..."""
+        with np.errstate(over="ignore"):  # the optimizer rejects a rate that has become infinite
             return self._at(np.arange(first, first + count, dtype=np.float64))
 
     def _at(self, steps: Rates) -> Rates:
@@ -64,11 +64,14 @@ class ExponentialDecay(_Formula):
     With `staircase=True` the rate is multiplied by `decay_rate` once every `decay_steps` steps ("step decay").
 
     Args:
-        initial_learning_rate: the rate of step 0.
-        decay_steps: the steps in which the rate is multiplied by `decay_rate`.
+        initial_learning_rate: the rate at step 0.
+        decay_steps: the number of steps over which the rate is multiplied by `decay_rate`.
         decay_rate: at least 0.
-        staircase: let the exponent be whole numbers only.
-        name: kept, for Keras's sake.
+        staircase: round the exponent down to a whole number.
+        name: stored only for compatibility with Keras.
+
+    >>> fastnn.schedules.ExponentialDecay(0.1, decay_steps=100, decay_rate=0.5).rates(0, 301)[::100].round(4).tolist()
+    [0.1, 0.05, 0.025, 0.0125]
     """
 
     def __init__(
@@ -93,11 +96,14 @@ class InverseTimeDecay(_Formula):
     """initial_learning_rate / (1 + decay_rate step / decay_steps).
 
     Args:
-        initial_learning_rate: the rate of step 0.
-        decay_steps: what a step counts as: 1 / decay_steps.
+        initial_learning_rate: the rate at step 0.
+        decay_steps: one step adds 1 / decay_steps to the time.
         decay_rate: at least 0.
-        staircase: let step / decay_steps be whole numbers only.
-        name: kept, for Keras's sake.
+        staircase: round step / decay_steps down to a whole number.
+        name: stored only for compatibility with Keras.
+
+    >>> fastnn.schedules.InverseTimeDecay(0.1, decay_steps=100, decay_rate=1.0).rates(0, 301)[::100].round(4).tolist()
+    [0.1, 0.05, 0.0333, 0.025]
     """
 
     def __init__(
@@ -123,8 +129,12 @@ class PiecewiseConstantDecay(_Formula):
 
     Args:
         boundaries: steps, each larger than the one before.
-        values: rates, one more than there are boundaries.
-        name: kept, for Keras's sake.
+        values: the rates, one more than there are boundaries.
+        name: stored only for compatibility with Keras.
+
+    >>> rate = fastnn.schedules.PiecewiseConstantDecay([100, 200], [0.1, 0.01, 0.001])
+    >>> rate(100), rate(101), rate(201)
+    (0.1, 0.01, 0.001)
     """
 
     def __init__(self, boundaries: Any, values: Any, name: str = "PiecewiseConstant"):
@@ -132,10 +142,11 @@ class PiecewiseConstantDecay(_Formula):
         self.values = _numbers(values, "values", 0)
         if len(self.values) != len(self.boundaries) + 1:
             raise ValueError(
-                f"values must be one more than the {len(self.boundaries)} boundaries, received {len(self.values)}"
+                f"values must hold one rate more than boundaries, {len(self.boundaries) + 1}, "
+                f"received {len(self.values)}"
             )
         if any(a >= b for a, b in zip(self.boundaries, self.boundaries[1:], strict=False)):
-            raise ValueError(f"boundaries must rise, received {boundaries!r}")
+            raise ValueError(f"boundaries must increase, received {boundaries!r}")
         self.name = name
 
     def _at(self, steps: Rates) -> Rates:
@@ -146,12 +157,16 @@ class PolynomialDecay(_Formula):
     """(initial_learning_rate - end_learning_rate) (1 - step / decay_steps)^power + end_learning_rate.
 
     Args:
-        initial_learning_rate: the rate of step 0.
-        decay_steps: when the end is reached; the rate stays there.
+        initial_learning_rate: the rate at step 0.
+        decay_steps: the number of steps until `end_learning_rate` is reached; the rate stays there.
         end_learning_rate: the rate at the end.
-        power: at least 0; 1 is a straight line.
-        cycle: instead of staying, begin again with decay_steps twice, three times, ... as long.
-        name: kept, for Keras's sake.
+        power: at least 0; 1 makes the decay linear.
+        cycle: instead of staying there, start again, with decay_steps twice, three times, ... as long.
+        name: stored only for compatibility with Keras.
+
+    >>> rate = fastnn.schedules.PolynomialDecay(0.1, decay_steps=100, end_learning_rate=0.0)
+    >>> [round(rate(step), 4) for step in (0, 50, 100, 1000)]
+    [0.1, 0.05, 0.0, 0.0]
     """
 
     def __init__(
@@ -178,18 +193,22 @@ class PolynomialDecay(_Formula):
 
 
 class CosineDecay(_Formula):
-    """A straight line up to `warmup_target`, then half a cosine down to `alpha` times that.
+    """Linear warm-up to `warmup_target`, then half a cosine down to `alpha` times that.
 
     With p = (step - warmup_steps) / decay_steps, from 0 to 1, the decay is
     warmup_target ((1 - alpha) (1 + cos(pi p)) / 2 + alpha) (Loshchilov & Hutter 2017; the warm-up: Goyal et al. 2017).
 
     Args:
-        initial_learning_rate: the rate of step 0.
-        decay_steps: the steps of the decay; the rate stays where it has come then.
-        alpha: where the decay ends, as a share of where it began.
-        name: kept, for Keras's sake.
-        warmup_target: the rate after the warm-up; None: no warm-up, the decay begins with `initial_learning_rate`.
-        warmup_steps: the steps of the warm-up.
+        initial_learning_rate: the rate at step 0.
+        decay_steps: the number of steps of the decay; the rate stays constant afterwards.
+        alpha: the final rate, as a fraction of the rate at which the decay began.
+        name: stored only for compatibility with Keras.
+        warmup_target: the rate after the warm-up; None: no warm-up, the decay begins at `initial_learning_rate`.
+        warmup_steps: the number of steps of the warm-up.
+
+    >>> rate = fastnn.schedules.CosineDecay(0.0, decay_steps=100, warmup_target=0.1, warmup_steps=10)
+    >>> [round(rate(step), 4) for step in (0, 5, 10, 60, 110)]
+    [0.0, 0.05, 0.1, 0.05, 0.0]
     """
 
     def __init__(
@@ -218,18 +237,22 @@ class CosineDecay(_Formula):
 
 
 class CosineDecayRestarts(_Formula):
-    """Half a cosine from `initial_learning_rate` down, again and again (Loshchilov & Hutter 2017).
+    """Cosine decay with warm restarts (SGDR; Loshchilov & Hutter 2017).
 
     In period i, with p from 0 to 1, the rate is
     initial_learning_rate ((1 - alpha) m_mul^i (1 + cos(pi p)) / 2 + alpha).
 
     Args:
-        initial_learning_rate: the rate of step 0.
-        first_decay_steps: the steps of the first period.
-        t_mul: how many times as long as the one before each further period is, at least 1.
-        m_mul: how many times as high as the one before it begins.
-        alpha: where each period ends, as a share of `initial_learning_rate`.
-        name: kept, for Keras's sake.
+        initial_learning_rate: the rate at step 0.
+        first_decay_steps: the length of the first period, in steps.
+        t_mul: each period is this many times as long as the one before, at least 1.
+        m_mul: each period starts at this many times the rate at which the one before started.
+        alpha: the rate at the end of each period, as a fraction of `initial_learning_rate`.
+        name: stored only for compatibility with Keras.
+
+    >>> rate = fastnn.schedules.CosineDecayRestarts(0.1, first_decay_steps=100)
+    >>> [round(rate(step), 4) for step in (0, 50, 99, 100, 200)]
+    [0.1, 0.05, 0.0, 0.1, 0.05]
     """
 
     def __init__(
@@ -248,11 +271,11 @@ class CosineDecayRestarts(_Formula):
         self.name = name
 
     def _at(self, steps: Rates) -> Rates:
-        time = steps / self.first_decay_steps  # in first periods
+        time = steps / self.first_decay_steps  # in units of the first period
         period = np.floor(time)
         if self.t_mul > 1:
             period = np.floor(np.log1p(time * (self.t_mul - 1)) / math.log(self.t_mul))
-            # A quotient of logarithms may round to the other side of a whole number, and a restart would come late.
+            # The quotient of logarithms may round to the wrong side of a whole number: a restart would come too late.
             period += time >= self._begin(period + 1)
             period -= time < self._begin(period)
         done = np.clip((time - self._begin(period)) / self.t_mul**period, 0, 1)
@@ -260,7 +283,7 @@ class CosineDecayRestarts(_Formula):
         return self.initial_learning_rate * ((1 - self.alpha) * cosine + self.alpha)
 
     def _begin(self, period: Rates) -> Rates:
-        """When a period begins: 1 + t_mul + t_mul^2 + ... of the first."""
+        """When a period begins: 1 + t_mul + t_mul^2 + ..., in units of the first period."""
         begin: Rates = period if self.t_mul == 1 else (self.t_mul**period - 1) / (self.t_mul - 1)
         return begin
 
@@ -268,17 +291,21 @@ class CosineDecayRestarts(_Formula):
 class OneCycle(_Formula):
     """Up to `max_learning_rate` and down again, each along half a cosine (Smith & Topin 2018).
 
-    The numbers are those of PyTorch's `OneCycleLR`: from max_learning_rate / div_factor at step 0 up to
-    max_learning_rate at step pct_start total_steps - 1, and down to 1 / final_div_factor of the beginning at the last
-    step; the rate stays there. Only the rate moves, not the momentum.
+    The rates are those of PyTorch's `OneCycleLR`: from max_learning_rate / div_factor at step 0 up to
+    max_learning_rate at step pct_start total_steps - 1, and down to the initial rate / final_div_factor at the last
+    step; the rate stays there. Only the learning rate is scheduled, not the momentum.
 
     Args:
         max_learning_rate: the highest rate.
-        total_steps: the steps of the training: epochs times batches an epoch.
-        pct_start: the share of the steps in which the rate rises, in [0, 1].
-        div_factor: how many times lower the rate begins.
-        final_div_factor: how many times lower than it began it ends.
-        name: kept.
+        total_steps: the number of training steps: epochs times batches per epoch.
+        pct_start: the fraction of the steps during which the rate rises, in [0, 1].
+        div_factor: the initial rate is max_learning_rate / div_factor.
+        final_div_factor: the final rate is the initial rate / final_div_factor.
+        name: stored, as for the other schedules.
+
+    >>> rate = fastnn.schedules.OneCycle(0.1, total_steps=100)
+    >>> [round(rate(step), 6) for step in (0, 29, 99)]
+    [0.004, 0.1, 0.0]
     """
 
     def __init__(
@@ -312,7 +339,7 @@ def _cosine(start: float, end: float, done: Rates) -> Rates:
 
 
 def _whole(given: Any, number: float) -> float:
-    """An integer that was given stays one."""
+    """Keep an integer an integer."""
     return int(given) if isinstance(given, Integral) else number
 
 

@@ -1,4 +1,4 @@
-"""Small helpers under the names that Keras users know."""
+"""Small helpers, under Keras's names."""
 
 import random
 
@@ -9,11 +9,17 @@ from .randomness import seed_generator
 
 
 def set_random_seed(seed: int) -> None:
-    """Make everything random that follows repeat itself: fastnn, NumPy's global generator and Python's `random`.
+    """Seed fastnn, NumPy's global generator and Python's `random`, so that a run can be repeated.
 
     Raises:
-        TypeError: if `seed` is no integer.
+        TypeError: if `seed` is not an integer.
         ValueError: if `seed` is negative or at least 2**32.
+
+    >>> fastnn.utils.set_random_seed(1)
+    >>> first = fastnn.initializers.GlorotUniform()((2, 2))
+    >>> fastnn.utils.set_random_seed(1)
+    >>> bool((fastnn.initializers.GlorotUniform()((2, 2)) == first).all())
+    True
     """
     seed = checks.positive_integer(seed, "seed", 0)
     if seed >= 2**32:
@@ -24,19 +30,19 @@ def set_random_seed(seed: int) -> None:
 
 
 def to_categorical(x: object, num_classes: int | None = None) -> np.ndarray:
-    """One-hot rows from integer labels: row i is 1 at place x[i], else 0.
+    """One-hot rows from integer labels: row i is 1 at position x[i] and 0 elsewhere.
 
     Args:
         x: labels in [0, num_classes), of any shape; a last axis of length 1 is dropped.
-        num_classes: the length of a row; None: the largest label + 1.
+        num_classes: the length of each row; None: the largest label + 1.
 
     Returns:
-        An array of float64, of x's shape with an axis of `num_classes` added.
+        A float64 array of x's shape with a last axis of length `num_classes` added.
 
     Raises:
         ValueError: for labels that are fractional or out of range.
 
-    >>> to_categorical([0, 2])
+    >>> fastnn.utils.to_categorical([0, 2])
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """

@@ -1,3 +1,3 @@
-"""The version of fastnn, the only place where it stands."""
+"""The version of fastnn, defined only here."""
 
 __version__ = "0.1.0"

@@ -9,10 +9,12 @@ import tomllib
 import types
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastnn
 from fastnn import callbacks, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
+from fastnn.engine import threads
 from fastnn.layers.dropout import Noise
 from fastnn.layers.kernel_and_bias import KernelAndBias
 from fastnn.layers.kernel_layer import KernelLayer
@@ -133,13 +135,56 @@ def test_every_argument_of_a_constructor_is_described(kind):
     assert missing == []
 
 
-def test_examples_in_docstrings():
-    attempted = 0
-    for module in [fastnn, *MODULES]:
-        result = doctest.testmod(module, optionflags=doctest.NORMALIZE_WHITESPACE)
-        assert result.failed == 0, module.__name__
-        attempted += result.attempted
-    assert attempted > 0
+@pytest.fixture
+def as_before(monkeypatch, tmp_path):
+    """A folder of its own, and settings that are restored."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(threads, "_asked", None)
+    yield
+    fastnn.config.set_floatx("float32")
+
+
+WITH_EXAMPLES = [module for module in [fastnn, *MODULES] if ">>> " in Path(module.__file__).read_text()]
+
+
+@pytest.mark.usefixtures("as_before")
+@pytest.mark.parametrize("module", WITH_EXAMPLES, ids=lambda module: module.__name__)
+def test_examples_in_docstrings(module):
+    """They know `fastnn` and `np`; each runs in an empty folder."""
+    options = doctest.NORMALIZE_WHITESPACE | doctest.REPORT_NDIFF
+    result = doctest.testmod(module, extraglobs={"fastnn": fastnn, "np": np}, optionflags=options)
+    assert result.attempted > 0
+    assert result.failed == 0
+
+
+PUBLIC_MODULES = (
+    [fastnn, callbacks, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules]
+    + [fastnn.config, fastnn.model_selection, fastnn.plots, fastnn.saving, fastnn.utils]
+    + [getattr(fastnn.datasets, name) for name in fastnn.datasets.__all__]
+)
+# They have no leading underscore, but users do not need them.
+PLUMBING = {
+    "callbacks": {"CallbackList", "flat"},
+    "config": {"standard_dtype"},
+    "csv_images": {"CsvReader", "reading_csv", "writing_csv"},
+    "idx": {"IdxReader", "reading_idx", "writing_idx"},
+    "mnist": {"find", "find_csv"},
+}
+
+
+def public_objects(module):
+    """The classes and functions that users find in a module, by name."""
+    defined = dict(defined_in(module))
+    names = getattr(module, "__all__", defined)
+    return {n: vars(module)[n] for n in names if not isinstance(vars(module)[n], types.ModuleType)}
+
+
+@pytest.mark.parametrize("module", PUBLIC_MODULES, ids=lambda module: module.__name__)
+def test_every_public_object_has_an_example(module):
+    objects, name = public_objects(module), module.__name__.split(".")[-1]
+    assert objects
+    missing = {n for n, value in objects.items() if ">>> " not in (value.__doc__ or "")}
+    assert missing <= PLUMBING.get(name, set())
 
 
 def in_new_python(code):

@@ -1,4 +1,4 @@
-"""fastnn, through its public API; products and convolutions alone through kernels, which have no public names."""
+"""fastnn, through its public API; single products and convolutions call kernels, which have no public names."""
 
 import math
 
@@ -94,7 +94,7 @@ class ConvnetTrainer:
 
 
 class Convolver:
-    """The convolution's instruction alone, as in the middle of a network: its input lies in the batch already."""
+    """Only the instruction of the convolution, as in the middle of a network: its input is already in the batch."""
 
     def __init__(self, workload: Convolution, threads: int | None = None):
         x, kernel = workload.arrays()
@@ -131,7 +131,7 @@ class Predictor:
     def __init__(self, workload: Prediction):
         self.x = workload.x()
         self.model = model((784, 256, 10), ("relu", "softmax"), workload.weights())
-        # What the README says: the model itself for a few samples, predict for many.
+        # Calling the model is faster for a few samples, predict for many.
         self.predict = self.model if len(self.x) == 1 else self.model.predict
 
     def check(self) -> list[float]:
@@ -144,7 +144,7 @@ class Predictor:
 
 @numba.njit(parallel=True)
 def shared_dense_forward(y, x, w, b, rows, inputs, outputs, threads):
-    """`dense_forward`, shared by rows as the interpreter does it."""
+    """`dense_forward`, with the rows shared among threads as in the interpreter."""
     tiles = (rows + ROWS - 1) // ROWS
     for thread in numba.prange(threads):
         first, last = np.int64(thread) * tiles // threads * ROWS, (np.int64(thread) + 1) * tiles // threads * ROWS

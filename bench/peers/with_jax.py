@@ -20,7 +20,7 @@ def version() -> str:
 
 def make(workload: Workload):
     maker = {Training: Trainer, Prediction: Predictor, Product: Multiplier}.get(type(workload))
-    return None if maker is None else maker(workload)  # convolutions: not here
+    return None if maker is None else maker(workload)  # no convolutions
 
 
 def logits(weights, x, activations):

@@ -1,4 +1,4 @@
-"""scikit-learn's MLPClassifier, an epoch at a time; it has no mean-square loss after a sigmoid and no autoencoder."""
+"""scikit-learn's MLPClassifier, one epoch at a time; with no squared error after a sigmoid and no autoencoder."""
 
 import warnings
 
@@ -20,17 +20,17 @@ def make(workload: Workload):
 
 
 def classifier(weights, x, classes, **settings) -> MLPClassifier:
-    """A classifier with these weights, none of whose steps is done yet."""
+    """A classifier with these weights, before its first step."""
     hidden = [len(b) for _, b in weights[:-1]]
     result = MLPClassifier(hidden, "relu", alpha=0.0, **settings)
     rows = np.resize(np.arange(classes), 2 * classes)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a batch is larger than these few rows
+        warnings.simplefilter("ignore")  # the batch is larger than these few rows
         result.partial_fit(x[: len(rows)], rows, classes=np.arange(classes))
     for i, (w, b) in enumerate(weights):
         outputs = result.coefs_[i].shape[1]  # 1 for two classes
         result.coefs_[i][...], result.intercepts_[i][...] = w[:, -outputs:], b[-outputs:]
-    del result._optimizer  # with what it remembers of that step
+    del result._optimizer  # with its state from that step
     return result
 
 
@@ -51,7 +51,7 @@ class Trainer:
         for _ in range(self.workload.check_epochs):
             self.classifier.partial_fit(self.x, self.y)
         self.classifier.shuffle = self.workload.shuffled
-        # Two classes are one output here: a little less work than for the others, and other numbers.
+        # Two classes are one output here: a little less work than for the others, and different numbers.
         return [] if self.workload.sizes[-1] == 2 else [float(self.classifier.loss_)]
 
     def run(self, epochs: int) -> None:

@@ -1,4 +1,4 @@
-"""The command `fastnn`: labs, conversion of data files, and what this machine can do."""
+"""The command `fastnn`: labs, conversion of data files, and information about the machine."""
 
 from .commands import app, main
 

@@ -1,4 +1,4 @@
-"""The command `fastnn`. What a user gets wrong ends in one line on stderr and exit status 2."""
+"""The command `fastnn`. Errors of the user are reported in one line on stderr, with exit status 2."""
 
 import functools
 import inspect
@@ -17,16 +17,16 @@ import fastnn
 from .. import datasets, labs, layers
 from ..labs.results import INTERRUPTED
 
-# ClickException, which is Typer's own class in some versions and Click's in others.
+# ClickException, which is a class of Typer in some versions and of Click in others.
 _OPTION_ERROR: Any = typer.BadParameter.__mro__[2]
 
 
 class _OneLineErrors(TyperGroup):
-    """Reports mistakes of the user in one line, for the command and for the tests that call it in-process."""
+    """Reports errors of the user in one line, for the command and for tests that call it in-process."""
 
     def main(self, *args: Any, **settings: Any) -> Any:
         """Run the command and exit with its status."""
-        settings["standalone_mode"] = False  # raises its errors instead of drawing them
+        settings["standalone_mode"] = False  # raise errors instead of printing them
         with warnings.catch_warnings():
             warnings.showwarning = lambda message, *rest: print(f"warning: {message}", file=sys.stderr)
             try:
@@ -53,7 +53,7 @@ app = typer.Typer(
     cls=_OneLineErrors,
     add_completion=False,
     pretty_exceptions_enable=False,
-    help="Train dense networks on a CPU, fast. Start with: fastnn train",
+    help="Train neural networks on a CPU, fast. Start with: fastnn train",
 )
 
 
@@ -80,7 +80,7 @@ def _fastnn(
 
 
 def _train() -> Callable[..., None]:
-    """The lab `mnist`, with a folder of its own."""
+    """The lab `mnist`, with another default folder."""
 
     @functools.wraps(labs.mnist.run)
     def train(**options: Any) -> None:
@@ -96,8 +96,8 @@ def _train() -> Callable[..., None]:
 app.command("train")(_train())
 
 lab = typer.Typer(
-    help="Run one of the labs: course assignments on neural networks. Each leaves its pictures, history.csv, "
-    "metrics.json and the model in a folder.",
+    help="Run one of the labs: course assignments on neural networks. Each writes its figures, history.csv, "
+    "metrics.json and the model into a folder.",
 )
 app.add_typer(lab, name="lab")
 
@@ -123,7 +123,7 @@ def convert(
     ],
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace targets that exist.")] = False,
 ) -> None:
-    """Turn idx files, plain or gzip, into CSV (a line an image: label, pixels) and back."""
+    """Convert idx files, plain or gzip, to CSV (one line per image: label, pixels) and back."""
     datasets.conversion.convert(*files, overwrite=overwrite)
 
 
@@ -133,7 +133,7 @@ def convert(
 
 @app.command()
 def info() -> None:
-    """Show versions, settings, and what this machine can compute."""
+    """Show versions, settings, and the speed of this machine."""
     import llvmlite
     import numba
     import numpy as np
@@ -144,7 +144,7 @@ def info() -> None:
 
     lanes = jit.SIMD_BYTES // 4
     width = f"{lanes} float32 lanes, {jit.SIMD_BYTES} bytes, {'with' if jit.HAS_FMA else 'without'} FMA"
-    cache = "none: every process compiles anew"
+    cache = "none: every process compiles the kernels again"
     if jit.CACHE_FOLDER is not None:
         cache = f"{jit.CACHE_FOLDER} ({'warm' if kernels_are_cached() else 'cold: the first use compiles'})"
     _show("fastnn", fastnn.__version__)
@@ -167,7 +167,7 @@ def info() -> None:
 
 
 def _threading_layer() -> str:
-    """Numba chooses it when the first shared kernel is loaded, which is quick if it is compiled already."""
+    """Numba chooses it when the first parallel kernel is loaded, which is quick if it is already compiled."""
     from ..engine import threads
     from ..engine.entries import kernels_are_cached
 

@@ -1,4 +1,4 @@
-"""Measures what this machine can do at most, and how much of it the tile achieves: the last lines of `fastnn info`."""
+"""Measures the peak speed of this machine and how much of it the tile reaches: the last lines of `fastnn info`."""
 
 import threading
 import time
@@ -12,9 +12,9 @@ from ..kernels.dense import dense_forward
 from ..kernels.peak import multiply_adds, sums_size
 from ..kernels.tile import padded, stride
 
-ROWS, INPUTS, OUTPUTS = 128, 784, 256  # the larger product of the default network, for one batch
+ROWS, INPUTS, OUTPUTS = 128, 784, 256  # the largest product of the default network, for one batch
 _ROUNDS, _SECONDS_A_ROUND = 10, 0.01
-_MULTIPLY_ADDS = 20_000  # in one call, which takes some 50 microseconds
+_MULTIPLY_ADDS = 20_000  # per call, which takes about 50 microseconds
 
 Work = Callable[[], None]
 
@@ -22,8 +22,8 @@ Work = Callable[[], None]
 def peak_and_tile(threads: int = 1) -> tuple[float, float]:
     """GFLOP/s, float32, of multiply-adds in registers and of `dense_forward` at 128 x 784 x 256.
 
-    Each of `threads` threads does all of it by itself. Both are measured in turn, the best of some short rounds counts:
-    whatever else runs on the machine only makes a round slower.
+    Each of `threads` threads does the same work. Both are measured in turn in several short rounds, and the best round
+    counts, because other programs only make a round slower.
     """
     kinds = (_register_work, 2.0 * sums_size(np.float32) * _MULTIPLY_ADDS), (_tile_work, 2.0 * ROWS * INPUTS * OUTPUTS)
     best = [0.0, 0.0]
@@ -54,7 +54,7 @@ def _tile_work() -> Work:
 
 
 def _prepare(make_work: Callable[[], Work], threads: int) -> tuple[list[Work], int]:
-    """One piece of work a thread, and how often a round repeats it."""
+    """The work of each thread, and how often a round repeats it."""
     works = [make_work() for _ in range(threads)]
     works[0]()  # compiles
     began = time.perf_counter()
@@ -63,7 +63,7 @@ def _prepare(make_work: Callable[[], Work], threads: int) -> tuple[list[Work], i
 
 
 def _seconds(pool: ThreadPoolExecutor, works: list[Work], calls: int) -> float:
-    """From the first thread's start to the last one's end."""
+    """Seconds from the start of the first thread to the end of the last one."""
     barrier = threading.Barrier(len(works))
 
     def repeat(work: Work) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""Turns idx files into CSV files and back, a block of images at a time."""
+"""Converts idx files to CSV files and back, one block of images at a time."""
 
 import contextlib
 import math
@@ -13,7 +13,7 @@ from . import idx, mnist
 from .csv_images import reading_csv, writing_csv
 from .packed import Bytes
 
-_BLOCK = 1 << 17  # pixels that are held at a time
+_BLOCK = 1 << 17  # pixels held in memory at a time
 _USAGE = "expected IMAGES LABELS FILE.csv, or FILE.csv IMAGES LABELS, or a folder (or mnist) and a folder"
 
 
@@ -32,26 +32,32 @@ class _Source(NamedTuple):
 def convert(*paths: str | os.PathLike[str], overwrite: bool = False, progress: bool = True) -> None:
     """Convert images from idx files to CSV files, or back.
 
-    A CSV file has a line an image: the label, then the pixels row by row. It does not say how many rows: on the
-    way back images are square. Any of the files may be gzip-compressed, and those are written so whose name ends
-    in `.gz`; names of CSV files end in `.csv` or `.csv.gz`. Images pass in blocks, so memory stays small. Targets
-    appear together, when all are complete: if something fails before, nothing new is there and earlier files are as
-    they were.
+    A CSV file has one line per image: the label, then the pixels row by row. It does not store the height and width, so
+    only square images can be converted back. Source files may be gzip-compressed; targets are compressed if their name
+    ends in `.gz`. Names of CSV files end in `.csv` or `.csv.gz`. Images are processed in blocks, so little memory is
+    needed. The targets appear together, when all are complete: if something fails, no file is created or changed.
 
     Args:
         paths: What to read, then what to write, in one of three forms:
             idx images, idx labels, CSV file;
             CSV file, idx images, idx labels;
-            a folder and a folder. If the first holds the four idx files of MNIST, `mnist_train.csv` and
-            `mnist_test.csv` are written into the second, and the other way round. The name `mnist`, where there
-            is no such folder, is the MNIST that ships with fastnn.
+            two folders. If the first holds the four idx files of MNIST, `mnist_train.csv` and `mnist_test.csv` are
+            written into the second, and the other way round. The name `mnist`, unless there is such a folder,
+            means the MNIST that ships with fastnn.
         overwrite: Replace targets that exist.
-        progress: Print a line a written file; on a terminal, show a bar meanwhile.
+        progress: Print one line per written file; on a terminal, also show a progress bar.
 
     Raises:
         FileNotFoundError: A source is missing.
-        ValueError: A target exists, a source is damaged, images and labels differ in number, or the pixels of a
-            CSV file make no square.
+        ValueError: A target exists, a source is damaged, the numbers of images and labels differ, or the images of a
+            CSV file are not square.
+
+    >>> np.savetxt("images.csv", [[5, 0, 255, 128, 0], [3, 9, 9, 9, 9]], fmt="%d", delimiter=",")
+    >>> fastnn.datasets.conversion.convert("images.csv", "images.idx", "labels.idx")
+    images.idx: 2 images of 2x2
+    labels.idx: 2 labels
+    >>> fastnn.datasets.idx.read_labels("labels.idx").tolist()
+    [5, 3]
     """
     jobs = _jobs([Path(path) for path in paths])
     targets = [target for job in jobs for target in job.targets]
@@ -139,7 +145,7 @@ def _check_targets(targets: Sequence[Path], sources: Sequence[Path], overwrite: 
 
 @contextlib.contextmanager
 def _opened(paths: Sequence[Path]) -> Iterator[_Source]:
-    """A CSV file, or a pair of idx files, as images and labels; what can be checked without the data is."""
+    """Open a CSV file or a pair of idx files, and check everything that can be checked without reading the data."""
     if len(paths) == 1:
         with reading_csv(paths[0]) as table:
             if len(table.shape) != 3:
@@ -177,7 +183,7 @@ def _writing(paths: Sequence[Path], shape: tuple[int, ...]) -> Iterator[Callable
 
 @contextlib.contextmanager
 def _written_together(targets: Sequence[Path]) -> Iterator[dict[Path, Path]]:
-    """For each target a path to write to; those become the targets when the block ends, or vanish if it fails."""
+    """A temporary path for each target; they become the targets when the block ends, or are removed if it fails."""
     with contextlib.ExitStack() as stack:
         unfinished = {}
         for target in targets:
@@ -188,7 +194,7 @@ def _written_together(targets: Sequence[Path]) -> Iterator[dict[Path, Path]]:
 
 @contextlib.contextmanager
 def _bar(total: int, wanted: bool) -> Iterator[Callable[[int], None]]:
-    """A bar on a terminal, gone at the end; a function that moves it by a number of images."""
+    """Show a progress bar on a terminal until the block ends; yields a function that advances it by some images."""
     if not (wanted and sys.stdout.isatty()):
         yield lambda images: None
         return

@@ -1,7 +1,7 @@
-"""Reads and writes CSV files of images: a line an image, first its label, then its pixels row by row.
+"""Reads and writes CSV files of images: one line per image, with its label and then its pixels row by row.
 
-`5,0,0,...,253,...,0` is such a line: 785 whole numbers from 0 to 255 for MNIST. There is no header; one whose
-first field is `label`, as in the files that Kaggle gives out, is skipped.
+`5,0,0,...,253,...,0` is such a line: 785 integers from 0 to 255 for MNIST. There is no header, but one whose first
+field is `label`, as in the files from Kaggle, is skipped.
 """
 
 import contextlib
@@ -15,18 +15,18 @@ import numpy.typing as npt
 
 from .packed import Bytes, Unpacked, packed, unpacked
 
-_PIECE = 1 << 18  # bytes of text that are read, and parsed, at a time
-_LONGEST = 1 << 24  # bytes of a line: four million pixels; what is longer is another kind of file
+_PIECE = 1 << 18  # bytes of text read and parsed at a time
+_LONGEST = 1 << 24  # bytes per line: four million pixels; a file with longer lines is of another kind
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_PLAIN = b"0123456789,\n"  # all that a file like ours has in it
+_PLAIN = b"0123456789,\n"  # the only characters in a file written by fastnn
 _SHOWN = 20  # characters of a bad field in a message
 
 
 def read_csv(path: str | os.PathLike[str]) -> tuple[Bytes, Bytes]:
-    """Read a CSV file of images, plain or gzip-compressed: a line an image, its label and then its pixels.
+    """Read a CSV file of images, plain or gzip-compressed: one line per image, with its label and then its pixels.
 
-    Whether the file is compressed is read from its first bytes; its name does not matter. It is read twice, the
-    first time to count its lines, so memory peaks at about the size of the result.
+    Compression is detected from the first bytes, not from the name. The file is read twice, the first time to count
+    its lines, so the peak memory is about the size of the result.
 
     Args:
         path: The file.
@@ -37,8 +37,13 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[Bytes, Bytes]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: A value is no whole number from 0 to 255, or a line is longer or shorter than the first. The
+        ValueError: A value is not an integer from 0 to 255, or a line has more or fewer values than the first. The
             message gives line and column, both counted from 1.
+
+    >>> np.savetxt("images.csv", [[5, 0, 255, 128, 0], [3, 9, 9, 9, 9]], fmt="%d", delimiter=",")
+    >>> images, labels = fastnn.datasets.csv_images.read_csv("images.csv")
+    >>> images.shape, labels.tolist()
+    ((2, 2, 2), [5, 3])
     """
     with reading_csv(path) as file:
         images, labels = np.empty(file.shape, np.uint8), np.empty(file.shape[0], np.uint8)
@@ -56,14 +61,14 @@ def reading_csv(path: str | os.PathLike[str]) -> Iterator["CsvReader"]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is empty, or its first line is not one of labels and pixels.
+        ValueError: It is empty, or its first line does not hold a label and pixels.
     """
     with unpacked(path, "a CSV file") as file:
         yield CsvReader(file)
 
 
 class CsvReader:
-    """An open CSV file of images: `shape` is that of all images, known from a first pass over the lines."""
+    """An open CSV file of images; `shape` is the shape of all images, known from a first pass over the lines."""
 
     shape: tuple[int, ...]
 
@@ -78,13 +83,13 @@ class CsvReader:
             lines = line - 1 + text.count(b"\n")
         if lines == self._header:
             received = "an empty one" if lines == 0 else "nothing but a header"
-            raise ValueError(f"{file.path}: expected a CSV file with a line an image, received {received}")
+            raise ValueError(f"{file.path}: expected a CSV file with one line per image, received {received}")
         pixels = self._fields - 1
         side = math.isqrt(pixels)
         self.shape = (lines - self._header, *((side, side) if side * side == pixels else (pixels,)))
 
     def blocks(self) -> Iterator[tuple[Bytes, Bytes]]:
-        """All images with their labels, some at a time.
+        """Yield all images with their labels, in blocks.
 
         Raises:
             ValueError: A line is bad; the message gives its number. Or the file changed after it was opened.
@@ -104,7 +109,7 @@ class CsvReader:
             raise ValueError(f"{self._file.path}: expected {self.shape[0]} images; the file changed while it was read")
 
     def _texts(self) -> Iterator[tuple[int, bytes]]:
-        """The file as pieces of whole lines, each ending in one newline, with the number of a piece's first line.
+        """Yield the file in pieces of whole lines, each with the number of its first line and a newline at the end.
 
         Blank lines at the end of the file are left out.
         """
@@ -114,7 +119,7 @@ class CsvReader:
             if at_start:
                 piece, at_start = piece.removeprefix(_BYTE_ORDER_MARK), False
             rest += piece
-            # Blank lines stay in the rest until a line follows: they may be the last ones.
+            # Keep blank lines in the rest until another line follows: they may be at the end of the file.
             cut = rest.rfind(b"\n", 0, len(rest.rstrip())) + 1
             if cut:
                 text, rest = rest[:cut].replace(b"\r\n", b"\n"), rest[cut:]
@@ -143,25 +148,25 @@ class CsvReader:
         if not text.translate(None, _PLAIN):
             lines = text[:-1].decode("ascii").split("\n")
             with contextlib.suppress(ValueError):
-                if all(lines):  # NumPy would pass over an empty one
+                if all(lines):  # NumPy would skip an empty line
                     rows = np.loadtxt(lines, np.uint8, delimiter=",", comments=None, ndmin=2)
                     if rows.shape[1] == self._fields:
                         return rows
         return self._parse_slowly(line, text)
 
     def _parse_slowly(self, line: int, text: bytes) -> Bytes:
-        """The same for all that is unusual: it decides what is allowed, and says where something is not."""
+        """The same for unusual text: it decides what is allowed, and reports where something is not."""
         rows = []
         for number, content in enumerate(text[:-1].split(b"\n"), line):
             fields = content.split(b",")
             where = f"{self._file.path}, line {number}"
             if len(fields) != self._fields:
                 received = len(fields) if content.strip() else "an empty line"
-                raise ValueError(f"{where}: expected {self._fields} values like the lines before, received {received}")
+                raise ValueError(f"{where}: expected {self._fields} values as in the lines before, received {received}")
             row = np.empty(self._fields, np.uint8)
             for column, field in enumerate(fields):
                 digits = field.strip(b" \t")
-                value = digits.lstrip(b"0") or b"0"  # int refuses thousands of digits
+                value = digits.lstrip(b"0") or b"0"  # int() rejects thousands of digits
                 if not digits.isdigit() or len(value) > 3 or int(value) > 255:
                     raise ValueError(
                         f"{where}, column {column + 1}: expected a whole number from 0 to 255, received {_shown(field)}"
@@ -172,7 +177,7 @@ class CsvReader:
 
 
 def _shown(field: bytes) -> str:
-    """A field for a message: quoted, and not too long."""
+    """A field for an error message: quoted and shortened."""
     text = field.decode("utf-8", "backslashreplace")
     return repr(text if len(text) <= _SHOWN else f"{text[:_SHOWN]}...")
 
@@ -182,7 +187,7 @@ def writing_csv(path: Path) -> Iterator[Callable[[Bytes, Bytes], None]]:
     """Open a CSV file of images to write it in blocks; gzip-compressed if its name ends in `.gz`.
 
     Args:
-        path: The file. To have it whole or not at all, see `fastnn.files.written_whole`.
+        path: The file. To write it completely or not at all, use `fastnn.files.written_whole`.
 
     Yields:
         A function that appends images `(n, ...)` and their labels `(n,)`, both uint8.
@@ -196,7 +201,7 @@ def writing_csv(path: Path) -> Iterator[Callable[[Bytes, Bytes], None]]:
 
 
 def _table(end: str) -> npt.NDArray[np.uint32]:
-    """What stands in the file for each number from 0 to 255: four characters, fewer filled up with zeros."""
+    """The text of each number from 0 to 255 in the file: four characters, padded with zero bytes."""
     return np.array([f"{value}{end}" for value in range(256)], "S4").view(np.uint32)
 
 

@@ -1,6 +1,6 @@
-"""Reads the outlines of the letters A to J from font files, and tells fonts of letters from fonts of symbols.
+"""Reads the outlines of the letters A to J from font files, and distinguishes fonts of letters from symbol fonts.
 
-matplotlib finds the files, brings the library that reads them (FreeType), and draws; pyplot is not involved.
+matplotlib finds the files, includes the library that reads them (FreeType), and draws; pyplot is not used.
 """
 
 import functools
@@ -22,19 +22,19 @@ Reals: TypeAlias = npt.NDArray[np.float64]
 
 LETTERS = "ABCDEFGHIJ"
 
-_UNITS = 1000  # pixels an em when outlines are read: so many that hinting moves nothing that could be seen
-# A font of symbols may have them where others have letters, and call them what it likes. So fonts are judged by what
-# they draw: of the ten glyphs, so many must look more like their own letter than like any other one in plain fonts.
+_UNITS = 1000  # pixels per em when outlines are read: enough to make hinting invisible
+# A symbol font may have symbols in place of letters, under any name. So fonts are judged by what they draw: at least
+# this many of the ten glyphs must look more like their own letter in plain fonts than like any other letter.
 _ALIKE = 6
-_PLAIN = ("DejaVuSans.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSerif.ttf")  # matplotlib brings them
-_LOOK = 20  # pixels, the side of the pictures that are compared
+_PLAIN = ("DejaVuSans.ttf", "DejaVuSans-Oblique.ttf", "DejaVuSerif.ttf")  # shipped with matplotlib
+_LOOK = 20  # pixels, the side of the images that are compared
 
 
 class Outline(NamedTuple):
-    """One letter of one font, at 1000 units an em."""
+    """One letter of one font, at 1000 units per em."""
 
     curve: Curve
-    points: Reals  # the ends of the curve's pieces and their handles: the curve lies within their hull
+    points: Reals  # end points and control points of the curve, which lies within their convex hull
     stroke: float  # mean width of its strokes
 
 
@@ -42,7 +42,7 @@ Alphabet: TypeAlias = tuple[Outline, ...]  # one outline for each of LETTERS
 
 
 def found_fonts() -> list[Path]:
-    """The font files that matplotlib finds, each once, ordered by name and size: where they lie does not matter."""
+    """The font files that matplotlib finds, each once, ordered by name and size; their folders do not matter."""
     files: dict[tuple[str, int], Path] = {}
     for path in sorted({Path(entry.fname) for entry in fontManager.ttflist}):
         if path.is_file():  # matplotlib's list may be older than the folder
@@ -51,9 +51,9 @@ def found_fonts() -> list[Path]:
 
 
 def distinct_alphabets(paths: Iterable[Path]) -> dict[Path, Alphabet]:
-    """The letters of those fonts that have them; of fonts with the same ten outlines, the first.
+    """The letters of all fonts that have them; only the first of several fonts with the same ten outlines.
 
-    A system and matplotlib often have the same font in two releases, and families for other scripts share their Latin.
+    System and matplotlib often have two versions of the same font, and families for other scripts share Latin letters.
     """
     alphabets: dict[bytes, tuple[Path, Alphabet]] = {}
     for path in paths:
@@ -70,24 +70,24 @@ def read_alphabet(path: str | os.PathLike[str]) -> Alphabet:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no font, lacks one of the letters, or has something else in their place.
+        ValueError: It is not a font, lacks one of the letters, or has something else in their place.
     """
     alphabet = _read(path)
     likeness = np.max([_looks(alphabet) @ known.T for known in _plain_looks()], axis=0)
     alike = np.count_nonzero(likeness.argmax(axis=1) == np.arange(len(LETTERS)))
     if alike < _ALIKE:
-        raise ValueError(f"{path}: expected a font with the letters A to J, received one with other signs there")
+        raise ValueError(f"{path}: expected a font with the letters A to J, received one with other symbols there")
     return alphabet
 
 
 def _read(path: str | os.PathLike[str]) -> Alphabet:
     try:
         font = FT2Font(os.fspath(path))
-        font.set_size(_UNITS, 72)  # at 72 dots an inch a point is a pixel
+        font.set_size(_UNITS, 72)  # at 72 dots per inch a point is a pixel
         return tuple(_read_outline(font, letter) for letter in LETTERS)
     except FileNotFoundError:
         raise FileNotFoundError(f"{path}: expected a font with the letters A to J, there is no such file") from None
-    except (OSError, RuntimeError, ValueError) as error:  # what FreeType complains of is a RuntimeError
+    except (OSError, RuntimeError, ValueError) as error:  # FreeType's errors are RuntimeErrors
         reason = " ".join(str(error).split())
         raise ValueError(f"{path}: expected a font with the letters A to J, received none: {reason}") from None
 
@@ -97,7 +97,7 @@ def _read_outline(font: FT2Font, letter: str) -> Outline:
         raise ValueError(f"it has no {letter}")
     font.load_char(ord(letter))
     points, codes = font.get_path()
-    closing = np.flatnonzero(codes == Curve.CLOSEPOLY)  # to the start of the line; they stand anywhere
+    closing = np.flatnonzero(codes == Curve.CLOSEPOLY)  # it means the start of the line; its coordinates are arbitrary
     points[closing] = points[closing - 1]
     if len(points) == 0 or np.ptp(points, axis=0).min() <= 0:
         raise ValueError(f"its {letter} is empty")
@@ -106,7 +106,7 @@ def _read_outline(font: FT2Font, letter: str) -> Outline:
 
 
 def _stroke(curve: Curve) -> float:
-    """A stroke of width w and length l has the area w l and the perimeter 2 l, about; holes run the other way round."""
+    """The mean stroke width: about 2 area / perimeter. Holes are oriented the other way, so their area is negative."""
     area = perimeter = 0.0
     for polygon in curve.to_polygons():
         x, y = np.asarray(polygon).T
@@ -116,7 +116,7 @@ def _stroke(curve: Curve) -> float:
 
 
 def new_canvas(side: int) -> tuple[Any, Any]:
-    """A square canvas, one unit a pixel, and a pen for it that fills a shape and draws no line around it."""
+    """A square canvas, one unit per pixel, and a pen for it that fills shapes without an outline."""
     renderer: Any = RendererAgg
     canvas = renderer(side, side, 72)
     pen = canvas.new_gc()
@@ -132,7 +132,7 @@ def _plain_looks() -> tuple[Reals, ...]:
 
 
 def _looks(alphabet: Alphabet) -> Reals:
-    """A row a letter: its picture, filling the frame, with mean 0 and length 1, so that products are correlations."""
+    """One row per letter: its image, filling the frame, with mean 0 and norm 1, so that products are correlations."""
     canvas, pen = new_canvas(_LOOK)
     looks = np.empty((len(LETTERS), _LOOK, _LOOK))
     for look, (curve, points, _) in zip(looks, alphabet, strict=True):

@@ -1,7 +1,7 @@
 """Reads and writes idx files, the format of MNIST and its relatives.
 
-An idx file is a header of big-endian 32-bit integers (a magic number, then one size a dimension) and the
-data in C order, one byte an element. The magic number is 2049 for labels (one dimension) and 2051 for
+An idx file is a header of big-endian 32-bit integers (a magic number, then one size per dimension) and the
+data in C order, one byte per element. The magic number is 2049 for labels (one dimension) and 2051 for
 images (three: image, row, column).
 
 Source: http://yann.lecun.com/exdb/mnist/, "File formats for the MNIST database".
@@ -21,15 +21,15 @@ from .packed import Bytes, Unpacked, packed, unpacked
 LABELS = 2049
 IMAGES = 2051
 _KINDS = {LABELS: ("labels", 1), IMAGES: ("images", 3)}  # magic number: (what it holds, dimensions)
-# A stream that decompresses copies what it gives, so blocks are filled in pieces.
+# A decompressing stream copies what it returns, so blocks are filled in pieces.
 _PIECE = 1 << 16
 
 
 def read_idx(path: str | os.PathLike[str]) -> Bytes:
     """Read an idx file of images or labels, plain or gzip-compressed.
 
-    Whether the file is compressed is read from its first bytes; its name does not matter. The data is
-    decompressed straight into the result, so memory peaks at about the size of the result.
+    Compression is detected from the first bytes, not from the name. The data is decompressed directly into
+    the result, so the peak memory is about the size of the result.
 
     Args:
         path: The file.
@@ -40,7 +40,11 @@ def read_idx(path: str | os.PathLike[str]) -> Bytes:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is not what its header says: wrong magic number, impossible sizes, truncated,
-            with bytes left over, or corrupt. The message names the file, what was expected and what came.
+            with bytes left over, or corrupt. The message names the file, what was expected and what was received.
+
+    >>> folder = fastnn.datasets.mnist.SHIPPED
+    >>> fastnn.datasets.idx.read_idx(folder / "t10k-labels-idx1-ubyte.gz").shape
+    (10000,)
     """
     return _read_whole(path, IMAGES, LABELS)
 
@@ -54,6 +58,10 @@ def read_images(path: str | os.PathLike[str]) -> Bytes:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged or holds something else.
+
+    >>> folder = fastnn.datasets.mnist.SHIPPED
+    >>> fastnn.datasets.idx.read_images(folder / "t10k-images-idx3-ubyte.gz").shape
+    (10000, 28, 28)
     """
     return _read_whole(path, IMAGES)
 
@@ -67,6 +75,10 @@ def read_labels(path: str | os.PathLike[str]) -> Bytes:
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged or holds something else.
+
+    >>> folder = fastnn.datasets.mnist.SHIPPED
+    >>> fastnn.datasets.idx.read_labels(folder / "t10k-labels-idx1-ubyte.gz")[:5]
+    array([7, 2, 1, 0, 4], dtype=uint8)
     """
     return _read_whole(path, LABELS)
 
@@ -87,7 +99,7 @@ def reading_idx(path: str | os.PathLike[str], *magics: int) -> Iterator["IdxRead
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: Its header is wrong, or promises more than the file can hold.
+        ValueError: Its header is wrong, or announces more data than the file can hold.
     """
     with unpacked(path, "an idx file") as file:
         yield IdxReader(file, magics)
@@ -117,10 +129,10 @@ class IdxReader:
             raise ValueError(f"{self._promise}, received a file of {file.length} bytes, too small to hold them")
 
     def blocks(self, items: int) -> Iterator[Bytes]:
-        """All the data, once, as new arrays of `items` images or labels; the last may be smaller.
+        """Yield all the data once, as new arrays of `items` images or labels; the last may be smaller.
 
         Raises:
-            ValueError: The data ends early, goes on after the last block, or is corrupt.
+            ValueError: The data ends early, continues after the last block, or is corrupt.
         """
         size = math.prod(self.shape[1:])
         for first in range(0, self.shape[0], items):
@@ -157,8 +169,8 @@ def writing_idx(path: Path, shape: tuple[int, ...]) -> Iterator[Callable[[Bytes]
     """Open an idx file to write it in blocks; gzip-compressed if its name ends in `.gz`.
 
     Args:
-        path: The file. To have it whole or not at all, see `fastnn.files.written_whole`.
-        shape: Of all the data: `(images, rows, columns)` or `(labels,)`.
+        path: The file. To write it completely or not at all, use `fastnn.files.written_whole`.
+        shape: The shape of all the data: `(images, rows, columns)` or `(labels,)`.
 
     Yields:
         A function that appends a uint8 array.

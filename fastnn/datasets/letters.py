@@ -1,13 +1,13 @@
-"""The letters A to J as small grey images: notMNIST, or a set like it that fastnn draws itself.
+"""The letters A to J as small greyscale images: notMNIST, or a similar set that fastnn draws.
 
-notMNIST (Yaroslav Bulatov, 2011, http://yaroslavvb.blogspot.com/2011/09/notmnist-dataset.html) is what MNIST is, with
-letters cut out of fonts from the web instead of handwritten digits: harder, because type varies more. Courses hand out
-18,724 of its images as `notMNIST.npz`; `load_data("notMNIST.npz")` reads that file. Without a file, `load_data()` gives
-as many letters in the same form, drawn from the fonts of this machine, each turned, sheared, stretched, scaled, moved,
-made bolder or lighter, and blurred at random.
+notMNIST (Yaroslav Bulatov, 2011, http://yaroslavvb.blogspot.com/2011/09/notmnist-dataset.html) is like MNIST, with
+letters from fonts found on the web instead of handwritten digits; it is harder, because fonts vary more. Courses hand
+out 18,724 of its images as `notMNIST.npz`; `load_data("notMNIST.npz")` reads that file. Without a file, `load_data()`
+returns the same number of letters in the same form, drawn from the fonts of this machine, each randomly rotated,
+sheared, stretched, scaled, shifted, made bolder or lighter, and blurred.
 
-The course splits them, after shuffling, into the first 10,000 for training, the next 6,000 for validation, and the rest
-for the test. The drawn ones come shuffled, every part of them balanced:
+Courses use 10,000 shuffled images for training, 6,000 for validation, and the rest for the test. The drawn letters are
+already shuffled, and every part of them is balanced:
 
     images, labels = fastnn.datasets.letters.load_data()
     x, y = images[:10_000], labels[:10_000]
@@ -31,27 +31,27 @@ from ..files import cache_folder, written_whole
 from .notmnist import read_notmnist
 from .npz import read_arrays
 
-# fonts and glyphs import matplotlib, which takes longer than the rest of fastnn: here only where they are needed.
+# fonts and glyphs import matplotlib, which takes longer than the rest of fastnn, so they are imported on first use.
 
 Pair: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 _COUNT = 18_724
-_RENDERING_VERSION = 1  # to be raised whenever fonts.py or glyphs.py comes to draw other pixels
-_SECONDS = 1.5e-4  # of drawing an image, about, and
-_SECONDS_OF_A_FONT = 1e-2  # of reading a font
+_RENDERING_VERSION = 1  # increase it whenever a change of fonts.py or glyphs.py changes pixels
+_SECONDS = 1.5e-4  # to draw an image, about
+_SECONDS_OF_A_FONT = 1e-2  # to read a font
 
 
 def load_data(path: str | os.PathLike[str] | None = None, seed: int = 0) -> Pair:
-    """Load notMNIST from a file, or letters of the same kind that fastnn draws, which takes some seconds once.
+    """Load notMNIST from a file, or similar letters that fastnn draws, which takes some seconds the first time.
 
-    The drawn ones are kept in the user's cache folder (`FASTNN_CACHE_DIR` moves it). The same seed gives the same
-    images on the same machine; other fonts, or another release of matplotlib, give others.
+    Drawn letters are kept in the user's cache folder (`FASTNN_CACHE_DIR` moves it). The same seed gives the same
+    images on the same machine; they change with the installed fonts and the version of matplotlib.
 
     Args:
         path: An npz file with the arrays `images` or `Images`, `(n, 28, 28)`, and `labels` or `Labels`, `(n,)`. Images
             may be integers from 0 to 255, or floats from 0 to 1 or from 0 to 255; labels are integers from 0 to 9.
             `None` draws 18,724 letters.
-        seed: Which letters are drawn; without meaning for a file.
+        seed: The seed of the drawn letters; not used for a file.
 
     Returns:
         `(images, labels)`, both uint8: images `(n, 28, 28)`, 0 is background and 255 ink; labels `(n,)`, 0 is A and
@@ -60,22 +60,28 @@ def load_data(path: str | os.PathLike[str] | None = None, seed: int = 0) -> Pair
     Raises:
         FileNotFoundError: There is no such file.
         ValueError: The file is damaged or holds something else. Pickled objects are never loaded.
+
+    >>> rng = np.random.default_rng(0)
+    >>> np.savez("letters.npz", images=rng.integers(256, size=(20, 28, 28)), labels=np.arange(20) % 10)
+    >>> images, labels = fastnn.datasets.letters.load_data("letters.npz")
+    >>> images.shape, images.dtype, labels[:4].tolist()
+    ((20, 28, 28), dtype('uint8'), [0, 1, 2, 3])
     """
     seed = checks.positive_integer(seed, "seed", minimum=0)
     return _drawn(_COUNT, seed) if path is None else read_notmnist(path)
 
 
 def render(n: int = _COUNT, seed: int = 0, fonts: Sequence[str | os.PathLike[str]] | None = None) -> Pair:
-    """Draw letters, without keeping them anywhere.
+    """Draw letters, without caching them.
 
-    Image i depends on the seed, i and the fonts only: fewer images are the first of more. Every ten images from the
-    first on hold each letter once.
+    Image i depends only on the seed, on i and on the fonts, so a smaller n gives the first images of a larger one. Each
+    group of ten images, counted from the first, holds each letter once.
 
     Args:
-        n: How many.
-        seed: Which.
-        fonts: Font files, each of which must have the letters A to J. `None` takes all that matplotlib finds and that
-            have them; fonts of symbols are left out, and of fonts with the same letters all but one.
+        n: The number of images.
+        seed: The seed of the random numbers.
+        fonts: Font files, each of which must have the letters A to J. `None` takes all fonts with these letters that
+            matplotlib finds, without symbol fonts and duplicates.
 
     Returns:
         `(images, labels)`, uint8, `(n, 28, 28)` and `(n,)`, as `load_data` gives them.
@@ -83,6 +89,12 @@ def render(n: int = _COUNT, seed: int = 0, fonts: Sequence[str | os.PathLike[str
     Raises:
         FileNotFoundError: One of `fonts` does not exist.
         ValueError: One of `fonts` has no letters, or `fonts` is empty.
+
+    >>> import matplotlib
+    >>> font = matplotlib.get_data_path() + "/fonts/ttf/DejaVuSans.ttf"
+    >>> images, labels = fastnn.datasets.letters.render(20, fonts=[font])
+    >>> images.shape, sorted(labels[:10].tolist())
+    ((20, 28, 28), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
     n, seed = checks.positive_integer(n, "n"), checks.positive_integer(seed, "seed", minimum=0)
     from .fonts import distinct_alphabets, found_fonts, read_alphabet
@@ -98,7 +110,7 @@ def render(n: int = _COUNT, seed: int = 0, fonts: Sequence[str | os.PathLike[str
 
 
 def _drawn(n: int, seed: int) -> Pair:
-    """What `render` gives, from the cache where it is there already."""
+    """The result of `render`, from the cache if it is there."""
     from .fonts import found_fonts
 
     fonts = found_fonts()
@@ -109,18 +121,18 @@ def _drawn(n: int, seed: int) -> Pair:
         if kept is not None:
             return kept
     seconds = max(1, round(n * _SECONDS + len(fonts) * _SECONDS_OF_A_FONT))
-    how_often = "once on this machine" if folder is not None else "each time, for no folder can keep them"
+    how_often = "once on this machine" if folder is not None else "each time, because no cache folder is writable"
     print(f"fastnn renders {n:,} letters, {how_often}: about {seconds} seconds", file=sys.stderr, flush=True)
     images, labels = render(n, seed)
     if folder is not None:
-        # A full disk is no reason to fail: the letters are there.
+        # A full disk is no reason to fail: the letters are in memory.
         with contextlib.suppress(OSError), written_whole(folder / f"{key}.npz") as unfinished:
             np.savez(unfinished, images=images, labels=labels, key=np.array(key))
     return images, labels
 
 
 def _read_kept(file: Path, n: int, key: str) -> Pair | None:
-    """Images and labels from a file in the cache, or None if it is missing, damaged, or not what belongs there."""
+    """Images and labels from a file in the cache, or None if it is missing, damaged, or not the right one."""
     try:
         images, labels, written_key = read_arrays(file, ("images",), ("labels",), ("key",))
     except (OSError, ValueError):
@@ -133,7 +145,7 @@ def _read_kept(file: Path, n: int, key: str) -> Pair | None:
 
 
 def _key(n: int, seed: int, fonts: Sequence[Path]) -> str:
-    """Names all that decides about the pixels."""
+    """A hash of everything that determines the pixels."""
     import matplotlib
     from matplotlib.ft2font import __freetype_version__
 

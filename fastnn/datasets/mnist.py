@@ -13,16 +13,16 @@ from .idx import read_images, read_labels
 Pair: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 SHIPPED = Path(__file__).parent / "mnist_data"  # its README.md says where the files come from
-CSV_NAMES = {"train": "mnist_train.csv", "t10k": "mnist_test.csv"}  # of the parts, as idx files call them
+CSV_NAMES = {"train": "mnist_train.csv", "t10k": "mnist_test.csv"}  # by the parts' names in idx files
 
 
 def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Pair, Pair]:
-    """Load MNIST, or another data set in files of the same names, with the shapes that Keras gives.
+    """Load MNIST, or another data set in files of the same names, in the same shapes as in Keras.
 
     Args:
         path: A folder with the files `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
-            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, or without these `mnist_train.csv` and
-            `mnist_test.csv`, each plain or with `.gz`. `None` is the MNIST that ships with fastnn.
+            `t10k-images-idx3-ubyte` and `t10k-labels-idx1-ubyte`, or with `mnist_train.csv` and
+            `mnist_test.csv`, each plain or with `.gz`. `None` means the MNIST that ships with fastnn.
 
     Returns:
         `(x, y), (x_test, y_test)`, all uint8, writable and C-contiguous. For MNIST: images
@@ -31,7 +31,11 @@ def load_data(path: str | os.PathLike[str] | None = None) -> tuple[Pair, Pair]:
 
     Raises:
         FileNotFoundError: The folder or one of its files is missing.
-        ValueError: A file is damaged, or images and labels differ in number, or images in size.
+        ValueError: A file is damaged, the numbers of images and labels differ, or the sizes of images do.
+
+    >>> (x, y), (x_test, y_test) = fastnn.datasets.mnist.load_data()
+    >>> x.shape, x.dtype, x_test.shape, y[:5].tolist()
+    ((60000, 28, 28), dtype('uint8'), (10000, 28, 28), [5, 0, 4, 1, 9])
     """
     folder = SHIPPED if path is None else Path(path)
     if not folder.is_dir():
@@ -63,16 +67,16 @@ def _load_part(folder: Path, part: str) -> Pair:
 
 
 def find_csv(folder: Path, part: str) -> Path | None:
-    """The CSV file of a part ("train" or "t10k"), plain or with `.gz`; None: there is none."""
+    """The CSV file of a part ("train" or "t10k"), plain or with `.gz`, or None."""
     plain = folder / CSV_NAMES[part]
     packed = plain.with_name(f"{plain.name}.gz")
     return plain if plain.exists() else packed if packed.exists() else None
 
 
 def find(folder: Path, name: str) -> Path:
-    """The idx file of this name, plain or with `.gz`."""
-    dotted = name.replace("-idx", ".idx")  # what some unpackers make of the name
+    """The idx file with this name, plain or with `.gz`."""
+    dotted = name.replace("-idx", ".idx")  # some unpackers change the name to this
     for candidate in (name, f"{name}.gz", dotted, f"{dotted}.gz"):
         if (folder / candidate).exists():
             return folder / candidate
-    raise FileNotFoundError(f"{folder / name}: expected this MNIST file, plain or with .gz, there is neither")
+    raise FileNotFoundError(f"{folder / name}: expected this MNIST file, plain or with .gz, found neither")

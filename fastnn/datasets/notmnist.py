@@ -1,4 +1,4 @@
-"""Reads notMNIST.npz, the file in which courses hand out Yaroslav Bulatov's letters."""
+"""Reads notMNIST.npz, Yaroslav Bulatov's letters in the form that courses hand out."""
 
 import os
 
@@ -16,8 +16,8 @@ def read_notmnist(path: str | os.PathLike[str]) -> tuple[npt.NDArray[np.uint8], 
     """Read images and labels from an npz file.
 
     Args:
-        path: The file. Its arrays: `images` or `Images` of shape `(n, 28, 28)`, either integers from 0 to 255, or
-            floats from 0 to 1 or from 0 to 255 (if none is above 1, they are taken to go to 1), rounded; `labels`
+        path: The file, with two arrays: `images` or `Images` of shape `(n, 28, 28)`, integers from 0 to 255 or floats
+            from 0 to 1 or from 0 to 255 (if none is above 1, they are scaled by 255), which are rounded; and `labels`
             or `Labels` of shape `(n,)`, integers from 0 to 9.
 
     Returns:

@@ -1,6 +1,6 @@
-"""Reads arrays of numbers from npz files that may come from anywhere: nothing in them is executed or taken on trust.
+"""Reads arrays of numbers from untrusted npz files: nothing in them is executed, and everything is checked.
 
-An npz file is a zip archive with one npy file an array: a short header, which gives type and shape, then the numbers.
+An npz file is a zip archive with one npy file per array: a short header with type and shape, then the numbers.
 Format: https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 """
 
@@ -21,26 +21,26 @@ from .packed import DEFLATE_RATIO
 
 Array: TypeAlias = npt.NDArray[Any]
 
-_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the second: an archive without files
+_ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the second: an empty archive
 _NPY_START = b"\x93NUMPY"
-_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # what NumPy writes
-_SHOWN = 10  # names in a message
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes
+_SHOWN = 10  # names listed in a message
 
-# What zipfile and NumPy raise for damaged files; an archive with a password is a RuntimeError.
+# The errors of zipfile and NumPy for damaged files; a RuntimeError is an archive with a password.
 _DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OverflowError, RuntimeError)
 _DAMAGED_NPY = (ValueError, SyntaxError, tokenize.TokenError)
 
 
 class _Unwanted(Exception):
-    """An error whose message lacks only the name of the file."""
+    """An error whose message still lacks the name of the file."""
 
 
 def read_arrays(path: str | os.PathLike[str], *wanted: Sequence[str]) -> list[Array]:
-    """Read some arrays of an npz file, each under the first of its possible names that the file has.
+    """Read some arrays of an npz file, each under the first of its possible names that is in the file.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is something else than an npz file, damaged, lacks an array, or has Python objects in one.
+        ValueError: It is not an npz file, is damaged, lacks an array, or has Python objects in one.
     """
     path = Path(path)
     if not path.is_file():
@@ -82,7 +82,7 @@ def _present(archive: zipfile.ZipFile, names: Sequence[str]) -> str:
 
 
 def _read_array(archive: zipfile.ZipFile, name: str, length: int) -> Array:
-    """The array of this name, from an archive of `length` bytes; no memory is taken before the sizes are plausible."""
+    """The array of this name, from an archive of `length` bytes; sizes are checked before memory is allocated."""
     entry = archive.getinfo(f"{name}.npy")
     if entry.compress_type not in _PACKINGS:
         raise _Unwanted(f"expected {name} plain or deflated, received compression method {entry.compress_type}")
@@ -95,7 +95,7 @@ def _read_array(archive: zipfile.ZipFile, name: str, length: int) -> Array:
     if size != held or size > length * DEFLATE_RATIO:
         promise = f"expected {name} of shape {shape} and type {dtype} to take {size} bytes, as its header says"
         raise _Unwanted(f"{promise}, received {held} in a file of {length}")
-    with archive.open(entry) as stream:  # its end is reached, so its checksum is checked
+    with archive.open(entry) as stream:  # read to its end, so that its checksum is checked
         array: Array = np.lib.format.read_array(stream, allow_pickle=False)
         return array
 
@@ -106,7 +106,7 @@ def _read_header(stream: IO[bytes], name: str) -> tuple[tuple[int, ...], np.dtyp
         shape, _, dtype = np.lib.format.read_array_header_1_0(stream)
     elif version == (2, 0):
         shape, _, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:  # 3.0 is for fields with names that are not ASCII
+    else:  # 3.0 is for field names that are not ASCII
         raise _Unwanted(f"expected {name} in npy format 1.0 or 2.0, received {version[0]}.{version[1]}")
     if any(side < 0 for side in shape):
         raise _Unwanted(f"expected {name} to have sizes of at least 0, received {shape}")

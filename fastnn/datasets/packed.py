@@ -1,4 +1,4 @@
-"""Files that may be gzip-compressed, read and written as if they were not. What goes wrong names the file."""
+"""Reads and writes files that may be gzip-compressed. Errors name the file."""
 
 import contextlib
 import gzip
@@ -12,16 +12,16 @@ from typing import Any, BinaryIO, TypeAlias, cast
 import numpy as np
 import numpy.typing as npt
 
-Bytes: TypeAlias = npt.NDArray[np.uint8]  # what is in the files: pixels or labels
+Bytes: TypeAlias = npt.NDArray[np.uint8]  # the content of the files: pixels or labels
 
 _GZIP_START = b"\x1f\x8b"
 # Deflate spends at least 2 bits on at most 258 bytes (RFC 1951), so no file of n bytes holds more than 1032 n.
 DEFLATE_RATIO = 1032
-_LEVEL = 6  # what the command gzip takes; 9 needs ten times as long on MNIST and saves 2 %
+_LEVEL = 6  # the default of the gzip command; 9 takes ten times as long on MNIST and saves 2 %
 
 
 class _File(io.FileIO):
-    """A file whose errors (no room on the disk, a broken disk) say which file it was."""
+    """A file whose errors (such as a full or broken disk) name the file."""
 
     def readinto(self, buffer: Any) -> Any:
         try:
@@ -45,8 +45,8 @@ class Unpacked:
     Args:
         path: Its name.
         stream: Its content, decompressed.
-        length: Its size in bytes, as it lies there.
-        most_bytes: No more than so many can come.
+        length: Its size on disk, in bytes.
+        most_bytes: The largest possible size of its content.
     """
 
     def __init__(self, path: Path, stream: BinaryIO, length: int, most_bytes: int):
@@ -56,7 +56,7 @@ class Unpacked:
         self._stream = stream
 
     def read(self, size: int) -> bytes:
-        """The next `size` bytes, fewer only at the end. There a gzip file's checksum is checked."""
+        """The next `size` bytes, or fewer at the end, where the checksum of a gzip file is checked."""
         try:
             return self._stream.read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -69,15 +69,15 @@ class Unpacked:
 
 @contextlib.contextmanager
 def unpacked(path: str | os.PathLike[str], kind: str) -> Iterator[Unpacked]:
-    """Open a file for reading; whether it is compressed is seen from its first bytes, its name does not matter.
+    """Open a file for reading; compression is detected from the first bytes, not from the name.
 
     Args:
         path: The file.
-        kind: What it should be, for messages: "an idx file".
+        kind: What it should be, for error messages, such as "an idx file".
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is not a regular file; or, while it is read, it turns out to be damaged.
+        ValueError: It is not a regular file, or turns out to be damaged while it is read.
     """
     path = Path(path)
     if not path.is_file():
@@ -97,11 +97,11 @@ def unpacked(path: str | os.PathLike[str], kind: str) -> Iterator[Unpacked]:
 
 @contextlib.contextmanager
 def packed(path: Path) -> Iterator[BinaryIO]:
-    """Open a file for writing, compressed if its name ends in `.gz`. The same data give the same bytes."""
+    """Open a file for writing, compressed if its name ends in `.gz`. The same data always give the same bytes."""
     with io.BufferedWriter(_File(path, "wb")) as file:
         if path.suffix.lower() != ".gz":
             yield file
             return
-        # Neither the time nor the name of the file goes into it.
+        # Without the time and the name of the file.
         with gzip.GzipFile(filename="", mode="wb", compresslevel=_LEVEL, fileobj=file, mtime=0) as stream:
             yield cast(BinaryIO, stream)

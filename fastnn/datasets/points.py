@@ -1,4 +1,4 @@
-"""Points in the plane in two classes: one problem that a line solves, and one that no line solves."""
+"""Points of the plane in two classes: one linearly separable problem, and XOR."""
 
 from typing import TypeAlias
 
@@ -11,17 +11,21 @@ Pair: TypeAlias = tuple[npt.NDArray[np.float64], npt.NDArray[np.int64]]
 
 
 def generate_linear(n: int = 100, seed: int | None = None) -> Pair:
-    """Points spread uniformly over the unit square, in classes on either side of its diagonal.
+    """Points distributed uniformly over the unit square, with the diagonal between the two classes.
 
     A point (x1, x2) has label 0 where x1 > x2, else 1.
 
     Args:
-        n: How many points.
-        seed: The same seed gives the same points. `None` draws them from the generator that
-            `fastnn.utils.set_random_seed` starts.
+        n: The number of points.
+        seed: Makes the points reproducible. `None` draws them from the generator that
+            `fastnn.utils.set_random_seed` seeds.
 
     Returns:
         `(x, y)`: float64 `(n, 2)` and int64 `(n, 1)`.
+
+    >>> x, y = fastnn.datasets.points.generate_linear(3, seed=1)
+    >>> x.round(2).tolist(), y.ravel().tolist()
+    ([[0.51, 0.95], [0.14, 0.95], [0.31, 0.42]], [1, 1, 1])
     """
     n = checks.positive_integer(n, "n")
     if seed is None:
@@ -33,16 +37,20 @@ def generate_linear(n: int = 100, seed: int | None = None) -> Pair:
 
 
 def generate_xor_easy(n: int = 11) -> Pair:
-    """Points along the two diagonals of the unit square, each diagonal a class: exclusive or, with steps between.
+    """Points along the two diagonals of the unit square, one class per diagonal: XOR with intermediate points.
 
     With t = i / (n - 1), i = 0 ... n - 1, the points are (t, t) with label 0 and (t, 1 - t) with label 1, in this order
-    for each i. Where the diagonals cross there is one point only, with label 0.
+    for each i. Where the diagonals cross there is only one point, with label 0.
 
     Args:
-        n: How many points on a diagonal, at least 2. If it is odd, the middle ones coincide.
+        n: The number of points per diagonal, at least 2. If it is odd, the two in the middle coincide.
 
     Returns:
         `(x, y)`: float64 `(2n - 1, 2)` for odd n, `(2n, 2)` for even n, and int64 labels with one column.
+
+    >>> x, y = fastnn.datasets.points.generate_xor_easy(3)
+    >>> x.tolist(), y.ravel().tolist()
+    ([[0.0, 0.0], [0.0, 1.0], [0.5, 0.5], [1.0, 1.0], [1.0, 0.0]], [0, 1, 0, 0, 1])
     """
     n = checks.positive_integer(n, "n", minimum=2)
     t = np.arange(n) / (n - 1)

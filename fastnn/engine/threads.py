@@ -37,13 +37,23 @@ def set_num_threads(n: int) -> None:
     Raises:
         TypeError: if `n` is no integer.
         ValueError: if `n` is below 1.
+
+    >>> before = fastnn.get_num_threads()
+    >>> fastnn.set_num_threads(1)
+    >>> fastnn.get_num_threads()
+    1
+    >>> fastnn.set_num_threads(before)
     """
     global _asked
     _asked = checks.positive_integer(n, "n")
 
 
 def get_num_threads() -> int:
-    """The number of threads that large enough work is shared among: by default, the cores this process may use."""
+    """The number of threads that large enough work is shared among: by default, the cores this process may use.
+
+    >>> fastnn.get_num_threads() >= 1
+    True
+    """
     return _default_threads() if _asked is None else _asked
 
 

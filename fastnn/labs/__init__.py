@@ -1,15 +1,15 @@
 """The labs: course assignments on neural networks, one script each.
 
-`fastnn lab NAME` runs one, and so does its function `run`. To learn how to use fastnn, read them: each is a script over
-the public API. What they share (options, the folder of results, where images come from) stands in `options.py`,
-`results.py` and `images.py`.
+`fastnn lab NAME` runs one, and so does its function `run`. Read them to learn how to use fastnn: each is a script that
+uses the public API. What they share (options, the folder of results, loading images) is in `options.py`, `results.py`
+and `images.py`.
 """
 
 from collections.abc import Callable
 
 from . import autoencoder, backprop, convnet, letters, mnist, wide_deep
 
-# the name on the command line: the lab
+# name on the command line: the lab
 COMMANDS: dict[str, Callable[..., None]] = {
     "mnist": mnist.run,
     "backprop": backprop.run,

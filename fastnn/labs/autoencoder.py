@@ -1,7 +1,7 @@
-"""Feature learning: an autoencoder squeezes each image through 128 numbers and draws it again.
+"""Feature learning: an autoencoder compresses each image to 128 numbers and reconstructs it from them.
 
-The first half of the trained network, the encoder, is a model of its own; its 128 features are compared with the 784
-pixels by a linear classifier that sees only a few labels.
+The first half of the trained network, the encoder, becomes a separate model; its 128 features are compared with the 784
+pixels by training a linear classifier on each with only a few labels.
 """
 
 from pathlib import Path
@@ -21,20 +21,20 @@ from .results import Results
 
 NOISES = ("none", "gaussian", "masking")
 LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
-FILTERS = 16  # in the picture
+FILTERS = 16  # in the figure
 
 
 def run(
     data: options.Images = None,
     hidden: Annotated[int, typer.Option(help="Units of the hidden layer: the features.")] = 128,
-    loss: Annotated[str, typer.Option(help="bce (binary cross-entropy) or mse (mean square).")] = "bce",
+    loss: Annotated[str, typer.Option(help="bce (binary cross-entropy) or mse (mean squared error).")] = "bce",
     denoise: Annotated[str, typer.Option(help=f"Noise on the input: {', '.join(NOISES)}.")] = "none",
-    noise: Annotated[float, typer.Option(help="Its standard deviation, or the share of pixels it blanks out.")] = 0.5,
-    dropout: Annotated[float, typer.Option(help="Share of the features dropped while training.")] = 0.0,
+    noise: Annotated[float, typer.Option(help="Its standard deviation, or the fraction of pixels set to 0.")] = 0.5,
+    dropout: Annotated[float, typer.Option(help="Fraction of the features dropped during training.")] = 0.0,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Also train with noise and dropout, and show both side by side.")
+        bool, typer.Option("--compare", help="Train with and without noise and dropout, and compare both.")
     ] = False,
-    labels: Annotated[int, typer.Option(help="Labels that the linear classifier learns from.")] = 1000,
+    labels: Annotated[int, typer.Option(help="Number of labels for the linear classifier.")] = 1000,
     optimizer: options.Optimizer = "adam",
     learning_rate: options.LearningRate = None,
     batch_size: options.BatchSize = 128,
@@ -78,7 +78,7 @@ def run(
                 x, targets, batch_size=batch_size, epochs=epochs, validation_data=(x_test, targets_test), verbose=0,
                 callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
             )  # fmt: skip
-        if model.history is None or not model.history.epoch:  # interrupted at once
+        if model.history is None or not model.history.epoch:  # interrupted in the first epoch
             del models[name]
             break
         histories[name] = model.history
@@ -95,7 +95,7 @@ def run(
         results.model(encoder(model), f"{name}_encoder" if compare else "encoder")
 
     y_few = y[:labels]
-    print(f"a linear classifier, trained on {len(y_few):,} labels, is right on so many test images:")
+    print(f"test accuracy of a linear classifier trained on {len(y_few):,} labels:")
     on_pixels = linear_accuracy(targets[:labels], y_few, targets_test, y_test)
     print(f"  {x[0].size} pixels: {on_pixels:.2%}")
     for name, model in models.items():
@@ -112,12 +112,12 @@ def run(
 
 
 def network(shape: tuple[int, ...], hidden: int, noise_kind: str, amount: float, dropout: float) -> fastnn.Sequential:
-    """Pixels, hidden features, pixels. Noise and dropout are active while training only."""
+    """Pixels, hidden features, pixels. Noise and dropout are active only during training."""
     model = fastnn.Sequential([fastnn.Input(shape), layers.Flatten(), layers.Rescaling(1 / 255)])
     if noise_kind == "gaussian":
         model.add(layers.GaussianNoise(amount, name="noise"))
     elif noise_kind == "masking":
-        model.add(layers.Dropout(amount, name="noise"))  # which also scales up what it keeps
+        model.add(layers.Dropout(amount, name="noise"))  # which also scales up the pixels that it keeps
     model.add(layers.Dense(hidden, activation="relu", name="features"))
     if dropout:
         model.add(layers.Dropout(dropout))
@@ -126,7 +126,7 @@ def network(shape: tuple[int, ...], hidden: int, noise_kind: str, amount: float,
 
 
 def first_layers(model: fastnn.Sequential, last: str) -> fastnn.Sequential:
-    """The layers up to the one called `last` as a model of their own, with the same weights."""
+    """The layers up to the one named `last` as a separate model that shares their weights."""
     names = [layer.name for layer in model.layers]
     assert model.input_shape is not None
     shape = tuple(n for n in model.input_shape[1:] if n is not None)
@@ -134,7 +134,7 @@ def first_layers(model: fastnn.Sequential, last: str) -> fastnn.Sequential:
 
 
 def encoder(model: fastnn.Sequential) -> fastnn.Sequential:
-    """From pixels to features."""
+    """The part of the model from pixels to features."""
     return first_layers(model, "features")
 
 
@@ -148,7 +148,7 @@ def linear_accuracy(x: np.ndarray, y: np.ndarray, x_test: np.ndarray, y_test: np
 
 
 def reconstruct(model: fastnn.Sequential, images: np.ndarray) -> tuple[np.ndarray, np.ndarray | None]:
-    """What the model makes of images, through its noise where it has some; and what they look like with the noise."""
+    """The reconstructions of images, and the noisy images if the model has noise."""
     names = [layer.name for layer in model.layers]
     assert model.input_shape is not None
     if "noise" not in names:

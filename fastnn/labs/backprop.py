@@ -1,4 +1,4 @@
-"""Backpropagation at work: a 2-4-4-1 network of sigmoids learns linear and XOR data.
+"""Backpropagation step by step: a 2-4-4-1 network with sigmoids learns linear and XOR data.
 
 Each epoch is one step on all the points (full-batch gradient descent):
 
@@ -35,19 +35,19 @@ Data = dict[str, tuple[np.ndarray, np.ndarray]]  # name: (x, y)
 
 
 def run(
-    samples: Annotated[int, typer.Option("--points", help="Of the linear data.")] = 100,
+    samples: Annotated[int, typer.Option("--points", help="Number of points of the linear data.")] = 100,
     hidden: options.Hidden = "4,4",
     activation: Annotated[str, typer.Option(help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}.")] = "sigmoid",
-    loss: Annotated[str, typer.Option(help="mse, the mean square, or half-mse, half of it.")] = "mse",
+    loss: Annotated[str, typer.Option(help="mse (mean squared error) or half-mse (half of it).")] = "mse",
     bias: Annotated[bool, typer.Option(help="Whether the layers have biases.")] = True,
     optimizer: Annotated[str, typer.Option(help=f"{', '.join(RATES)}.")] = "sgd",
     learning_rate: Annotated[
-        float | None, typer.Option(help="Size of a step.", show_default="by optimizer; sgd: 1")
+        float | None, typer.Option(help="Learning rate.", show_default="by optimizer; sgd: 1")
     ] = None,
-    epochs: Annotated[int, typer.Option(help="At most so many steps on all points.")] = 10_000,
-    loss_threshold: Annotated[float, typer.Option(help="A network whose loss is less has finished; 0: never.")] = 0.005,
+    epochs: Annotated[int, typer.Option(help="Largest number of epochs (steps on all points).")] = 10_000,
+    loss_threshold: Annotated[float, typer.Option(help="Stop training below this loss; 0: never.")] = 0.005,
     compare: Annotated[
-        bool, typer.Option("--compare", help="Then try every optimizer (at its usual rate) and activation.")
+        bool, typer.Option("--compare", help="Also try every optimizer (at its usual rate) and activation.")
     ] = False,
     seed: options.Seed = 1,
     out: options.Out = Path("runs/backprop"),
@@ -67,7 +67,7 @@ def run(
     results = Results(out, overwrite)
 
     def build(activation: str, optimizer: str, rate: float) -> fastnn.Sequential:
-        options.use(seed)  # all begin with the same weights
+        options.use(seed)  # all start with the same weights
         model = network(units, activation, bias)
         model.compile(options.OPTIMIZERS[optimizer](rate), LOSSES[loss], metrics=["accuracy"])
         return model
@@ -112,7 +112,7 @@ def run(
 
 
 def network(units: list[int], activation: str, bias: bool) -> fastnn.Sequential:
-    """A network from the plane to one probability; weights and biases start as N(0, 1)."""
+    """A network from points of the plane to one probability; initial weights and biases are N(0, 1)."""
     normal = initializers.RandomNormal(stddev=1.0)
     start: dict[str, Any] = {"use_bias": bias, "kernel_initializer": normal, "bias_initializer": normal}
     model = fastnn.Sequential([fastnn.Input((2,))])
@@ -125,7 +125,7 @@ def network(units: list[int], activation: str, bias: bool) -> fastnn.Sequential:
 def train_side_by_side(
     networks: dict[str, fastnn.Sequential], histories: dict[str, History], data: Data, epochs: int, threshold: float
 ) -> None:
-    """Train each network on its data, with a line every 200 epochs, until its loss falls under the threshold."""
+    """Train each network on its data until its loss is below the threshold; print a line every 200 epochs."""
     watch = {name: LossThreshold(threshold) for name in networks}
     for first in range(0, epochs, EPOCHS_A_LINE):
         last = min(first + EPOCHS_A_LINE, epochs)
@@ -170,7 +170,7 @@ def compare_all(results: Results, build: Build, data: Data, epochs: int, thresho
     for row, name in enumerate(data):
         for panel, activation in zip(panels[row], ACTIVATIONS, strict=True):
             plots.compare(histories[name, activation], "loss", panel, log=True, title=f"{name}, {activation}")
-            panel.set_xscale("log")  # some take ten times as long as others
+            panel.set_xscale("log")  # some need ten times as many epochs as others
             panel.set(xlim=(1, max(2, longest)), ylim=(1e-3, 1))
     results.figure(figure, "compared", "every optimizer and activation")
     return table

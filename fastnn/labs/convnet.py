@@ -1,7 +1,7 @@
-"""The convolution layers at work: what a network that sees images as images finds in handwritten digits.
+"""Convolution layers: the filters and feature maps of a network for handwritten digits.
 
-`--big` is the same idea with twice as many convolutions, batch normalization, dropout, and a learning rate that rises
-and falls once during training.
+`--big` trains a larger network with twice as many convolutions, batch normalization, dropout, and a learning rate that
+rises and falls once during training.
 """
 
 import math
@@ -34,20 +34,20 @@ def run(
     ] = None,
     learning_rate: Annotated[
         float | None,
-        typer.Option(help="Adam's; the highest one with --big.", show_default="{}; --big: {}".format(*RATES)),
+        typer.Option(help="Of Adam; with --big the highest rate.", show_default="{}; --big: {}".format(*RATES)),
     ] = None,
     batch_size: options.BatchSize = 128,
     epochs: Annotated[
         int | None,
         typer.Option(help="Passes through the training samples.", show_default="{}; --big: {}".format(*EPOCHS)),
     ] = None,
-    validation: Annotated[float, typer.Option(help="Share of the images set aside for validation.")] = 0.1,
+    validation: Annotated[float, typer.Option(help="Fraction of the images set aside for validation.")] = 0.1,
     seed: options.Seed = 1,
     threads: options.Threads = None,
     out: options.Out = Path("runs/convnet"),
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Train a convolutional network on images, and look into it."""
+    """Train a convolutional network on images, and look inside."""
     settings = dict(locals())
     numbers_of_filters = options.units(settings.setdefault("filters", filters) or FILTERS[big], "--filters")
     rate = checks.number(RATES[big] if learning_rate is None else learning_rate, "--learning-rate", 0)
@@ -81,7 +81,7 @@ def run(
     results.figure(plots.learning_curves(model.history), "curves", "learning curves")
     first = next(i for i, layer in enumerate(model.layers) if isinstance(layer, layers.Conv2D))
     results.figure(plots.filters(model.layers[first].weights[0]), "filters", "filters of the first layer")
-    # The layers up to the first pooling, as a model of their own: what the filters find in one image.
+    # The layers up to the first pooling as a separate model: its output shows what the filters find in one image.
     pooling = next(i for i, layer in enumerate(model.layers) if isinstance(layer, layers.MaxPooling2D))
     eye = fastnn.Sequential(model.layers[:pooling])
     results.figure(plots.images(x_test[:1]), "image", "the image")
@@ -93,15 +93,15 @@ def run(
 
 
 def network(shape: tuple[int, ...], filters: list[int], classes: int, big: bool = False) -> fastnn.Sequential:
-    """From images of this shape, pixels 0 to 255, through convolutions and poolings to one output a class."""
+    """A network from images of this shape, with pixels from 0 to 255, to one output per class."""
     model = fastnn.Sequential(name="big_convnet" if big else "convnet")
     model.add(fastnn.Input(shape))
     model.add(layers.Rescaling(1 / 255))
-    model.add(layers.Reshape((*shape[:2], -1)))  # a channel, where the images have none
+    model.add(layers.Reshape((*shape[:2], -1)))  # adds the channel axis if the images have none
     for n in filters:
         for _ in range(1 + big):
             model.add(layers.Conv2D(n, 3, padding="same", use_bias=not big))
-            if big:  # which has a bias of its own
+            if big:  # the convolution needs no bias: the normalization has one
                 model.add(layers.BatchNormalization())
             model.add(layers.ReLU())
         model.add(layers.MaxPooling2D(2))

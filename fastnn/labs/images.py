@@ -1,4 +1,4 @@
-"""Where a lab's images come from: the shipped MNIST, a folder, or a CSV file."""
+"""Loads the images of a lab: the shipped MNIST, a folder, or a CSV file."""
 
 from pathlib import Path
 

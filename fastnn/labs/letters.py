@@ -1,9 +1,9 @@
-"""The full-batch course assignment: one wide hidden layer, gradient descent with momentum, letters A to J.
+"""Full-batch gradient descent: one wide hidden layer, momentum, letters A to J.
 
-    v = 0.9 v + 0.1 g,  w = w - v        the same as fastnn's (Keras's) v = 0.9 v - 0.1 g,  w = w + v
+    v = 0.9 v + 0.1 g,  w = w - v        the same as v = 0.9 v - 0.1 g,  w = w + v in fastnn and Keras
 
-All 10,000 training images are one batch, so an epoch is a single step along the exact gradient. An epoch's training
-loss and accuracy are those from before its step, and its validation loss and accuracy from after it.
+All 10,000 training images form one batch, so an epoch is a single step along the exact gradient. The training loss and
+accuracy of an epoch are computed before its step, its validation loss and accuracy after it.
 """
 
 import math
@@ -31,9 +31,9 @@ def run(
     hidden: options.Hidden = "1000",
     optimizer: options.Optimizer = "momentum",
     learning_rate: Annotated[
-        float | None, typer.Option(help="Size of a step.", show_default="by optimizer; momentum: 0.1")
+        float | None, typer.Option(help="Learning rate.", show_default="by optimizer; momentum: 0.1")
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Letters a step: by default all.")] = TRAINING,
+    batch_size: Annotated[int, typer.Option(help="Letters per step; by default all.")] = TRAINING,
     epochs: options.Epochs = 200,
     seed: options.Seed = 1,
     threads: options.Threads = None,
@@ -86,7 +86,7 @@ def run(
 
 
 def network(shape: tuple[int, ...], sizes: list[int]) -> fastnn.Sequential:
-    """Fully connected layers of these sizes, ReLU between them and softmax at the end; weights as Xavier's."""
+    """Dense layers of these sizes with Xavier initialization, ReLU between them and softmax at the end."""
     model = fastnn.Sequential([fastnn.Input(shape), layers.Flatten(), layers.Rescaling(1 / 255)])
     for i, (inputs, outputs) in enumerate(pairwise(sizes), 1):
         activation = "softmax" if i == len(sizes) - 1 else "relu"

@@ -1,4 +1,4 @@
-"""Understand a network and its training: a classifier of handwritten digits, without convolution."""
+"""A network and its training: a classifier of handwritten digits, without convolutions."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,18 +24,18 @@ def run(
     activation: options.Activation = "relu",
     optimizer: options.Optimizer = "momentum",
     learning_rate: Annotated[
-        float | None, typer.Option(help="Size of a step.", show_default="by optimizer; momentum: 0.1")
+        float | None, typer.Option(help="Learning rate.", show_default="by optimizer; momentum: 0.1")
     ] = None,
     batch_size: options.BatchSize = 128,
     epochs: options.Epochs = 15,
-    validation: Annotated[float, typer.Option(help="Share of the images set aside for validation.")] = 0.1,
-    folds: Annotated[int, typer.Option(help="Cross-validate first, with so many stratified folds; 0: do not.")] = 0,
+    validation: Annotated[float, typer.Option(help="Fraction of the images set aside for validation.")] = 0.1,
+    folds: Annotated[int, typer.Option(help="Cross-validate first with this many stratified folds; 0: do not.")] = 0,
     seed: options.Seed = 1,
     threads: options.Threads = None,
     out: options.Out = Path("runs/mnist"),
     overwrite: options.Overwrite = False,
 ) -> None:
-    """Train a classifier of images, MNIST unless told otherwise."""
+    """Train a classifier of images, by default of MNIST."""
     settings = dict(locals())
     units = options.units(hidden)
     rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate)
@@ -83,7 +83,7 @@ def run(
 
     results.figure(plots.learning_curves(model.history), "curves", "learning curves")
     predictions = model.predict(x_test)
-    if classes <= 100:  # else the numbers in the cells could not be read
+    if classes <= 100:  # with more, the numbers in the cells would be too small to read
         results.figure(plots.confusion_matrix(y_test, predictions), "confusion", "confusion matrix")
     if x_test.ndim == 3:
         results.figure(plots.misclassified(x_test, y_test, predictions), "misclassified", "misclassified images")
@@ -96,7 +96,7 @@ def run(
 def network(
     shape: tuple[int, ...], units: list[int], activation: str, classes: int, output: str = "softmax", name: str = "mlp"
 ) -> fastnn.Sequential:
-    """From images of this shape, pixels 0 to 255, through hidden layers to one output a class."""
+    """A network from images of this shape, with pixels from 0 to 255, to one output per class."""
     model = fastnn.Sequential([fastnn.Input(shape), layers.Flatten(), layers.Rescaling(1 / 255)], name=name)
     for n in units:
         model.add(layers.Dense(n, activation=activation))

@@ -1,4 +1,4 @@
-"""The options that several labs have: their types, their help, and what their values mean."""
+"""The options that several labs share: their types, their help, and the meaning of their values."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -16,15 +16,15 @@ Images = Annotated[
     ),
 ]
 Hidden = Annotated[str, typer.Option(help='Units of the hidden layers, such as 204,202; or "none".')]
-Epochs = Annotated[int, typer.Option(help="Passes through the training samples.")]
-BatchSize = Annotated[int, typer.Option(help="Samples a step.")]
-Seed = Annotated[int, typer.Option(help="The same seed, the same result.")]
+Epochs = Annotated[int, typer.Option(help="Passes over the training data.")]
+BatchSize = Annotated[int, typer.Option(help="Samples per step.")]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
 Threads = Annotated[int | None, typer.Option(help="Does not change the result.", show_default="all cores")]
-Out = Annotated[Path, typer.Option(help="Folder for pictures, history.csv, metrics.json and the model.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace what an earlier run left there.")]
-LearningRate = Annotated[float | None, typer.Option(help="Size of a step.", show_default="by optimizer")]
+Out = Annotated[Path, typer.Option(help="Folder for figures, history.csv, metrics.json and the model.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier run.")]
+LearningRate = Annotated[float | None, typer.Option(help="Learning rate.", show_default="by optimizer")]
 
-# name: the optimizer for a learning rate
+# name: a function from the learning rate to the optimizer
 OPTIMIZERS: dict[str, Callable[[float], optimizers.Optimizer]] = {
     "sgd": optimizers.SGD,
     "momentum": lambda rate: optimizers.SGD(rate, momentum=0.9),
@@ -34,18 +34,18 @@ OPTIMIZERS: dict[str, Callable[[float], optimizers.Optimizer]] = {
     "adam": optimizers.Adam,
     "adamw": optimizers.AdamW,
 }
-# and the rate that is usual for images in mini-batches
+# their usual learning rates for images in mini-batches
 RATES = {
     "sgd": 0.5, "momentum": 0.1, "nesterov": 0.1, "adagrad": 0.05, "rmsprop": 0.001, "adam": 0.001, "adamw": 0.001
 }  # fmt: skip
 ACTIVATIONS = ("relu", "leaky_relu", "sigmoid", "tanh", "linear")
 
 Optimizer = Annotated[str, typer.Option(help=f"{', '.join(OPTIMIZERS)}.")]
-Activation = Annotated[str, typer.Option(help=f"Of the hidden layers: {', '.join(ACTIVATIONS)}.")]
+Activation = Annotated[str, typer.Option(help=f"Activation of the hidden layers: {', '.join(ACTIVATIONS)}.")]
 
 
 def units(hidden: str, option: str = "--hidden") -> list[int]:
-    """The hidden layers' units from "256", "204,202" or "none"."""
+    """The units of the hidden layers, from text such as "256", "204,202" or "none"."""
     if hidden.strip().lower() in ("none", ""):
         return []
     try:
@@ -55,18 +55,18 @@ def units(hidden: str, option: str = "--hidden") -> list[int]:
 
 
 def activation_name(name: str) -> str:
-    """`name`, if hidden layers may have that activation."""
+    """`name`; a ValueError if it is not an activation for hidden layers."""
     return checks.nearest(name, ACTIVATIONS, "--activation")
 
 
 def learning_rate(optimizer: str, rate: float | None, usual: Mapping[str, float] = RATES) -> float:
-    """The rate that was asked for, or the optimizer's usual one; `usual` names the optimizers that there are."""
+    """The given rate, or the optimizer's usual one; the keys of `usual` are the known optimizers."""
     rate = usual[checks.nearest(optimizer, usual, "--optimizer")] if rate is None else rate
     return checks.number(rate, "--learning-rate", 0)
 
 
 def use(seed: int, threads: int | None = None) -> None:
-    """Seed everything random, and set the number of threads if one was asked for."""
+    """Seed all random numbers, and set the number of threads if given."""
     if threads is not None:
         fastnn.set_num_threads(checks.positive_integer(threads, "--threads"))
     fastnn.utils.set_random_seed(seed)

@@ -1,4 +1,4 @@
-"""The folder in which a lab leaves its results, and how it ends."""
+"""The folder for the results of a lab, and how a lab ends."""
 
 import contextlib
 import csv
@@ -17,22 +17,24 @@ from fastnn.callbacks import History
 from fastnn.files import written_whole
 
 INTERRUPTED = 130  # the exit status of a command ended by Ctrl-C: 128 + SIGINT
-SUFFIXES = (".png", ".csv", ".json", ".safetensors")  # of what labs write
+SUFFIXES = (".png", ".csv", ".json", ".safetensors")  # of the files that labs write
 
 
 class Results:
-    """Writes pictures, history.csv, metrics.json and models into a folder, each whole or not at all, and says where.
+    """Writes figures, history.csv, metrics.json and models into a folder and prints their paths.
+
+    Each file is written completely or not at all.
 
     Args:
-        folder: made if need be.
-        overwrite: whether it may hold something; files of the same names are replaced then, others stay.
+        folder: created if necessary.
+        overwrite: whether the folder may contain files; those with the same names are then replaced.
 
     Raises:
-        ValueError: if the folder holds something and `overwrite` is not set, or cannot be written.
+        ValueError: if the folder is not empty and `overwrite` is not set, or if it cannot be written to.
     """
 
     def __init__(self, folder: Path, overwrite: bool):
-        # Before anybody waits for a result that has no place.
+        # Check this before computing anything.
         self.folder = Path(folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -50,7 +52,7 @@ class Results:
 
     @contextlib.contextmanager
     def until_ctrl_c(self, trained: fastnn.Sequential | History, count: int, unit: str = "epoch") -> Iterator[None]:
-        """Ctrl-C ends the block, and the lab goes on with what has been learned, here or in an earlier such block."""
+        """Ctrl-C ends the block, and the lab continues with what was trained in this or an earlier such block."""
         try:
             yield
             self.learned = True
@@ -63,20 +65,20 @@ class Results:
                 raise typer.Exit(INTERRUPTED) from None
 
     def must_be_finite(self, *losses: float) -> None:
-        """End the lab with status 1 if a loss is no number any more: there is nothing to save or to draw then."""
+        """End the lab with status 1 if a loss is not finite: then there is nothing to save or to draw."""
         if not all(map(math.isfinite, losses)):
             print(f"the loss became {losses[0] if len(losses) == 1 else losses}: try a smaller --learning-rate")
             raise typer.Exit(1)
 
     def figure(self, figure: Any, name: str, what: str) -> None:
-        """Save a picture as NAME.png."""
+        """Save a figure as NAME.png."""
         path = self.folder / f"{name}.png"
         with written_whole(path) as unfinished:
             figure.savefig(unfinished, format="png", dpi=150)
         self._say(what, path)
 
     def history(self, history: History | Mapping[str, History], first_column: str = "epoch") -> None:
-        """Save history.csv, a line an epoch; of several networks each line begins with the network's name."""
+        """Save history.csv, one line per epoch; with several networks each line starts with the network's name."""
         several = isinstance(history, Mapping)
         histories = history if isinstance(history, Mapping) else {"": history}
         names = list(dict.fromkeys(name for h in histories.values() for name in h.history))
@@ -91,7 +93,7 @@ class Results:
         self._say("history", path)
 
     def metrics(self, settings: Mapping[str, Any], **numbers: Any) -> None:
-        """Save metrics.json: the settings, the numbers that came out, and the seconds from the lab's start."""
+        """Save metrics.json: the settings, the results, and the seconds since the start of the lab."""
         contents = {
             "fastnn": fastnn.__version__,
             "settings": dict(settings),
@@ -112,11 +114,11 @@ class Results:
 
     @property
     def seconds(self) -> float:
-        """Since the lab began to compute."""
+        """Seconds since the start of the lab."""
         return time.perf_counter() - self.began
 
     def finish(self) -> None:
-        """Print what an earlier run left here, and the time; end with status 130 after Ctrl-C."""
+        """Print the time and the files left from an earlier run; end with status 130 after Ctrl-C."""
         if left := sorted(self.earlier - set(self.written)):
             print(f"from an earlier run: {', '.join(left)}")
         print(f"{self.seconds:.1f} s")
@@ -124,13 +126,13 @@ class Results:
             raise typer.Exit(INTERRUPTED)
 
     def _say(self, what: str, path: Path) -> None:
-        if path.name not in self.written:  # metrics.json is written again when there is more to tell
+        if path.name not in self.written:  # metrics.json is written again when there are more results
             self.written.append(path.name)
             print(f"{what}: {path}", flush=True)
 
 
 def _plain(value: Any) -> Any:
-    """`value` as JSON has it: paths as text, and null for what is no finite number."""
+    """`value` as JSON can store it: paths as text, and null for numbers that are not finite."""
     if isinstance(value, Mapping):
         return {str(k): _plain(v) for k, v in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,14 +1,14 @@
-"""One wide hidden layer against two: about as many weights, arranged differently.
+"""One wide hidden layer compared with two narrower ones that have about as many weights.
 
-`model.fit` does this for every mini-batch; step by step it is, with the same kernels and the same numbers,
+This is what `model.fit` does for every mini-batch, step by step, with the same kernels and the same results:
 
     y = model.forward(x[batch], training=True)      # Y = X W + B, layer by layer
     loss.forward(t[batch], y)                       # one number, the mean over the batch
     model.backward(loss.backward())                 # dY = y - t, then dX = dY W^T, dW = X^T dY, dB = sum dY
-    optimizer.step(model)                           # W -= learning rate dW, or what the optimizer makes of it
+    optimizer.step(model)                           # W -= learning rate dW, or the optimizer's own rule
 
-`--sampling replacement` draws every mini-batch anew from all images, as `draw_and_train` shows, so there are no epochs
-to count but iterations.
+`--sampling replacement` draws every mini-batch from all images, with replacement, as in `draw_and_train`, so iterations
+are counted instead of epochs.
 """
 
 from math import isfinite
@@ -51,12 +51,13 @@ def run(
     activation: options.Activation = "relu",
     optimizer: options.Optimizer = "momentum",
     learning_rate: Annotated[
-        float | None, typer.Option(help="Size of a step.", show_default="by optimizer; momentum: 0.05")
+        float | None, typer.Option(help="Learning rate.", show_default="by optimizer; momentum: 0.05")
     ] = None,
     batch_size: options.BatchSize = 128,
     epochs: options.Epochs = 15,
     iterations: Annotated[
-        int | None, typer.Option(help="Of --sampling replacement.", show_default="as many as the epochs have")
+        int | None,
+        typer.Option(help="For --sampling replacement.", show_default="as many as in the epochs"),
     ] = None,
     seed: options.Seed = 1,
     threads: options.Threads = None,
@@ -75,7 +76,7 @@ def run(
     checks.positive_integer(epochs, "--epochs")
     if iterations is not None:
         if sampling != "replacement":
-            raise ValueError("--iterations goes with --sampling replacement; otherwise pass --epochs")
+            raise ValueError("--iterations needs --sampling replacement; otherwise pass --epochs")
         checks.positive_integer(iterations, "--iterations")
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, seed=seed)
@@ -102,7 +103,7 @@ def run(
                     x, t, batch_size=batch_size, epochs=epochs, validation_data=(x_test, t_test), verbose=0,
                     callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
                 )  # fmt: skip
-        if model.history is None or not model.history.epoch:  # interrupted at once
+        if model.history is None or not model.history.epoch:  # interrupted in the first epoch
             break
         histories[name] = model.history
         models[name] = model
@@ -131,7 +132,7 @@ def run(
 
 
 def draw_and_train(model: fastnn.Sequential, training: Pair, test: Pair, batch_size: int, iterations: int) -> None:
-    """Train on mini-batches drawn with replacement; every 100 iterations a line, and the means of these batches."""
+    """Train on mini-batches drawn with replacement; every 100 iterations print and log the means over them."""
     (x, t), (x_test, t_test) = training, test
     model.history = history = History()
     drawn, batches = generator(), []
@@ -150,7 +151,7 @@ def draw_and_train(model: fastnn.Sequential, training: Pair, test: Pair, batch_s
 
 
 def print_table(rows: dict[str, dict[str, Any]]) -> None:
-    """A line a network: parameters, accuracies, seconds."""
+    """Print one line per network: parameters, accuracies, seconds."""
     print(f"{'':6}{'parameters':>12}{'train acc':>11}{'test acc':>10}{'test loss':>11}{'seconds':>9}")
     for name, row in rows.items():
         print(

@@ -1,4 +1,4 @@
-"""The layers: each class wraps the kernels of the same name in `fastnn.kernels`."""
+"""The layers. Each class wraps the kernels of the same name in `fastnn.kernels`."""
 
 from .activations import ELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Input, Layer

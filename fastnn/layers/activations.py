@@ -47,6 +47,10 @@ class Activation(KernelLayer):
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
+
+    >>> layer = fastnn.layers.Activation("hard_sigmoid")
+    >>> layer.forward(np.array([[-4.0, 0.0, 4.0]]))
+    array([[0. , 0.5, 1. ]], dtype=float32)
     """
 
     def __init__(self, activation: str | None, **kwargs: Any):
@@ -78,11 +82,6 @@ class Activation(KernelLayer):
         self.x = self.as_input(x)
         return self._run(self.x, training)
 
-    @property
-    def y(self) -> np.ndarray | None:
-        """What `forward` gave last."""
-        return None if self._program is None else self._program.y
-
     def lower(self, lowering: "Lowering") -> None:
         """One instruction."""
         if self._function is not None:
@@ -107,6 +106,9 @@ class ReLU(Activation):
 
     Args:
         negative_slope: at least 0.
+
+    >>> fastnn.layers.ReLU().forward(np.array([[-2.0, 3.0]]))
+    array([[0., 3.]], dtype=float32)
     """
 
     _fixed = ("activation",)
@@ -123,6 +125,9 @@ class LeakyReLU(ReLU):
 
     Args:
         negative_slope: at least 0; Keras's default is 0.3 here and 0.2 for `Activation("leaky_relu")`.
+
+    >>> fastnn.layers.LeakyReLU(0.5).forward(np.array([[-2.0, 3.0]]))
+    array([[-1.,  3.]], dtype=float32)
     """
 
     def __init__(self, negative_slope: float = 0.3, **kwargs: Any):
@@ -134,6 +139,9 @@ class ELU(Activation):
 
     Args:
         alpha: at least 0; -alpha is what y comes close to where x is far below 0.
+
+    >>> fastnn.layers.ELU().forward(np.array([[-2.0, 3.0]])).round(3)
+    array([[-0.865,  3.   ]], dtype=float32)
     """
 
     _fixed = ("activation",)
@@ -145,7 +153,11 @@ class ELU(Activation):
 
 
 class Sigmoid(Activation):
-    """y = 1 / (1 + exp(-x))."""
+    """y = 1 / (1 + exp(-x)).
+
+    >>> fastnn.layers.Sigmoid().forward(np.array([[-2.0, 0.0, 2.0]])).round(3)
+    array([[0.119, 0.5  , 0.881]], dtype=float32)
+    """
 
     _fixed = ("activation",)
 
@@ -154,7 +166,11 @@ class Sigmoid(Activation):
 
 
 class Tanh(Activation):
-    """y = tanh(x)."""
+    """y = tanh(x).
+
+    >>> fastnn.layers.Tanh().forward(np.array([[-1.0, 1.0]])).round(3)
+    array([[-0.762,  0.762]], dtype=float32)
+    """
 
     _fixed = ("activation",)
 
@@ -163,7 +179,11 @@ class Tanh(Activation):
 
 
 class Softmax(Activation):
-    """y = exp(x) / sum exp(x) along the last axis, the maximum subtracted first."""
+    """y = exp(x) / sum exp(x) along the last axis, the maximum subtracted first.
+
+    >>> fastnn.layers.Softmax().forward(np.array([[0.0, 1.0, 2.0]])).round(3)
+    array([[0.09 , 0.245, 0.665]], dtype=float32)
+    """
 
     _fixed = ("activation",)
 

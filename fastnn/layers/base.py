@@ -60,6 +60,16 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         name: how the layer is called in `summary` and in files; None: its class's name in snake case, with a number.
         trainable: whether `fit` changes the layer's weights.
         dtype: "float32" or "float64"; None: `fastnn.config.floatx()`.
+
+    >>> class Square(fastnn.layers.Layer):
+    ...     def forward(self, x, training=False):
+    ...         self.x = x
+    ...         return x**2
+    ...     def backward(self, dy):
+    ...         return 2 * self.x * dy
+    >>> layer = Square()
+    >>> layer.forward(np.array([[3.0]])).tolist(), layer.backward(np.array([[1.0]])).tolist()
+    ([[9.0]], [[6.0]])
     """
 
     _always = ("name", "trainable", "dtype")
@@ -298,6 +308,10 @@ def Input(shape: tuple[int, ...] | list[int] | None = None) -> InputLayer:
 
     Raises:
         ValueError: if `shape` is no sequence of positive integers.
+
+    >>> model = fastnn.Sequential([fastnn.Input((28, 28)), fastnn.layers.Flatten(), fastnn.layers.Dense(10)])
+    >>> model.input_shape, model.output_shape, model.count_params()
+    ((None, 28, 28), (None, 10), 7850)
     """
     if not isinstance(shape, (tuple, list)) or not shape:
         raise ValueError(f"shape must be a tuple of positive integers such as (28, 28), received {shape!r}")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class _Conv(KernelAndBias):
-    """A convolution over one or two axes; what is one-dimensional is an image with a single line."""
+    """A convolution over one or two axes; a sequence is treated as an image with a single row."""
 
     _axes: int
 
@@ -61,7 +61,7 @@ class _Conv(KernelAndBias):
         return geometry(image[:-1], self.kernel_size, self.strides, self.dilation_rate, self.padding)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """(B, ..., filters): along each axis as many outputs as windows fit, or, padded, one for each stride."""
+        """(B, ..., filters): along each axis as many outputs as windows fit, or with padding "same" one per stride."""
         axes = self._geometry(image_of(self, input_shape, self._axes))[-self._axes :]
         for name, axis in zip(AXES[self._axes], axes, strict=True):
             if axis.outputs < 1:
@@ -83,7 +83,7 @@ class _Conv(KernelAndBias):
         taps, pixels = self.kernel.rows, height.outputs * width.outputs
         line, image = width.padded * channels, height.padded * width.padded * channels
         if (height.padded, width.padded) == (height.inputs, width.inputs):
-            image = 0  # x is its own image
+            image = 0  # no zeros to add: x itself is the image
         back_line = width.back_padded * self.filters
         runs, terms = _runs(height, width, line, channels)
         back_runs, back_terms = _runs(height, width, back_line, self.filters)
@@ -140,19 +140,19 @@ def _grid(rows: int, row_step: int, columns: int, column_step: int) -> np.ndarra
 
 
 def _strips(rows: int, row_step: int, width: int, step: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
-    """Where in the image, and in the output with so many columns a pixel, the strips of each line begin."""
+    """Where the strips of each row begin in the image, and in the output with `columns` numbers per pixel."""
     starts = np.array(strips_of(width))
     image = np.add.outer(np.arange(rows) * row_step, starts * step)
     return image, np.add.outer(np.arange(rows) * width, starts) * columns
 
 
 def _taps(height: Axis, width: Axis, line: int, channels: int) -> np.ndarray:
-    """Where the pixels of a window lie in an image whose lines have `line` numbers."""
+    """The offsets of the pixels of a window in an image with `line` numbers per row."""
     return _grid(height.taps, height.dilation * line, width.taps, width.dilation * channels)
 
 
 def _runs(height: Axis, width: Axis, line: int, channels: int) -> tuple[np.ndarray, int]:
-    """Where the runs of contiguous numbers of a window begin, and how long they are: its lines, or its pixels."""
+    """The offsets and the length of the contiguous runs of numbers in a window: its rows, or its single pixels."""
     taps = _taps(height, width, line, channels)
     return (taps[:, 0], width.taps * channels) if width.dilation == 1 else (taps.reshape(-1), channels)
 
@@ -161,22 +161,30 @@ class Conv2D(_Conv):
     """y = activation(x * kernel + bias), x (B, H, W, C), kernel (KH, KW, C, F), bias (F,), y (B, H', W', F).
 
     y[b, h, w, f] = bias[f] + sum_{i, j, c} x[b, h s + i d, w s + j d, c] kernel[i, j, c, f] with stride s and dilation
-    d: the cross-correlation that the field calls a convolution.
+    d: a cross-correlation, as usual for convolution layers.
 
     Args:
         filters: F, the number of output channels.
         kernel_size: (KH, KW), or one number for both.
-        strides: the steps from window to window.
-        padding: "valid" for windows inside x, "same" for zeros around it, so that a stride of 1 keeps the size.
-        dilation_rate: the distance between the pixels of a window.
+        strides: the steps between windows, (rows, columns) or one number for both.
+        padding: "valid" for windows inside x only; "same" pads x with zeros, so that a stride of 1 keeps the size.
+        dilation_rate: the distance between neighbouring pixels of a window.
         activation: the name of an activation function, or None for none.
-        use_bias: whether there is a bias.
+        use_bias: whether to add a bias.
         kernel_initializer, bias_initializer: names, `fastnn.initializers` objects or arrays.
         kernel_regularizer, bias_regularizer: names or `fastnn.regularizers` objects, or None.
         kernel_constraint, bias_constraint: names or `fastnn.constraints` objects, or None.
 
     Raises:
-        TypeError, ValueError: for sizes that are no positive integers, or an unknown name.
+        TypeError, ValueError: for sizes that are not positive integers, or an unknown name.
+
+    >>> layer = fastnn.layers.Conv2D(1, 2, kernel_initializer="ones")
+    >>> image = np.arange(9.0).reshape(1, 3, 3, 1)
+    >>> layer.forward(image)[0, :, :, 0]
+    array([[ 8., 12.],
+           [20., 24.]], dtype=float32)
+    >>> fastnn.layers.Conv2D(8, 3, padding="same").compute_output_shape((None, 28, 28, 1))
+    (None, 28, 28, 8)
     """
 
     _axes = 2
@@ -188,15 +196,19 @@ class Conv1D(_Conv):
     Args:
         filters: F, the number of output channels.
         kernel_size: K.
-        strides: the step from window to window.
-        padding: "valid" for windows inside x, "same" for zeros around it, so that a stride of 1 keeps the length.
-        dilation_rate: the distance between the numbers of a window.
+        strides: the step between windows.
+        padding: "valid" for windows inside x only; "same" pads x with zeros, so that a stride of 1 keeps the length.
+        dilation_rate: the distance between neighbouring positions of a window.
         activation, use_bias: as in `Conv2D`.
         kernel_initializer, bias_initializer, kernel_regularizer, bias_regularizer: as in `Conv2D`.
         kernel_constraint, bias_constraint: as in `Conv2D`.
 
     Raises:
         TypeError, ValueError: as in `Conv2D`.
+
+    >>> layer = fastnn.layers.Conv1D(1, 2, kernel_initializer=np.array([[[-1.0]], [[1.0]]]))
+    >>> layer.forward(np.array([[[1.0], [3.0], [6.0]]])).tolist()  # differences
+    [[[2.0], [3.0]]]
     """
 
     _axes = 1

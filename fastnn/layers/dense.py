@@ -25,6 +25,12 @@ class Dense(KernelAndBias):
 
     Raises:
         TypeError, ValueError: if `units` is no positive integer, or a name is unknown.
+
+    >>> layer = fastnn.layers.Dense(2, activation="relu", kernel_initializer=np.array([[1.0, -1.0], [2.0, 1.0]]))
+    >>> layer.forward(np.array([[3.0, 1.0]]))  # relu([3 + 2, -3 + 1])
+    array([[5., 0.]], dtype=float32)
+    >>> [w.shape for w in layer.get_weights()]  # kernel and bias
+    [(2, 2), (2,)]
     """
 
     def __init__(

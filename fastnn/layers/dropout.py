@@ -1,4 +1,4 @@
-"""Dropout and Gaussian noise: active while training, the identity otherwise."""
+"""Dropout and Gaussian noise: active during training, the identity otherwise."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +16,8 @@ class Noise(KernelLayer, abstract=True):
     """A layer whose randomness is a function of (seed, step, sample, unit).
 
     Args:
-        amount: how much of it there is; with 0 the layer does nothing.
-        seed: makes it repeat; None: drawn.
+        amount: the strength of the noise; with 0 the layer does nothing.
+        seed: makes the noise reproducible; None: a random one.
     """
 
     _operation: Any
@@ -29,7 +29,7 @@ class Noise(KernelLayer, abstract=True):
         self.seed = draw_seed() if seed is None else checks.positive_integer(seed, "seed", 0)
 
     def lower(self, lowering: "Lowering") -> None:
-        """One instruction while training, none otherwise."""
+        """One instruction during training, none otherwise."""
         if lowering.training and self._amount > 0:
             scratch = self._scratch_size(lowering)
             lowering.emit(self._operation, alpha=self._amount, seed=self.seed, scratch_size=scratch)
@@ -39,11 +39,17 @@ class Noise(KernelLayer, abstract=True):
 
 
 class Dropout(Noise):
-    """While training: y = x / (1 - rate) with probability 1 - rate, else 0 (Srivastava et al. 2014).
+    """During training: y = x / (1 - rate) with probability 1 - rate, else 0 (Srivastava et al. 2014).
 
     Args:
-        rate: the share that is dropped, in [0, 1).
-        seed: makes the masks repeat; None: drawn.
+        rate: the fraction of the numbers that is dropped, in [0, 1).
+        seed: makes the masks reproducible; None: a random one.
+
+    >>> layer = fastnn.layers.Dropout(0.5, seed=1)
+    >>> np.unique(layer.forward(np.ones((100, 8)), training=True)).tolist()
+    [0.0, 2.0]
+    >>> np.unique(layer.forward(np.ones((100, 8)))).tolist()
+    [1.0]
     """
 
     _operation = staticmethod(kernels.dropout_layer)
@@ -54,11 +60,16 @@ class Dropout(Noise):
 
 
 class GaussianNoise(Noise):
-    """While training: y = x + stddev times a standard normal number.
+    """During training: y = x + Gaussian noise with mean 0.
 
     Args:
-        stddev: at least 0.
-        seed: makes the noise repeat; None: drawn.
+        stddev: the standard deviation of the noise, at least 0.
+        seed: makes the noise reproducible; None: a random one.
+
+    >>> layer = fastnn.layers.GaussianNoise(0.1, seed=1)
+    >>> noise = layer.forward(np.zeros((1000, 10)), training=True)
+    >>> round(float(noise.std()), 2)
+    0.1
     """
 
     _operation = staticmethod(kernels.gaussian_noise_layer)
@@ -69,7 +80,7 @@ class GaussianNoise(Noise):
 
 
 class _SpatialDropout(Noise):
-    """While training: whole channels of a sample are dropped, each with probability `rate`; the others / (1 - rate)."""
+    """During training: whole channels are dropped with probability `rate`; the others are scaled by 1 / (1 - rate)."""
 
     _operation = staticmethod(kernels.spatial_dropout)
     _axes: int
@@ -79,7 +90,7 @@ class _SpatialDropout(Noise):
         super().__init__(self.rate, seed, **kwargs)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's."""
+        """The shape of the input."""
         image_of(self, input_shape, self._axes)
         return input_shape
 
@@ -88,27 +99,37 @@ class _SpatialDropout(Noise):
 
 
 class SpatialDropout2D(_SpatialDropout):
-    """While training: y = x / (1 - rate) with probability 1 - rate, else 0, for whole channels of x (B, H, W, C).
+    """During training: y = x / (1 - rate) with probability 1 - rate, else 0, for whole channels of x (B, H, W, C).
 
-    Pixels next to each other say nearly the same, so that dropping single ones would take little away (Tompson et al.
-    2015, "Efficient Object Localization Using Convolutional Networks", arxiv.org/abs/1411.4280).
+    Neighbouring pixels are strongly correlated, so dropping single ones would remove little information (Tompson et
+    al. 2015, "Efficient Object Localization Using Convolutional Networks", arxiv.org/abs/1411.4280).
 
     Args:
-        rate: the share of the channels that is dropped, in [0, 1).
-        seed: makes the masks repeat; None: drawn.
+        rate: the fraction of the channels that is dropped, in [0, 1).
+        seed: makes the masks reproducible; None: a random one.
 
     Raises:
-        TypeError, ValueError: for a rate outside [0, 1) or a seed that is no integer of at least 0.
+        TypeError, ValueError: for a rate outside [0, 1) or a seed that is not an integer >= 0.
+
+    >>> layer = fastnn.layers.SpatialDropout2D(0.5, seed=1)
+    >>> y = layer.forward(np.ones((1, 2, 2, 4)), training=True)
+    >>> bool((y == y[:, :1, :1]).all())  # all pixels of a channel are kept or dropped together
+    True
     """
 
     _axes = 2
 
 
 class SpatialDropout1D(_SpatialDropout):
-    """While training: y = x / (1 - rate) with probability 1 - rate, else 0, for whole channels of x (B, L, C).
+    """During training: y = x / (1 - rate) with probability 1 - rate, else 0, for whole channels of x (B, L, C).
 
     Args:
         rate, seed: as for `SpatialDropout2D`.
+
+    >>> layer = fastnn.layers.SpatialDropout1D(0.5, seed=1)
+    >>> y = layer.forward(np.ones((1, 3, 4)), training=True)
+    >>> bool((y == y[:, :1]).all())
+    True
     """
 
     _axes = 1

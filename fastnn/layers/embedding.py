@@ -1,4 +1,4 @@
-"""Embeddings: integers among the inputs become vectors that are learned."""
+"""Embeddings: integer inputs are replaced by learned vectors."""
 
 import math
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from .kernel_layer import KernelLayer
 if TYPE_CHECKING:
     from ..engine.lowering import Lowering
 
-_CHUNK = 1 << 16  # numbers that are checked at once: they stay in the cache, and so do the answers
+_CHUNK = 1 << 16  # numbers checked at a time, so that they and the results stay in the cache
 
 
 def embedding_dim(cardinality: int) -> int:
-    """A size for the embedding of a variable with `cardinality` values: min(600, round(1.6 cardinality^0.56)).
+    """The default size of the vectors for `cardinality` different values: min(600, round(1.6 cardinality^0.56)).
 
-    fast.ai's `emb_sz_rule` (docs.fast.ai/tabular.model.html): found there by trial and error, a place to start from.
+    fast.ai's rule of thumb `emb_sz_rule` (docs.fast.ai/tabular.model.html), which was found by trial and error.
     """
     return min(600, round(1.6 * math.pow(cardinality, 0.56)))
 
@@ -33,23 +33,23 @@ def _exact_integers(dtype: np.dtype) -> int:
 
 
 class _Indices(KernelLayer):
-    """What layers share that look up rows of tables: only layers that change nothing but the shape come before them."""
+    """Base class of layers that look up rows of tables; only layers that just reshape may come before them."""
 
     takes_indices = True
 
     def _cardinality(self, value: Any, argument: str) -> int:
-        """How many rows a table has: no more than inputs of the layer's type can tell apart."""
+        """A checked number of rows of a table: at most as many integers as the layer's type holds exactly."""
         rows, most = checks.positive_integer(value, argument), _exact_integers(self.dtype)
         if rows > most:
             hint = '; use dtype="float64"' if self.dtype != np.float64 else ""
             raise ValueError(
-                f"{argument} must be at most {most}, because inputs arrive as {self.dtype} numbers, which hold no "
-                f"integers beyond that exactly; received {rows}{hint}"
+                f"{argument} must be at most {most}, because inputs are {self.dtype} numbers, which do not hold "
+                f"larger integers exactly; received {rows}{hint}"
             )
         return rows
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """The output for x, whose indices are checked first."""
+        """The output for x, after checking its indices."""
         x = self.as_input(x)
         self.build_once(x.shape)
         self.check_samples(x.reshape(len(x), -1), "x")
@@ -74,7 +74,7 @@ class _Indices(KernelLayer):
                 )
 
     def _emit(self, lowering: "Lowering", table: Parameter, at: int, columns: int, out: int, **fields: Any) -> None:
-        """The instruction that looks up columns [at, at + columns) of x and writes to y from column `out` on."""
+        """The instruction that looks up columns [at, at + columns) of x and writes to y, starting at column `out`."""
         rows, size = table.shape
         entries = int(group_rows(lowering.rows)) * columns
         if lowering.backward and entries >= _exact_integers(self.dtype):
@@ -90,7 +90,7 @@ class _Indices(KernelLayer):
             kernels.embedding,
             parameters=(table,),
             trainable=self.trainable,
-            flops=columns * size + rows * size / lowering.rows,  # the whole table is updated, once a batch
+            flops=columns * size + rows * size / lowering.rows,  # the whole table is updated once per batch
             partial_size=lists + entries + 1 if lowering.backward else 0,
             integers=own,
             **fields,
@@ -98,24 +98,28 @@ class _Indices(KernelLayer):
 
 
 class Embedding(_Indices):
-    """y[b, l] = embeddings[x[b, l]]: each integer is replaced by a row of a table that is learned.
+    """y[b, l] = embeddings[x[b, l]]: each integer is replaced by a row of a learned table.
 
-    x (B, L) integers, embeddings (N, D), y (B, L, D); x may have more axes, or one, and y has one more than x.
+    x (B, L) integers, embeddings (N, D), y (B, L, D); x may have any number of axes, and y has one more than x.
 
-    It has to be the first layer of a model, except for layers that change nothing but the shape: no layer computes
-    integers, and no gradient passes through them. Samples may be integers or whole floats; they are checked before
-    every `fit`, `evaluate` and `predict`.
+    It must be the first layer of a model; only layers that reshape may come before it, because integers have no
+    gradient. Samples may be integers or whole floats; they are checked before every `fit`, `evaluate` and `predict`.
 
     Args:
-        input_dim: N, how many different integers there are; x holds 0 ... N - 1. At most 2^24 in float32.
-        output_dim: D, the numbers of each vector.
+        input_dim: N, the number of different integers; x holds 0 ... N - 1. At most 2^24 in float32.
+        output_dim: D, the length of each vector.
         embeddings_initializer: a name, a `fastnn.initializers` object or an array (N, D).
         embeddings_regularizer: a name or a `fastnn.regularizers` object, or None.
         embeddings_constraint: a name or a `fastnn.constraints` object, or None.
 
     Raises:
-        TypeError, ValueError: if `input_dim` or `output_dim` is no positive integer, `input_dim` is too large for the
-            layer's type, or a name is unknown.
+        TypeError, ValueError: if `input_dim` or `output_dim` is not a positive integer, `input_dim` is too large for
+            the layer's type, or a name is unknown.
+
+    >>> table = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 4.0]])
+    >>> layer = fastnn.layers.Embedding(3, 2, embeddings_initializer=table)
+    >>> layer.forward(np.array([[2, 1]])).tolist()
+    [[[3.0, 4.0], [1.0, 2.0]]]
     """
 
     def __init__(
@@ -158,28 +162,31 @@ class Embedding(_Indices):
 
 
 class CategoricalEmbedding(_Indices):
-    """Rows of a table with some categorical columns: these through an embedding each, the others as they are.
+    """Embeds the categorical columns of a table, one embedding per column, and passes the other columns through.
 
-    x (B, F), y (B, F - K + D_1 + ... + D_K): first the columns of x that are not named, in their order, then the
-    vectors of the K named ones, in the order of `columns`. Like `Embedding` it has to be the first layer, and the
+    x (B, F), y (B, F - K + D_1 + ... + D_K): first the columns of x that are not listed, in their order, then the
+    vectors of the K listed ones, in the order of `columns`. Like `Embedding` it must be the first layer, and the
     integers are checked before every `fit`, `evaluate` and `predict`.
 
-        fastnn.layers.CategoricalEmbedding([(0, 7), (3, 1115, 10)])  # weekday and store; the rest are numbers
-
-    Keras has no such layer, because there a model with several inputs does it. These are the "entity embeddings" of Guo
-    & Berkhahn 2016 (arxiv.org/abs/1604.06737).
+    Keras has no such layer; there one builds a model with several inputs. These are the "entity embeddings" of Guo &
+    Berkhahn 2016 (arxiv.org/abs/1604.06737).
 
     Args:
-        columns: (column, cardinality, size) for each categorical column: its place in x, how many values it has (x
-            holds 0 ... cardinality - 1), and the numbers of each vector. (column, cardinality) leaves the size to the
-            rule of thumb min(600, round(1.6 cardinality^0.56)) of fast.ai (docs.fast.ai/tabular.model.html). A list
-            and no dict, because the order counts and a model file knows no dict with integers as keys.
+        columns: a list with (column, cardinality, size) for each categorical column: its index in x, the number of
+            its values (x holds 0 ... cardinality - 1), and the length of its vectors. With (column, cardinality) the
+            size follows fast.ai's rule of thumb, min(600, round(1.6 cardinality^0.56))
+            (docs.fast.ai/tabular.model.html).
         embeddings_initializer: a name or a `fastnn.initializers` object, for all tables.
-        embeddings_regularizer, embeddings_constraint: the same of `fastnn.regularizers` and `fastnn.constraints`.
+        embeddings_regularizer: a name or a `fastnn.regularizers` object, or None.
+        embeddings_constraint: a name or a `fastnn.constraints` object, or None.
 
     Raises:
-        TypeError, ValueError: if `columns` is none of that, a column is named twice, or a cardinality is too large for
-            the layer's type.
+        TypeError, ValueError: if `columns` is something else, a column is listed twice, or a cardinality is too large
+            for the layer's type.
+
+    >>> layer = fastnn.layers.CategoricalEmbedding([(0, 7), (3, 1115, 10)])  # a weekday and a store
+    >>> layer.compute_output_shape((None, 5))  # 3 other columns, and vectors of 5 and 10
+    (None, 18)
     """
 
     def __init__(
@@ -197,7 +204,7 @@ class CategoricalEmbedding(_Indices):
         self.embeddings_constraint = constraints.get(embeddings_constraint)
 
     def _checked(self, columns: Any) -> list[tuple[int, int, int]]:
-        """`columns` with all sizes."""
+        """`columns`, checked and with all sizes."""
         usage = "columns must be a list of (column, cardinality) or (column, cardinality, size)"
         if not isinstance(columns, (list, tuple)) or not columns:
             raise TypeError(f"{usage}, received {columns!r}")
@@ -212,7 +219,7 @@ class CategoricalEmbedding(_Indices):
         named = [column for column, _, _ in result]
         twice = [column for column in named if named.count(column) > 1]
         if twice:
-            raise ValueError(f"columns must name each column once, received {twice[0]} more often")
+            raise ValueError(f"columns must list each column once, received {twice[0]} more than once")
         return result
 
     def _others(self, features: int) -> list[int]:
@@ -243,7 +250,7 @@ class CategoricalEmbedding(_Indices):
             self._check_column(x, rows, argument, slice(column, column + 1))
 
     def lower(self, lowering: "Lowering") -> None:
-        """An instruction for the other columns, then one a table, all from the same x to the same y."""
+        """One instruction for the other columns, then one per table, all from the same x to the same y."""
         others = self._others(lowering.columns)
         first = lowering.emit(kernels.selection, outputs=self.sample_output_shape, integers=[len(others), *others])
         shared = {name: first[name] for name in ("x", "x_stride", "inputs", "gradient")}

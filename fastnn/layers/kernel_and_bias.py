@@ -17,6 +17,7 @@ class KernelAndBias(KernelLayer, abstract=True):
     """y = activation(z), z made of x, a kernel whose last axis is its outputs, and a bias for each of them."""
 
     activation: Activation
+    _y: np.ndarray | None = None  # what `forward` gave last
 
     def _take_options(
         self,
@@ -68,11 +69,12 @@ class KernelAndBias(KernelLayer, abstract=True):
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """y = activation(z)."""
-        return self.activation(super().forward(x, training), training)
+        self._y = self.activation(super().forward(x, training), training)
+        return self._y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx, and the gradients of kernel and bias, from dz = dy activation'(z)."""
-        dy = checks.gradient_of(dy, self.activation.y, f"layer {self.name}")
+        dy = checks.gradient_of(dy, self._y, f"layer {self.name}")
         return self.backward_from_logits(self.activation.backward(dy))
 
     def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class _Normalization(KernelLayer):
-    """What both layers share: gamma and beta, one number for each of the C channels of the last axis."""
+    """Base class of both: gamma and beta, one number for each of the C channels of the last axis."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class _Normalization(KernelLayer):
     ):
         super().__init__(**kwargs)
         if isinstance(axis, bool) or axis != -1:
-            raise ValueError(f"{self._called('axis')} must be -1, the last one, received {axis!r}")
+            raise ValueError(f"{self._called('axis')} must be -1 (the last axis), received {axis!r}")
         self.axis = -1
         self.epsilon = checks.number(epsilon, self._called("epsilon"), 0)
         self.center, self.scale = bool(center), bool(scale)
@@ -49,7 +49,7 @@ class _Normalization(KernelLayer):
         return f"layer {self.name} ({type(self).__name__}): {argument}"
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The input's."""
+        """The shape of the input."""
         if len(input_shape) < 2:
             raise ValueError(
                 f"layer {self.name} ({type(self).__name__}) expects inputs of shape (batch, ..., channels), "
@@ -72,21 +72,19 @@ class _Normalization(KernelLayer):
 class BatchNormalization(_Normalization):
     """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, for each of the C channels of x's last axis.
 
-    While training, mean and variance are those of the batch, over samples and pixels, and the moving statistics follow
-    them: moving = momentum moving + (1 - momentum) of the batch. Otherwise, and where `trainable` is False, the moving
-    statistics take their place. The variance is the mean squared difference from the mean in both. Weights, in this
-    order: gamma, beta, moving_mean, moving_variance, each (C,). Source: Ioffe & Szegedy 2015, arxiv.org/abs/1502.03167.
+    During training, mean and variance are computed over the samples and pixels of the batch, and the moving statistics
+    are updated: moving = momentum moving + (1 - momentum) batch. Otherwise, and if `trainable` is False, the moving
+    statistics are used. The variance is the biased one in both cases. Weights, in this order: gamma, beta, moving_mean,
+    moving_variance, each (C,). Source: Ioffe & Szegedy 2015, arxiv.org/abs/1502.03167.
 
     Args:
-        axis: -1, the last one.
-        momentum: in [0, 1].
-        epsilon: at least 0; keeps a channel that does not vary from a division by 0.
-        center: whether there is a beta.
-        scale: whether there is a gamma.
-        beta_initializer: name, `fastnn.initializers` object or array, as the other three.
-        gamma_initializer: of gamma.
-        moving_mean_initializer: of the moving mean.
-        moving_variance_initializer: of the moving variance.
+        axis: must be -1, the last axis.
+        momentum: of the moving statistics, in [0, 1].
+        epsilon: added to the variance, at least 0; avoids a division by 0 for constant channels.
+        center: whether to add beta.
+        scale: whether to multiply by gamma.
+        beta_initializer, gamma_initializer: names, `fastnn.initializers` objects or arrays.
+        moving_mean_initializer, moving_variance_initializer: the same for the moving statistics.
         beta_regularizer, gamma_regularizer: names or `fastnn.regularizers` objects, or None.
         beta_constraint, gamma_constraint: names or `fastnn.constraints` objects, or None.
 
@@ -94,6 +92,13 @@ class BatchNormalization(_Normalization):
 
     Raises:
         TypeError, ValueError: for an argument that is not as described.
+
+    >>> layer = fastnn.layers.BatchNormalization(epsilon=0)
+    >>> layer.forward(np.array([[1.0, 10.0], [3.0, 30.0]]), training=True)
+    array([[-1., -1.],
+           [ 1.,  1.]], dtype=float32)
+    >>> print(*(w.round(2) for w in layer.weights[2:]))  # moving mean and variance
+    [0.02 0.2 ] [1.   1.99]
     """
 
     def __init__(
@@ -124,7 +129,7 @@ class BatchNormalization(_Normalization):
         self.moving_variance: Parameter
 
     def build(self, input_shape: Shape) -> None:
-        """Make gamma, beta and the moving statistics, which no gradient trains."""
+        """Make gamma, beta and the moving statistics, which are not trained by gradients."""
         super().build(input_shape)
         shape = (int(input_shape[-1] or 0),)
         self.moving_mean = self.add_weight(shape, self.moving_mean_initializer, "moving_mean", trainable=False)
@@ -133,7 +138,7 @@ class BatchNormalization(_Normalization):
         )
 
     def lower(self, lowering: "Lowering") -> None:
-        """Two instructions with the whole batch between them while training, one with the moving statistics else."""
+        """During training two instructions, between which the whole batch is summed; otherwise one."""
         shape, columns, channels = lowering.shape, lowering.columns, lowering.shape[-1]
         lanes = kernels.lanes_of(columns, channels)
         common: dict[str, Any] = {
@@ -157,18 +162,17 @@ class BatchNormalization(_Normalization):
 
 
 class LayerNormalization(_Normalization):
-    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, mean and variance of the C numbers of x's last axis.
+    """y = gamma (x - mean) / sqrt(variance + epsilon) + beta, mean and variance over the C numbers of x's last axis.
 
-    Every sample is normalized by itself, and of an image every pixel. Weights: gamma, beta, each (C,).
+    Every sample is normalized separately; in an image, every pixel is. Weights: gamma, beta, each (C,).
     Source: Ba, Kiros & Hinton 2016, arxiv.org/abs/1607.06450.
 
     Args:
-        axis: -1, the last one.
-        epsilon: at least 0.
-        center: whether there is a beta.
-        scale: whether there is a gamma.
-        beta_initializer: name, `fastnn.initializers` object or array.
-        gamma_initializer: the same for gamma.
+        axis: must be -1, the last axis.
+        epsilon: added to the variance, at least 0.
+        center: whether to add beta.
+        scale: whether to multiply by gamma.
+        beta_initializer, gamma_initializer: names, `fastnn.initializers` objects or arrays.
         beta_regularizer, gamma_regularizer: names or `fastnn.regularizers` objects, or None.
         beta_constraint, gamma_constraint: names or `fastnn.constraints` objects, or None.
 
@@ -176,6 +180,10 @@ class LayerNormalization(_Normalization):
 
     Raises:
         TypeError, ValueError: for an argument that is not as described.
+
+    >>> fastnn.layers.LayerNormalization(epsilon=0).forward(np.array([[1.0, 3.0], [10.0, 30.0]]))
+    array([[-1.,  1.],
+           [-1.,  1.]], dtype=float32)
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Zero padding layers: zeros around images and sequences."""
+"""Zero padding of images and sequences."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -12,17 +12,17 @@ if TYPE_CHECKING:
 
 
 class _ZeroPadding(KernelLayer):
-    """Zeros before and behind the pixels along each axis."""
+    """Zeros before and after the pixels along each axis."""
 
     padding: tuple[Any, ...]
     _axes: int
 
     def _borders(self) -> tuple[tuple[int, int], ...]:
-        """How many zeros come before and behind, for height and width; a sequence is an image of height 1."""
+        """The number of zeros before and after, for height and width; a sequence is an image of height 1."""
         return self.padding if self._axes == 2 else ((0, 0), self.padding)
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The channels' images with their borders."""
+        """The size of the images with their borders."""
         *image, channels = image_of(self, input_shape, self._axes)
         borders = self._borders()[-self._axes :]
         return (input_shape[0], *(n + sum(border) for n, border in zip(image, borders, strict=True)), channels)
@@ -42,14 +42,18 @@ class _ZeroPadding(KernelLayer):
 
 
 class ZeroPadding2D(_ZeroPadding):
-    """Zeros around images: (B, H, W, C) to (B, top + H + bottom, left + W + right, C).
+    """Pads images with zeros: (B, H, W, C) to (B, top + H + bottom, left + W + right, C).
 
     Args:
-        padding: one number for all sides; (height, width) for above and below, left and right; or ((top,
-            bottom), (left, right)).
+        padding: one number for all sides, (top and bottom, left and right), or ((top, bottom), (left, right)).
 
     Raises:
-        TypeError, ValueError: for sizes that are no integers of at least 0.
+        TypeError, ValueError: for sizes that are not integers >= 0.
+
+    >>> fastnn.layers.ZeroPadding2D(((1, 0), (0, 2))).forward(np.ones((1, 2, 2, 1)))[0, :, :, 0]
+    array([[0., 0., 0., 0.],
+           [1., 1., 0., 0.],
+           [1., 1., 0., 0.]], dtype=float32)
     """
 
     _axes = 2
@@ -65,13 +69,16 @@ class ZeroPadding2D(_ZeroPadding):
 
 
 class ZeroPadding1D(_ZeroPadding):
-    """Zeros around sequences: (B, L, C) to (B, left + L + right, C).
+    """Pads sequences with zeros: (B, L, C) to (B, left + L + right, C).
 
     Args:
         padding: one number for both ends, or (left, right).
 
     Raises:
-        TypeError, ValueError: for sizes that are no integers of at least 0.
+        TypeError, ValueError: for sizes that are not integers >= 0.
+
+    >>> fastnn.layers.ZeroPadding1D((1, 2)).forward(np.ones((1, 2, 1))).ravel()
+    array([0., 1., 1., 0., 0.], dtype=float32)
     """
 
     _axes = 1

@@ -1,6 +1,6 @@
-"""Pooling layers: the numbers of a window, or of a whole image, become one, channel by channel.
+"""Pooling layers: each window, or a whole image, is reduced to one number per channel.
 
-Channels last, as everywhere: images (B, H, W, C), sequences (B, L, C).
+Channels are last, as everywhere: images (B, H, W, C), sequences (B, L, C).
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ Sizes = int | Sequence[int]
 
 
 class _Pooling(KernelLayer):
-    """A number for each window of an image or a sequence."""
+    """One number per channel for each window of an image or a sequence."""
 
     _axes: int
     _operation: Any
-    _needs_output = False  # to find the largest numbers again
+    _needs_output = False  # in backward, to find the maxima again
 
     def __init__(self, pool_size: Sizes = 2, strides: Sizes | None = None, padding: str = "valid", **kwargs: Any):
         super().__init__(**kwargs)
@@ -60,61 +60,79 @@ class _Pooling(KernelLayer):
 
 
 class MaxPooling2D(_Pooling):
-    """The largest number of each window, channel by channel: (B, H, W, C) to (B, rows, columns, C).
+    """The maximum of each window, per channel: (B, H, W, C) to (B, rows, columns, C).
 
-    The gradient of a window goes to the first of its largest numbers, row by row. NaN counts as larger than all.
+    If a window has several maxima, the gradient goes to the first one in row order. NaN counts as larger than all.
 
     Args:
         pool_size: height and width of a window, or one number for both.
-        strides: from one window to the next, down and across; None: `pool_size`.
-        padding: "valid" for the windows inside x, (H - height) // stride + 1 of them below each other; "same" for a
-            window for each stride, ceil(H / stride), of which those at the border are cut off.
+        strides: the steps between windows, (rows, columns) or one number for both; None: `pool_size`.
+        padding: "valid" for windows inside x only, (H - height) // stride + 1 rows of them; "same" for ceil(H / stride)
+            rows, where the windows at the border are cut off.
 
     Raises:
-        TypeError, ValueError: for sizes that are no positive integers, or an unknown padding.
+        TypeError, ValueError: for sizes that are not positive integers, or an unknown padding.
+
+    >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> fastnn.layers.MaxPooling2D(2).forward(image)[0, :, :, 0]
+    array([[ 5.,  7.],
+           [13., 15.]], dtype=float32)
     """
 
     _axes, _operation, _needs_output = 2, staticmethod(kernels.max_pooling), True
 
 
 class MaxPooling1D(_Pooling):
-    """The largest number of each window, channel by channel: (B, L, C) to (B, windows, C).
+    """The maximum of each window, per channel: (B, L, C) to (B, windows, C).
 
     Args:
         pool_size: the length of a window.
-        strides: from one window to the next; None: `pool_size`.
+        strides: the step between windows; None: `pool_size`.
         padding: "valid" or "same", as for `MaxPooling2D`.
+
+    >>> x = np.array([1.0, 5.0, 2.0, 3.0]).reshape(1, 4, 1)
+    >>> fastnn.layers.MaxPooling1D(2).forward(x).ravel()
+    array([5., 3.], dtype=float32)
     """
 
     _axes, _operation, _needs_output = 1, staticmethod(kernels.max_pooling), True
 
 
 class AveragePooling2D(_Pooling):
-    """The mean of each window, channel by channel: (B, H, W, C) to (B, rows, columns, C).
+    """The mean of each window, per channel: (B, H, W, C) to (B, rows, columns, C).
 
-    Of a window that is cut off at the border, what is left of it counts.
+    For windows cut off at the border it is the mean over the remaining pixels.
 
     Args:
         pool_size, strides, padding: as for `MaxPooling2D`.
+
+    >>> image = np.arange(16.0).reshape(1, 4, 4, 1)
+    >>> fastnn.layers.AveragePooling2D(2).forward(image)[0, :, :, 0]
+    array([[ 2.5,  4.5],
+           [10.5, 12.5]], dtype=float32)
     """
 
     _axes, _operation = 2, staticmethod(kernels.average_pooling)
 
 
 class AveragePooling1D(_Pooling):
-    """The mean of each window, channel by channel: (B, L, C) to (B, windows, C).
+    """The mean of each window, per channel: (B, L, C) to (B, windows, C).
 
     Args:
         pool_size: the length of a window.
-        strides: from one window to the next; None: `pool_size`.
+        strides: the step between windows; None: `pool_size`.
         padding: "valid" or "same", as for `MaxPooling2D`.
+
+    >>> x = np.array([1.0, 5.0, 2.0, 3.0]).reshape(1, 4, 1)
+    >>> fastnn.layers.AveragePooling1D(2).forward(x).ravel()
+    array([3. , 2.5], dtype=float32)
     """
 
     _axes, _operation = 1, staticmethod(kernels.average_pooling)
 
 
 class _GlobalPooling(KernelLayer):
-    """One number for each channel."""
+    """One number per channel."""
 
     _axes: int
     _operation: Any
@@ -130,27 +148,44 @@ class _GlobalPooling(KernelLayer):
 
 
 class GlobalMaxPooling2D(_GlobalPooling):
-    """The largest number of each channel: (B, H, W, C) to (B, C).
+    """The maximum of each channel: (B, H, W, C) to (B, C).
 
-    Its gradient is shared equally by all numbers that are as large, as in Keras. NaN counts as larger than all.
+    If there are several maxima, they share the gradient equally, as in Keras. NaN counts as larger than all.
+
+    >>> image = np.arange(8.0).reshape(1, 2, 2, 2)
+    >>> fastnn.layers.GlobalMaxPooling2D().forward(image)
+    array([[6., 7.]], dtype=float32)
     """
 
     _axes, _operation, _needs_output = 2, staticmethod(kernels.global_max_pooling), True
 
 
 class GlobalMaxPooling1D(_GlobalPooling):
-    """The largest number of each channel: (B, L, C) to (B, C). See `GlobalMaxPooling2D`."""
+    """The maximum of each channel: (B, L, C) to (B, C). See `GlobalMaxPooling2D`.
+
+    >>> fastnn.layers.GlobalMaxPooling1D().forward(np.arange(8.0).reshape(1, 4, 2))
+    array([[6., 7.]], dtype=float32)
+    """
 
     _axes, _operation, _needs_output = 1, staticmethod(kernels.global_max_pooling), True
 
 
 class GlobalAveragePooling2D(_GlobalPooling):
-    """The mean of each channel: (B, H, W, C) to (B, C)."""
+    """The mean of each channel: (B, H, W, C) to (B, C).
+
+    >>> image = np.arange(8.0).reshape(1, 2, 2, 2)
+    >>> fastnn.layers.GlobalAveragePooling2D().forward(image)
+    array([[3., 4.]], dtype=float32)
+    """
 
     _axes, _operation = 2, staticmethod(kernels.global_average_pooling)
 
 
 class GlobalAveragePooling1D(_GlobalPooling):
-    """The mean of each channel: (B, L, C) to (B, C)."""
+    """The mean of each channel: (B, L, C) to (B, C).
+
+    >>> fastnn.layers.GlobalAveragePooling1D().forward(np.arange(8.0).reshape(1, 4, 2))
+    array([[3., 4.]], dtype=float32)
+    """
 
     _axes, _operation = 1, staticmethod(kernels.global_average_pooling)

@@ -1,4 +1,4 @@
-"""PReLU: a ReLU whose slopes below 0 are learned."""
+"""PReLU: a leaky ReLU with learned slopes."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -17,18 +17,24 @@ if TYPE_CHECKING:
 class PReLU(KernelLayer):
     """y = x where x >= 0, else alpha x, with slopes alpha that are learned (He et al. 2015).
 
-    alpha has the shape of a sample, and length 1 along shared axes.
+    alpha has the shape of a sample, with length 1 along the shared axes.
 
     Args:
         alpha_initializer: a name, a `fastnn.initializers` object or an array.
         alpha_regularizer: a name or a `fastnn.regularizers` object, or None.
         alpha_constraint: a name or a `fastnn.constraints` object, or None.
-        shared_axes: the axes along which one slope holds for all, counted from 1 (0 is the batch): [1, 2] after a
-            convolution is one slope for each channel. None: every number of a sample has a slope of its own.
+        shared_axes: the axes along which the slope is shared, counted from 1 (0 is the batch): with [1, 2] after a 2D
+            convolution there is one slope per channel. None: every number of a sample has its own slope.
 
     Raises:
-        TypeError: if `shared_axes` are no integers.
-        ValueError: if a sample has no such axis.
+        TypeError: if `shared_axes` are not integers.
+        ValueError: if a sample does not have such an axis.
+
+    >>> layer = fastnn.layers.PReLU(alpha_initializer=fastnn.initializers.Constant(0.5))
+    >>> layer.forward(np.array([[-2.0, 3.0]]))
+    array([[-1.,  3.]], dtype=float32)
+    >>> layer.weights[0].tolist()
+    [0.5, 0.5]
     """
 
     def __init__(
@@ -64,7 +70,7 @@ class PReLU(KernelLayer):
         self.alpha = self.add_weight(shape, self.alpha_initializer, "alpha", True, penalty, limit)
 
     def lower(self, lowering: "Lowering") -> None:
-        """One instruction, into a buffer of its own."""
+        """One instruction, which writes to its own buffer."""
         alpha, shape = self.alpha, lowering.shape
         rows = np.arange(alpha.rows).reshape(alpha.shape[:-1])
         own = alpha.shape == shape

@@ -14,6 +14,9 @@ class Rescaling(KernelLayer):
     """y = scale x + offset: `Rescaling(1 / 255)` brings bytes into [0, 1].
 
     As a model's first layer it costs nothing: the samples are scaled while they are gathered into the batch.
+
+    >>> fastnn.layers.Rescaling(2.0, offset=-1.0).forward(np.array([[0.0, 0.5, 1.0]]))
+    array([[-1.,  0.,  1.]], dtype=float32)
     """
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any):

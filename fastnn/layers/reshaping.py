@@ -28,12 +28,16 @@ class _Reshaping(Layer):
         return dy.reshape(self._shape)
 
     def lower(self, lowering: "Lowering") -> None:
-        """No instruction: in memory a sample is a row already."""
+        """No instruction: in memory a sample is already a row."""
         lowering.reshape(self.sample_output_shape)
 
 
 class Flatten(_Reshaping):
-    """(B, H, W, ...) to (B, H W ...), in C order."""
+    """(B, H, W, ...) to (B, H W ...), in C order.
+
+    >>> fastnn.layers.Flatten().forward(np.zeros((10, 28, 28))).shape
+    (10, 784)
+    """
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, product of the other axes)."""
@@ -41,13 +45,16 @@ class Flatten(_Reshaping):
 
 
 class Reshape(_Reshaping):
-    """Samples in another shape, in C order: `Reshape((28, 28, 1))` makes images of rows of 784 pixels.
+    """Reshapes each sample, in C order: `Reshape((28, 28, 1))` turns rows of 784 pixels into images.
 
     Args:
-        target_shape: the shape of a sample, without the batch; one of its sizes may be -1, for what the others leave.
+        target_shape: the new shape of a sample; one of its sizes may be -1, which is then computed from the others.
 
     Raises:
         TypeError, ValueError: for sizes that are neither positive integers nor a single -1.
+
+    >>> fastnn.layers.Reshape((28, 28, -1)).forward(np.zeros((10, 784))).shape
+    (10, 28, 28, 1)
     """
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any):

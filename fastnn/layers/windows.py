@@ -1,4 +1,4 @@
-"""Where windows lie in an image."""
+"""The position of the windows in an image."""
 
 from collections.abc import Sequence
 
@@ -7,10 +7,10 @@ class Axis:
     """The geometry of a convolution or a pooling along one axis.
 
     Attributes:
-        inputs, outputs: the numbers of pixels.
-        stride, dilation, taps: as the layer was given them; `window` is what the taps span.
-        before, padded: zeros before the first pixel, and pixels of the image with all its zeros.
-        back_before, back_padded: the same for the image of dy, whose windows give dx.
+        inputs, outputs: the number of pixels of x and of y.
+        taps, stride, dilation: the size, step and dilation of the windows, in pixels; a window spans `window` pixels.
+        before, padded: the zeros before the first pixel, and the number of pixels with all zeros.
+        back_before, back_padded: the same for the padded dy, from whose windows dx is computed.
     """
 
     def __init__(self, inputs: int, taps: int, stride: int, dilation: int, padding: str):

@@ -1,7 +1,7 @@
-"""Losses, with Keras 3's names and numbers. All are averaged over the batch: sum(weight loss) / B.
+"""Losses, with Keras 3's names and defaults. All are averaged over the batch: sum(sample weight * loss) / B.
 
-A loss is used in `compile` by name or as an object. By hand: `loss.forward(y_true, y_pred)` gives the number and
-`loss.backward()` its gradient with respect to y_pred.
+Pass a loss to `compile` by name or as an object. In a loop of your own, `loss.forward(y_true, y_pred)` returns the
+loss and `loss.backward()` its gradient with respect to y_pred.
 """
 
 from ..configured import from_identifier
@@ -60,9 +60,12 @@ _BY_NAME: dict[str, type[Loss]] = {
 
 
 def get(identifier: object) -> Loss:
-    """A loss from its name, or as it is.
+    """A loss from its name; a `Loss` is returned unchanged.
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
+
+    >>> fastnn.losses.get("mse")
+    MeanSquaredError()
     """
     return from_identifier(identifier, Loss, _BY_NAME, "loss")

@@ -16,21 +16,30 @@ if TYPE_CHECKING:
 
 
 class Loss(Configured, module="fastnn.losses", abstract=True):
-    """Base class. A loss of your own overrides `forward` and `backward`; `fit` then runs one layer at a time.
+    """Base class. A loss of your own overrides `forward` and `backward`; `fit` then runs layer by layer.
 
-    `activation` names the output activation after which the loss starts from the logits instead of the probabilities:
-    exact where those round to 0 or 1, with the gradient y - t.
+    `activation` names the output activation that is fused with the loss: the loss is then computed from the logits
+    instead of the probabilities, which is exact even if those round to 0 or 1, and its gradient is y - t.
 
     Args:
         from_logits: whether the outputs are logits instead of probabilities.
+
+    >>> class Cubed(fastnn.losses.Loss):
+    ...     def forward(self, y_true, y_pred, sample_weight=None):
+    ...         error = np.abs(y_pred - y_true)
+    ...         self.dy = 3 * error**2 * np.sign(y_pred - y_true) / error.size
+    ...         return float((error**3).mean())
+    >>> loss = Cubed()
+    >>> loss.forward(np.zeros((2, 1)), np.array([[1.0], [-2.0]])), loss.backward().tolist()
+    (4.5, [[1.5], [-6.0]])
     """
 
     name = "loss"
     sparse = False  # whether targets are integer labels
     activation: str | None = None
-    operation: Any = None  # from the output itself; None: no kernels
-    fused_operation: Any = None  # from the logits
-    numbers: tuple[float, ...] = ()  # what the kernels take besides the arrays
+    operation: Any = None  # computes the loss from the output; None: no kernels
+    fused_operation: Any = None  # computes it from the logits
+    numbers: tuple[float, ...] = ()  # further arguments of the kernels
     label_smoothing = 0.0
     smoothing: Any = staticmethod(kernels.label_smoothing)  # the operation that smooths the targets
 
@@ -44,29 +53,29 @@ class Loss(Configured, module="fastnn.losses", abstract=True):
         return bool(self.operation) and uses_kernels(type(self), "operation", ("forward", "backward", "evaluate"))
 
     def classes(self, outputs: int) -> int:
-        """What smoothed targets are spread over: all outputs, or, where each is by itself, a yes and a no."""
+        """The number of classes that smoothed targets are spread over: all outputs, or 2 if each output is binary."""
         return 2 if self.activation == "sigmoid" else outputs
 
     def fuses(self, layers: "Sequence[Layer]") -> bool:
-        """Whether the loss starts from the input of these layers' last activation."""
+        """Whether the loss is computed from the input of these layers' last activation."""
         last = layers[-1]
         if self.from_logits or not (self.fused_operation and self.compiled and last.compiled):
             return False
         return last.output_activation is not None and last.output_activation.activation == self.activation
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
-        """A ValueError if an output of so many columns after this activation does not fit the loss."""
+        """A ValueError if the number of outputs or the last activation does not fit the loss."""
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
         """Checked targets: int64 labels (n,) for a sparse loss, else rows (n, outputs) of `dtype`."""
         return checks.target_rows(y, argument, outputs, dtype)
 
     def forward(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """The mean loss of the batch; `backward` gives its gradient."""
+        """The mean loss of the batch; `backward` returns its gradient."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self) -> np.ndarray:
-        """The gradient of the last `forward` with respect to y_pred."""
+        """The gradient of the last `forward`'s loss with respect to y_pred."""
         if self.dy is None:
             raise RuntimeError(f"the loss {self.name}: call forward before backward")
         return self.dy
@@ -94,7 +103,7 @@ class Loss(Configured, module="fastnn.losses", abstract=True):
 
 
 class KernelLoss(Loss, abstract=True):
-    """A loss with kernels: `_kernel` from the output, `_fused_kernel` from the logits."""
+    """A loss with kernels: `_kernel` computes it from the output, `_fused_kernel` from the logits."""
 
     _kernel: Callable[..., None]
     _fused_kernel: Callable[..., None] | None = None
@@ -130,7 +139,7 @@ class KernelLoss(Loss, abstract=True):
     def evaluate(
         self, targets: np.ndarray, y: np.ndarray, weights: np.ndarray | None, fused: bool
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Each sample's loss and the gradient of their weighted mean, from checked arrays of one type."""
+        """The loss of each sample and the gradient of their weighted mean, from checked arrays of the same type."""
         real = y.dtype.type
         share = real(1.0 / len(y))
         scale = np.full(len(y), share) if weights is None else weights * share
@@ -147,12 +156,12 @@ class KernelLoss(Loss, abstract=True):
 
 
 def total_loss(values: np.ndarray, weights: np.ndarray | None) -> float:
-    """sum(weight loss), added up in the samples' order as the interpreter does."""
+    """sum(weight * loss), added up in the order of the samples, as in the interpreter."""
     weighted = values if weights is None else values * weights
     return float(np.add.accumulate(weighted.astype(np.float64))[-1])
 
 
 def first(targets: np.ndarray, wrong: np.ndarray) -> tuple[float, tuple[int, ...]]:
-    """The first of the targets that are wrong, and where it stands, for an error."""
+    """The value and the index of the first wrong target, for an error message."""
     where = tuple(int(i) for i in np.argwhere(wrong)[0])
     return float(targets[where]), where

@@ -1,4 +1,4 @@
-"""Losses of outputs whose sign is the answer, and which are to keep a margin from 0."""
+"""Hinge losses: the sign of an output is the predicted class, and outputs inside the margin are penalised."""
 
 from typing import Any
 
@@ -9,7 +9,11 @@ from .base import KernelLoss, first
 
 
 class Hinge(KernelLoss):
-    """The mean over the outputs of max(0, 1 - t y), for targets of -1 and 1, or of 0 and 1, where 0 counts as -1."""
+    """The mean over the outputs of max(0, 1 - t y), for targets of -1 and 1, or of 0 and 1, where 0 means -1.
+
+    >>> fastnn.losses.Hinge()([[1], [-1]], [[0.5], [-3.0]])  # (0.5 + 0) / 2
+    0.25
+    """
 
     name = "hinge"
     operation = staticmethod(kernels.hinge_loss)
@@ -19,7 +23,7 @@ class Hinge(KernelLoss):
         super().__init__()
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
-        """Targets of -1 and 1, or of 0 and 1. They stay as they are, for the metrics: the kernel takes 0 as -1."""
+        """Targets of -1 and 1, or of 0 and 1. They are left unchanged for the metrics: the kernel takes 0 as -1."""
         targets = super().prepare(y, outputs, dtype, argument)
         expected = f"{argument} must be -1 and 1, or 0 and 1, for the loss {self.name}"
         zeros, negative = targets == 0, targets == -1
@@ -32,7 +36,11 @@ class Hinge(KernelLoss):
 
 
 class SquaredHinge(Hinge):
-    """The mean over the outputs of max(0, 1 - t y)^2, for targets of -1 and 1, or of 0 and 1, where 0 counts as -1."""
+    """The mean over the outputs of max(0, 1 - t y)^2, for targets of -1 and 1, or of 0 and 1, where 0 means -1.
+
+    >>> fastnn.losses.SquaredHinge()([[1], [-1]], [[0.5], [-3.0]])
+    0.125
+    """
 
     name = "squared_hinge"
     operation = staticmethod(kernels.squared_hinge_loss)

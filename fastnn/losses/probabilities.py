@@ -1,4 +1,4 @@
-"""Losses of outputs that are probabilities."""
+"""Losses for outputs that are probabilities: cross-entropies and the Kullback-Leibler divergence."""
 
 from typing import Any
 
@@ -8,17 +8,23 @@ from .. import checks
 from ..kernels import losses as kernels
 from .base import KernelLoss, Loss, first
 
-# The activations that give probabilities, each output one of its own.
+# The activations that turn each output into a probability independently of the others.
 _EACH = ("sigmoid", "hard_sigmoid")
 
 
 class BinaryCrossentropy(KernelLoss):
-    """The mean over the outputs of -(t log y + (1 - t) log(1 - y)): each output is a yes or no of its own.
+    """The mean over the outputs of -(t log y + (1 - t) log(1 - y)): each output is a binary decision.
 
     Args:
-        from_logits: whether the outputs are logits x, y = sigmoid(x). After a sigmoid layer fastnn starts from the
-            logits by itself.
-        label_smoothing: how far targets are moved, from 0 to below 1, towards 1/2: t (1 - s) + s / 2.
+        from_logits: whether the outputs are logits x, y = sigmoid(x). Leave it False after a sigmoid layer:
+            fastnn then computes the loss from the logits automatically.
+        label_smoothing: s in [0, 1), which moves targets towards 1/2: t (1 - s) + s / 2.
+
+    >>> loss = fastnn.losses.BinaryCrossentropy()
+    >>> round(loss.forward([[1], [0]], [[0.8], [0.4]]), 4)  # -(log 0.8 + log 0.6) / 2
+    0.367
+    >>> loss.backward().round(3).tolist()
+    [[-0.625], [0.833]]
     """
 
     name = "binary_crossentropy"
@@ -33,7 +39,7 @@ class BinaryCrossentropy(KernelLoss):
         self.label_smoothing = _smoothing(label_smoothing)
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
-        """A ValueError after a softmax, or without sigmoid or `from_logits`."""
+        """A ValueError after a softmax, or if there is neither a sigmoid nor `from_logits`."""
         _check_activation(self, activation, _EACH)
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
@@ -45,9 +51,12 @@ class CategoricalCrossentropy(KernelLoss):
     """-sum t log y over the classes, for targets that are one-hot rows or probabilities.
 
     Args:
-        from_logits: whether the outputs are logits x, y = softmax(x). After a softmax layer fastnn starts from the
-            logits by itself.
-        label_smoothing: how much of the targets, from 0 to below 1, is shared evenly by all classes: t (1 - s) + s / C.
+        from_logits: whether the outputs are logits x, y = softmax(x). Leave it False after a softmax layer:
+            fastnn then computes the loss from the logits automatically.
+        label_smoothing: s in [0, 1), the part of the targets that is spread evenly over all classes: t (1 - s) + s / C.
+
+    >>> round(fastnn.losses.CategoricalCrossentropy()([[0, 1, 0]], [[0.2, 0.5, 0.3]]), 4)  # -log 0.5
+    0.6931
     """
 
     name = "categorical_crossentropy"
@@ -62,10 +71,10 @@ class CategoricalCrossentropy(KernelLoss):
         self.label_smoothing = _smoothing(label_smoothing)
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
-        """A ValueError for a single output, or without softmax or `from_logits`."""
+        """A ValueError for a single output, or if there is neither a softmax nor `from_logits`."""
         if outputs < 2:
             raise ValueError(
-                f"the loss {self.name} needs at least 2 outputs, one a class, received {outputs}; "
+                f"the loss {self.name} needs at least 2 outputs, one per class, received {outputs}; "
                 "for a single output use binary_crossentropy"
             )
         _check_activation(self, activation, ("softmax",))
@@ -84,8 +93,14 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     """-log y[label], for targets that are integer labels in [0, classes).
 
     Args:
-        from_logits: whether the outputs are logits x, y = softmax(x). After a softmax layer fastnn starts from the
-            logits by itself.
+        from_logits: whether the outputs are logits x, y = softmax(x). Leave it False after a softmax layer:
+            fastnn then computes the loss from the logits automatically.
+
+    >>> loss = fastnn.losses.SparseCategoricalCrossentropy(from_logits=True)
+    >>> round(loss.forward([0], [[0.0, 0.0]]), 4)  # -log 0.5
+    0.6931
+    >>> loss.backward().tolist()  # y - t
+    [[-0.5, 0.5]]
     """
 
     name = "sparse_categorical_crossentropy"
@@ -104,16 +119,20 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
 
 
 class CategoricalFocalCrossentropy(CategoricalCrossentropy):
-    """-sum alpha (1 - y)^gamma t log y over the classes: what is nearly right already counts less.
+    """-sum alpha (1 - y)^gamma t log y over the classes: samples that are nearly right already count less.
 
     Args:
-        alpha: a factor of the whole loss, of at least 0.
-        gamma: how much less, of at least 0; with 0 it is alpha times `CategoricalCrossentropy`.
-        from_logits: whether the outputs are logits x, y = softmax(x). After a softmax layer fastnn starts from the
-            logits by itself.
-        label_smoothing: how much of the targets, from 0 to below 1, is shared evenly by all classes: t (1 - s) + s / C.
+        alpha: a factor of the whole loss, at least 0.
+        gamma: how strongly easy samples are down-weighted, at least 0; 0 gives alpha times `CategoricalCrossentropy`.
+        from_logits: whether the outputs are logits x, y = softmax(x). Leave it False after a softmax layer:
+            fastnn then computes the loss from the logits automatically.
+        label_smoothing: s in [0, 1), the part of the targets that is spread evenly over all classes: t (1 - s) + s / C.
 
     Source: Lin et al., "Focal loss for dense object detection" (2017), https://arxiv.org/abs/1708.02002
+
+    >>> loss = fastnn.losses.CategoricalFocalCrossentropy(alpha=1)
+    >>> [round(loss([[0, 1]], [[1 - p, p]]), 3) for p in (0.5, 0.9)]
+    [0.173, 0.001]
     """
 
     name = "categorical_focal_crossentropy"
@@ -132,7 +151,11 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
 
 
 class KLDivergence(KernelLoss):
-    """sum t log(t / y) over the outputs, with t and y clipped to [1e-7, 1]: how far y is from the distribution t."""
+    """sum t log(t / y) over the outputs, with t and y clipped to [1e-7, 1]: how far y is from the distribution t.
+
+    >>> round(fastnn.losses.KLDivergence()([[0.5, 0.5]], [[0.9, 0.1]]), 4)
+    0.5108
+    """
 
     name = "kl_divergence"
     operation = staticmethod(kernels.kl_divergence_loss)
@@ -142,7 +165,7 @@ class KLDivergence(KernelLoss):
         super().__init__()
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
-        """A ValueError after an activation that gives no probabilities."""
+        """A ValueError after an activation whose outputs are not probabilities."""
         if activation not in (None, "softmax", *_EACH):
             raise ValueError(
                 f"the loss kl_divergence expects probabilities, but the last activation is {activation}; "
@@ -161,7 +184,7 @@ class KLDivergence(KernelLoss):
 
 
 def _check_activation(loss: Loss, activation: str | None, fitting: tuple[str, ...]) -> None:
-    """`activation` is None where a layer written in Python comes last: it may give anything."""
+    """`activation` is None if the last layer is written in Python, whose outputs may be anything."""
     if activation is None:
         return
     if loss.from_logits and activation == loss.activation:

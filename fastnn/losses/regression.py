@@ -1,4 +1,4 @@
-"""Losses of numbers that are to be hit: the squared and absolute errors and what lies between them, and counts."""
+"""Losses for regression: squared and absolute errors, what lies between them, and counts."""
 
 from typing import Any
 
@@ -11,7 +11,14 @@ from .base import KernelLoss, first
 
 
 class MeanSquaredError(KernelLoss):
-    """The mean over the outputs of (y - t)^2."""
+    """The mean over the outputs of (y - t)^2.
+
+    >>> loss = fastnn.losses.MeanSquaredError()
+    >>> loss.forward([[0.0], [0.0]], [[1.0], [3.0]])
+    5.0
+    >>> loss.backward().tolist()
+    [[1.0], [3.0]]
+    """
 
     name = "mean_squared_error"
     operation = staticmethod(kernels.mean_squared_error_loss)
@@ -22,7 +29,14 @@ class MeanSquaredError(KernelLoss):
 
 
 class HalfMeanSquaredError(MeanSquaredError):
-    """Half the mean over the outputs of (y - t)^2, whose gradient is (y - t) / outputs (fastnn's own)."""
+    """Half the mean over the outputs of (y - t)^2, whose gradient is (y - t) / outputs (not in Keras).
+
+    >>> loss = fastnn.losses.HalfMeanSquaredError()
+    >>> loss.forward([[0.0], [0.0]], [[1.0], [3.0]])
+    2.5
+    >>> loss.backward().tolist()
+    [[0.5], [1.5]]
+    """
 
     name = "half_mean_squared_error"
     operation = staticmethod(kernels.half_mean_squared_error_loss)
@@ -30,7 +44,11 @@ class HalfMeanSquaredError(MeanSquaredError):
 
 
 class MeanAbsoluteError(KernelLoss):
-    """The mean over the outputs of |y - t|."""
+    """The mean over the outputs of |y - t|.
+
+    >>> fastnn.losses.MeanAbsoluteError()([[0.0], [0.0]], [[1.0], [3.0]])
+    2.0
+    """
 
     name = "mean_absolute_error"
     operation = staticmethod(error_kernels.mean_absolute_error_loss)
@@ -43,10 +61,13 @@ class MeanAbsoluteError(KernelLoss):
 class Huber(KernelLoss):
     """The mean over the outputs of e^2 / 2 where |e| <= delta, else of delta (|e| - delta / 2), with e = y - t.
 
-    Like the squared error for small errors and like the absolute one for large ones, which so do not count too much.
+    Quadratic for small errors and linear for large ones, so that outliers do not dominate.
 
     Args:
-        delta: the error where the one becomes the other, above 0.
+        delta: the error at which it changes from quadratic to linear, above 0.
+
+    >>> fastnn.losses.Huber()([[0.0], [0.0]], [[0.5], [3.0]])  # (0.125 + 2.5) / 2
+    1.3125
     """
 
     name = "huber"
@@ -62,7 +83,11 @@ class Huber(KernelLoss):
 
 
 class LogCosh(KernelLoss):
-    """The mean over the outputs of log cosh e, e = y - t: nearly e^2 / 2 where small and |e| - log 2 where large."""
+    """The mean over the outputs of log cosh e, e = y - t: about e^2 / 2 if small and |e| - log 2 if large.
+
+    >>> round(fastnn.losses.LogCosh()([[0.0], [0.0]], [[0.1], [3.0]]), 4)
+    1.1572
+    """
 
     name = "log_cosh"
     operation = staticmethod(error_kernels.log_cosh_loss)
@@ -73,7 +98,11 @@ class LogCosh(KernelLoss):
 
 
 class Poisson(KernelLoss):
-    """The mean over the outputs of y - t log(y + 1e-7), for targets that count something; none may be negative."""
+    """The mean over the outputs of y - t log(y + 1e-7), for targets that are counts; they must not be negative.
+
+    >>> round(fastnn.losses.Poisson()([[3.0]], [[2.0]]), 4)  # 2 - 3 log 2
+    -0.0794
+    """
 
     name = "poisson"
     operation = staticmethod(error_kernels.poisson_loss)
@@ -83,11 +112,11 @@ class Poisson(KernelLoss):
         super().__init__()
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
-        """A ValueError after an activation that gives negative numbers."""
+        """A ValueError after an activation whose outputs may be negative."""
         if activation not in (None, "relu", "softplus", "sigmoid", "hard_sigmoid", "softmax"):
             raise ValueError(
                 f"the loss poisson expects outputs of at least 0, but the last activation is {activation}; "
-                "use one there that gives no negative numbers, such as softplus"
+                "use one whose outputs are never negative, such as softplus"
             )
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:

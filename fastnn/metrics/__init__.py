@@ -1,6 +1,6 @@
-"""Metrics: numbers that say how good an output is, over all samples. Names are Keras 3's.
+"""Metrics: how good the outputs are, over all samples. Names are Keras 3's.
 
-By hand: `metric(y_true, y_pred)` gives the number.
+Pass a metric to `compile` by name or as an object, or call it: `metric(y_true, y_pred)`.
 """
 
 from functools import partial
@@ -60,15 +60,20 @@ _ACCURACY = ("accuracy", "acc")
 
 
 def get(identifier: object, outputs: int, sparse: bool) -> Metric:
-    """A metric from its name, or as it is. "accuracy" is the one that fits outputs and targets, as Keras picks it.
+    """A metric from its name; a `Metric` is returned unchanged.
+
+    "accuracy" stands for the accuracy that fits the outputs and targets, as in Keras.
 
     Args:
         identifier: a name or a Metric.
-        outputs: columns of the model's output.
+        outputs: the number of columns of the model's output.
         sparse: whether the targets are integer labels.
 
     Raises:
-        ValueError: for an unknown name, or a metric that wants the other kind of target.
+        ValueError: for an unknown name, or a metric that needs the other kind of targets.
+
+    >>> fastnn.metrics.get("accuracy", outputs=10, sparse=True)
+    SparseCategoricalAccuracy(name='accuracy')
     """
     accuracy: type[Metric] = (
         BinaryAccuracy if outputs == 1 else SparseCategoricalAccuracy if sparse else CategoricalAccuracy

@@ -11,17 +11,24 @@ from ..engine.lowering import uses_kernels
 
 
 class Metric(Configured, module="fastnn.metrics", abstract=True):
-    """Base class of the metrics. One of your own overrides `evaluate`; `fit` then runs one layer at a time.
+    """Base class. A metric of your own overrides `evaluate`; `fit` then runs layer by layer.
 
     Args:
-        name: the key in logs and history; None: the metric's own name.
+        name: the key in logs and history; None: the metric's default name.
+
+    >>> class LargestError(fastnn.metrics.Metric):
+    ...     default_name = "largest_error"
+    ...     def evaluate(self, targets, y):
+    ...         return np.abs(y - targets).max(axis=1)
+    >>> LargestError()([[0, 0], [0, 0]], [[1.0, -2.0], [3.0, 1.0]])  # the mean of 2 and 3
+    2.5
     """
 
     default_name = "metric"
-    sparse: bool | None = False  # whether targets are integer labels; None: they may be, or rows
+    sparse: bool | None = False  # whether targets are integer labels; None: labels or rows
     operation: Any = None  # None: no kernels
-    per_sample = True  # whether it is the mean of a number that each sample has
-    better = "min"  # or "max": what EarlyStopping's mode="auto" goes by
+    per_sample = True  # whether the metric is the mean of one value per sample
+    better = "min"  # or "max"; used by EarlyStopping with mode="auto"
     _kernel: Callable[..., None]
 
     def __init__(self, name: str | None = None):
@@ -34,16 +41,16 @@ class Metric(Configured, module="fastnn.metrics", abstract=True):
         return bool(self.operation) and uses_kernels(type(self), "operation", ("evaluate", "add"))
 
     def state_size(self, outputs: int) -> int:
-        """How many sums over the samples the metric is computed from."""
+        """The number of sums over the samples from which the metric is computed."""
         return 1
 
     def result(self, state: np.ndarray) -> Any:
-        """What is logged, from the sums over the samples, all divided by their number."""
+        """The value of the metric, from the sums over the samples divided by the number of samples."""
         return float(state[0])
 
     def add(self, state: np.ndarray, targets: np.ndarray, y: np.ndarray) -> None:
-        """Add the samples of a batch to the sums, from checked arrays of one type."""
-        # In the samples' order, as the interpreter does.
+        """Add the samples of a batch to the sums, from checked arrays of the same type."""
+        # In the order of the samples, as in the interpreter.
         state[0] += np.add.accumulate(self.evaluate(targets, y), dtype=np.float64)[-1]
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
@@ -53,13 +60,13 @@ class Metric(Configured, module="fastnn.metrics", abstract=True):
         return checks.target_rows(y, argument, outputs, dtype)
 
     def evaluate(self, targets: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """Each sample's value, from checked arrays of one type."""
+        """The value of each sample, from checked arrays of the same type."""
         values = np.empty(len(y), y.dtype)
         type(self)._kernel(values, y, targets, *self.numbers, y.shape[1])
         return values
 
     def __call__(self, y_true: Any, y_pred: Any) -> Any:
-        """The metric of outputs y_pred (n, C) for labels (n,) or targets (n, C)."""
+        """The metric for outputs y_pred (n, C) and labels (n,) or targets (n, C)."""
         y = checks.finite(checks.numeric_array(y_pred, "y_pred"), "y_pred")
         y = np.ascontiguousarray(y, y.dtype if y.dtype in (np.float32, np.float64) else np.float32)
         y = y[:, np.newaxis] if y.ndim == 1 else y
@@ -76,12 +83,12 @@ class Metric(Configured, module="fastnn.metrics", abstract=True):
 
 
 class SumsMetric(Metric, abstract=True):
-    """A metric that is computed from sums over all samples, and is not the mean of something that each sample has."""
+    """A metric that is computed from sums over all samples, rather than as the mean of one value per sample."""
 
     per_sample = False
 
     def kernel(self, sparse: bool) -> Callable[..., None]:
-        """What adds a batch to the sums, for integer labels or for rows."""
+        """The kernel that adds a batch to the sums, for integer labels or for rows."""
         return type(self)._kernel
 
     def evaluate(self, targets: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -91,5 +98,5 @@ class SumsMetric(Metric, abstract=True):
         return state
 
     def add(self, state: np.ndarray, targets: np.ndarray, y: np.ndarray) -> None:
-        """Add the samples of a batch to the sums, from checked arrays of one type."""
+        """Add the samples of a batch to the sums, from checked arrays of the same type."""
         state += self.evaluate(targets, y)

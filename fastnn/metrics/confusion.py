@@ -1,4 +1,4 @@
-"""How often a classifier takes each class for each other, and the forms in which labels and predictions may come."""
+"""The confusion matrix, and the forms in which labels and predictions are accepted."""
 
 from typing import Any
 
@@ -6,24 +6,23 @@ import numpy as np
 
 from .. import checks
 
-_MOST_CLASSES = 1000  # a label above is a mistake, and would make a huge matrix
+_MOST_CLASSES = 1000  # a larger label is a mistake, and would make a huge matrix
 
 
 def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np.ndarray:
-    """How many samples of each class (row) were taken for each class (column), int64 (classes, classes).
+    """How many samples of each true class (row) were predicted as each class (column), int64 (classes, classes).
 
     Args:
         y_true: labels (n,) or (n, 1), or one-hot rows (n, C).
         y_pred: labels (n,) or (n, 1), scores (n, C), or probabilities of class 1, (n,) or (n, 1), class 1 above 0.5.
-        classes: how many there are; None: as many as the data have, at least 2.
+        classes: the number of classes; None: as many as occur in the data, at least 2.
 
     Raises:
-        ValueError: shapes or lengths do not fit, labels are no integers from 0 on, or there are more than `classes`.
+        ValueError: if shapes or lengths do not match, labels are not integers >= 0, or a label is not below `classes`.
 
-    Example:
-        >>> confusion_matrix([0, 0, 1, 1, 1], [0, 1, 1, 1, 0])
-        array([[1, 1],
-               [1, 2]])
+    >>> fastnn.metrics.confusion_matrix([0, 0, 1, 1, 1], [0, 1, 1, 1, 0])
+    array([[1, 1],
+           [1, 2]])
     """
     truth, predicted, found = truth_and_prediction(y_true, y_pred)
     if classes is None:
@@ -36,7 +35,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np
 
 
 def true_labels(y: Any, argument: str = "y_true") -> tuple[np.ndarray, int]:
-    """Labels (n,), and how many classes there must be, from labels (n,) or (n, 1) or one-hot rows (n, C)."""
+    """Labels (n,) and the smallest possible number of classes, from labels (n,) or (n, 1) or one-hot rows (n, C)."""
     array = checks.finite(checks.numeric_array(y, argument), argument)
     if array.ndim == 2 and array.shape[1] > 1 and len(array):
         if not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
@@ -49,8 +48,8 @@ def true_labels(y: Any, argument: str = "y_true") -> tuple[np.ndarray, int]:
 def truth_and_prediction(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarray, int]:
     """True labels (n,), predicted labels (n,) and the number of classes, at least 2.
 
-    `y_pred` may be labels (n,) or (n, 1), scores (n, C), or the probability of class 1, (n,) or (n, 1): floats that
-    are not all whole numbers, class 1 above 0.5.
+    `y_pred` may be labels (n,) or (n, 1), scores (n, C), or probabilities of class 1, (n,) or (n, 1): floats that
+    are not all whole numbers, where more than 0.5 means class 1.
     """
     truth, classes = true_labels(y_true)
     array = checks.finite(checks.numeric_array(y_pred, "y_pred"), "y_pred")

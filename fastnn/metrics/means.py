@@ -1,4 +1,4 @@
-"""Metrics that are a mean over the samples."""
+"""Metrics that are means over the samples."""
 
 import math
 
@@ -10,7 +10,11 @@ from .base import Metric
 
 
 class SparseCategoricalAccuracy(Metric):
-    """The share of samples whose largest output is the label's."""
+    """The fraction of samples whose largest output is that of the true label.
+
+    >>> fastnn.metrics.SparseCategoricalAccuracy()([0, 1], [[0.7, 0.3], [0.6, 0.4]])
+    0.5
+    """
 
     default_name = "sparse_categorical_accuracy"
     sparse = True
@@ -20,7 +24,11 @@ class SparseCategoricalAccuracy(Metric):
 
 
 class CategoricalAccuracy(Metric):
-    """The share of samples whose largest output is at the place of the target's largest number."""
+    """The fraction of samples whose largest output is at the index of the largest target.
+
+    >>> fastnn.metrics.CategoricalAccuracy()([[1, 0], [0, 1]], [[0.7, 0.3], [0.6, 0.4]])
+    0.5
+    """
 
     default_name = "categorical_accuracy"
     operation = staticmethod(kernels.categorical_accuracy_metric)
@@ -29,10 +37,13 @@ class CategoricalAccuracy(Metric):
 
 
 class BinaryAccuracy(Metric):
-    """The share of outputs on the target's side of the threshold: (y > threshold) == t.
+    """The fraction of outputs on the right side of the threshold: (y > threshold) == t.
 
     Args:
-        threshold: 0.5 unless given, also for logits, as in Keras.
+        threshold: for outputs that are logits pass 0; as in Keras, the default is not adapted to them.
+
+    >>> fastnn.metrics.BinaryAccuracy()([[1], [0], [1], [0]], [[0.9], [0.2], [0.4], [0.3]])
+    0.75
     """
 
     default_name = "binary_accuracy"
@@ -47,10 +58,14 @@ class BinaryAccuracy(Metric):
 
 
 class SparseTopKCategoricalAccuracy(Metric):
-    """The share of samples where fewer than k outputs are larger than the label's.
+    """The fraction of samples whose true label is among the k largest outputs.
 
     Args:
-        k: among how many of the largest outputs the label's must be; equal ones all count.
+        k: a label counts as found if fewer than k outputs are larger than its own, so ties are in its favour.
+
+    >>> scores = [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]
+    >>> fastnn.metrics.SparseTopKCategoricalAccuracy(k=2)([1, 2], scores)
+    0.5
     """
 
     default_name = "sparse_top_k_categorical_accuracy"
@@ -66,10 +81,14 @@ class SparseTopKCategoricalAccuracy(Metric):
 
 
 class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
-    """The same where targets are rows: for the place of the largest number.
+    """The same for targets that are rows (n, C): the true label is the index of the largest target.
 
     Args:
-        k: among how many of the largest outputs it must be; equal ones all count.
+        k: as in `SparseTopKCategoricalAccuracy`.
+
+    >>> scores = [[0.5, 0.3, 0.2], [0.5, 0.3, 0.2]]
+    >>> fastnn.metrics.TopKCategoricalAccuracy(k=2)([[0, 1, 0], [0, 0, 1]], scores)
+    0.5
     """
 
     default_name = "top_k_categorical_accuracy"
@@ -79,7 +98,11 @@ class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):
 
 
 class MeanSquaredError(Metric):
-    """The mean of (y - t)^2."""
+    """The mean of (y - t)^2.
+
+    >>> fastnn.metrics.MeanSquaredError()([[0.0], [0.0]], [[1.0], [3.0]])
+    5.0
+    """
 
     default_name = "mean_squared_error"
     operation = staticmethod(kernels.mean_squared_error_metric)
@@ -87,17 +110,25 @@ class MeanSquaredError(Metric):
 
 
 class RootMeanSquaredError(MeanSquaredError):
-    """The square root of the mean of (y - t)^2 over all samples."""
+    """The square root of the mean of (y - t)^2 over all samples.
+
+    >>> fastnn.metrics.RootMeanSquaredError()([[0.0], [0.0]], [[1.0], [7.0]])
+    5.0
+    """
 
     default_name = "root_mean_squared_error"
 
     def result(self, state: np.ndarray) -> float:
-        """The root of the mean."""
+        """The square root of the mean."""
         return math.sqrt(state[0])
 
 
 class MeanAbsoluteError(Metric):
-    """The mean of |y - t|."""
+    """The mean of |y - t|.
+
+    >>> fastnn.metrics.MeanAbsoluteError()([[0.0], [0.0]], [[1.0], [-3.0]])
+    2.0
+    """
 
     default_name = "mean_absolute_error"
     operation = staticmethod(kernels.mean_absolute_error_metric)

@@ -1,4 +1,4 @@
-"""Metrics that are computed from counts and other sums over all samples."""
+"""Metrics computed from counts and other sums over all samples."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,20 +10,24 @@ from ..kernels import metrics as kernels
 from .base import SumsMetric
 
 _EPSILON = 1e-7  # keras.config.epsilon()
-_ROUNDING = 1e-13  # what is left of a mean square minus the mean's square where nothing varies
+_ROUNDING = 1e-13  # relative rounding error of E[t^2] - E[t]^2 when t is constant
 
 
 def _ratio(part: Any, whole: Any) -> Any:
-    """part / whole, and 0 where the whole is 0."""
+    """part / whole, or 0 where the whole is 0."""
     shape = np.broadcast_shapes(np.shape(part), np.shape(whole))
     return np.divide(part, whole, out=np.zeros(shape), where=np.not_equal(whole, 0))
 
 
 class Precision(SumsMetric):
-    """The share of yeses that are right: true positives / (true and false positives), over all outputs; 0 without any.
+    """true positives / (true positives + false positives), over all outputs; 0 if there are no positive predictions.
 
     Args:
-        thresholds: an output above it is a yes; None: 0.5. With outputs that are logits pass 0.
+        thresholds: outputs above it are positive predictions; None: 0.5. For outputs that are logits pass 0.
+
+    >>> y_true, y_pred = [[1], [0], [1], [1]], [[0.9], [0.8], [0.7], [0.2]]
+    >>> round(fastnn.metrics.Precision()(y_true, y_pred), 3)  # 2 of 3 positive predictions are right
+    0.667
     """
 
     default_name = "precision"
@@ -46,10 +50,14 @@ class Precision(SumsMetric):
 
 
 class Recall(Precision):
-    """The share of targets other than 0 that got a yes: true positives / (true positives and false negatives).
+    """true positives / (true positives + false negatives), over all outputs; targets other than 0 are positive.
 
     Args:
-        thresholds: an output above it is a yes; None: 0.5. With outputs that are logits pass 0.
+        thresholds: outputs above it are positive predictions; None: 0.5. For outputs that are logits pass 0.
+
+    >>> y_true, y_pred = [[1], [0], [1], [0]], [[0.9], [0.8], [0.2], [0.1]]
+    >>> fastnn.metrics.Recall()(y_true, y_pred)  # 1 of 2 positive targets is found
+    0.5
     """
 
     default_name = "recall"
@@ -60,14 +68,20 @@ class Recall(Precision):
 
 
 class F1Score(SumsMetric):
-    """2 precision recall / (precision + recall) of each class, or one number of them all.
+    """2 precision recall / (precision + recall) of each class, or one average of them.
 
     Targets may be one-hot rows, as in Keras, or integer labels.
 
     Args:
-        average: None: an array with each class's; "macro": their mean; "weighted": the mean weighted by how many
-            samples of each class there are; "micro": from the counts of all classes together.
-        threshold: an output above it is a yes, from above 0 to 1; None: the largest output of each sample is.
+        average: None: an array with one score per class; "macro": their mean; "weighted": their mean weighted by the
+            number of samples of each class; "micro": the score of the counts summed over all classes.
+        threshold: in (0, 1]; outputs above it are positive predictions; None: the largest output of each sample is.
+
+    >>> scores = [[0.9, 0.1], [0.6, 0.4], [0.3, 0.7]]
+    >>> fastnn.metrics.F1Score()([0, 1, 1], scores).round(3)
+    array([0.667, 0.667])
+    >>> round(fastnn.metrics.F1Score("macro")([0, 1, 1], scores), 3)
+    0.667
     """
 
     default_name = "f1_score"
@@ -86,17 +100,17 @@ class F1Score(SumsMetric):
         self.numbers = () if self.threshold is None else (self.threshold,)
 
     def kernel(self, sparse: bool) -> Callable[..., None]:
-        """The one for labels, for rows, or for rows with a threshold."""
+        """The kernel for labels, for rows, or for rows with a threshold."""
         by_rows = kernels.class_confusion if self.threshold is None else kernels.class_confusion_above
         chosen: Callable[..., None] = kernels.sparse_class_confusion if sparse else by_rows
         return chosen
 
     def state_size(self, outputs: int) -> int:
-        """Each class's true positives, then false positives, then false negatives."""
+        """The true positives of each class, then the false positives, then the false negatives."""
         return 3 * outputs
 
     def result(self, state: np.ndarray) -> Any:
-        """Keras's formula of the sums, with its epsilon."""
+        """Keras's formula, with its epsilon."""
         hits, false_alarms, misses = state.reshape(3, -1)
         if self.average == "micro":
             hits, false_alarms, misses = hits.sum(), false_alarms.sum(), misses.sum()
@@ -110,19 +124,23 @@ class F1Score(SumsMetric):
 
 
 class AUC(SumsMetric):
-    """The area under the ROC curve or the precision-recall curve, from `num_thresholds` points of it as in Keras.
+    """The area under the ROC curve or the precision-recall curve, approximated by `num_thresholds` points, as in Keras.
 
-    All outputs are taken together, each with its own target, other than 0 for a yes.
+    All outputs are pooled, each with its own target; targets other than 0 are positive.
 
     Args:
-        num_thresholds: points of the curve, at least 2: thresholds between 0 and 1, evenly spaced.
-        curve: "ROC": recall over the share of targets 0 that got a yes; "PR": precision over recall.
-        summation_method: what stands between two points: "interpolation", or "minoring" and "majoring" for the smaller
-            and the larger of the two, bounds of the area.
-        from_logits: whether outputs are logits x, and sigmoid(x) the probability.
+        num_thresholds: the number of points, at least 2; their thresholds are evenly spaced between 0 and 1.
+        curve: "ROC": true positive rate over false positive rate; "PR": precision over recall.
+        summation_method: the height between two points: "interpolation", or "minoring" and "majoring" for the smaller
+            and the larger of the two, which give bounds of the area.
+        from_logits: whether outputs are logits x, with the probability sigmoid(x).
 
     Source of the interpolation of "PR": Davis & Goadrich, "The relationship between precision-recall and ROC curves"
     (2006), https://www.biostat.wisc.edu/~page/rocpr.pdf
+
+    >>> y_true, y_pred = [[0], [0], [1], [1]], [[0.1], [0.4], [0.35], [0.8]]
+    >>> round(fastnn.metrics.AUC()(y_true, y_pred), 3)
+    0.75
     """
 
     default_name = "auc"
@@ -150,13 +168,13 @@ class AUC(SumsMetric):
         self.numbers = (float(self.from_logits), self.num_thresholds)
 
     def state_size(self, outputs: int) -> int:
-        """A histogram of the outputs with a target other than 0, then one of those with 0."""
+        """A histogram of the outputs with positive targets, then one of the outputs with target 0."""
         return 2 * self.num_thresholds
 
     def result(self, state: np.ndarray) -> float:
         """The area under the points, from the highest threshold to the lowest."""
         positives, negatives = state.reshape(2, -1)
-        # How many are above each threshold, from the lowest, which all are above, to the highest, which none is.
+        # How many outputs are above each threshold, from the lowest (all of them) to the highest (none).
         hits, false_alarms = positives[::-1].cumsum()[::-1], negatives[::-1].cumsum()[::-1]
         recall, precision = _ratio(hits, hits[0]), _ratio(hits, hits + false_alarms)
         if self.curve == "ROC":
@@ -172,24 +190,28 @@ class AUC(SumsMetric):
         return float(((x[:-1] - x[1:]) * heights).sum())
 
 
-def _interpolated(hits: np.ndarray, yeses: np.ndarray) -> float:
-    """The area under precision = hits / yeses over recall, where hits is linear in yeses between two thresholds.
+def _interpolated(hits: np.ndarray, predicted: np.ndarray) -> float:
+    """The area under precision = hits / predicted over recall, with hits linear in predicted between two thresholds.
 
-    Between points A and B that is slope (dhits + intercept log(yeses_B / yeses_A)) / all hits.
+    `predicted` counts the positive predictions. Between points A and B the area is
+    slope (dhits + intercept log(predicted_B / predicted_A)) / all hits.
     """
     more_hits = hits[:-1] - hits[1:]
-    slope = _ratio(more_hits, yeses[:-1] - yeses[1:])
-    intercept = hits[1:] - slope * yeses[1:]
-    growth = np.where(yeses[1:] > 0, _ratio(yeses[:-1], yeses[1:]), 1)
+    slope = _ratio(more_hits, predicted[:-1] - predicted[1:])
+    intercept = hits[1:] - slope * predicted[1:]
+    growth = np.where(predicted[1:] > 0, _ratio(predicted[:-1], predicted[1:]), 1)
     return float(_ratio((slope * (more_hits + intercept * np.log(growth))).sum(), hits[0]))
 
 
 class R2Score(SumsMetric):
-    """1 - sum (y - t)^2 / sum (t - mean t)^2: the share of the targets' variation that the outputs explain.
+    """1 - sum (y - t)^2 / sum (t - mean t)^2: the fraction of the targets' variance that the outputs explain.
 
     Args:
-        class_aggregation: of several outputs: "uniform_average" is the mean of theirs, "variance_weighted_average" the
-            mean weighted by the variation of each one's targets; None: an array with each one's.
+        class_aggregation: with several outputs, "uniform_average" is the mean of their scores,
+            "variance_weighted_average" the mean weighted by the variance of their targets; None: an array of scores.
+
+    >>> round(fastnn.metrics.R2Score()([[1.0], [2.0], [3.0]], [[1.1], [2.0], [2.9]]), 3)
+    0.99
     """
 
     default_name = "r2_score"
@@ -207,11 +229,11 @@ class R2Score(SumsMetric):
         self.class_aggregation = class_aggregation
 
     def state_size(self, outputs: int) -> int:
-        """Each output's sum of t, then of t^2, then of (y - t)^2."""
+        """The sums of t of each output, then those of t^2, then those of (y - t)^2."""
         return 3 * outputs
 
     def result(self, state: np.ndarray) -> Any:
-        """From the sums over the samples; as in Keras, targets that do not vary give 0, or NaN if all is right."""
+        """The score; as in Keras it is 0 for constant targets, or NaN if all outputs are exact, too."""
         mean, mean_square, residual = state.reshape(3, -1)
         variation = mean_square - mean * mean
         variation = np.where(variation > _ROUNDING * mean_square, variation, 0.0)

@@ -1,4 +1,4 @@
-"""Choosing between models: splits of the data, and training on each of them."""
+"""Model selection: splitting data, and cross-validation."""
 
 from .cross_validation import cross_validate
 from .splits import KFold, StratifiedKFold, train_test_split

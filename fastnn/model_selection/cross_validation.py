@@ -1,4 +1,4 @@
-"""Cross-validation, fold beside fold on the cores of the machine."""
+"""Cross-validation, with the folds trained in parallel on the cores of the machine."""
 
 import copy
 import threading
@@ -32,36 +32,45 @@ def cross_validate(
 ) -> dict[str, Any]:
     """Train a new model on each split of the data, and evaluate it on the part that was left out.
 
-    The folds run side by side, one thread each; the last one on whatever cores are free. The results have the same bits
-    for any number of workers, as long as what `build_model` and callbacks do in Python depends on nothing else.
+    The folds run in parallel, one thread each; the last one uses all cores that are free. The results are bit-identical
+    for any number of workers, provided that `build_model` and the callbacks are deterministic.
 
     Args:
         build_model: makes a compiled model; called once for each fold, before the first is trained.
         x: samples, as `fit` takes them.
-        y: their labels or targets.
+        y: labels or targets, as `fit` takes them.
         cv: a number of folds, a splitter such as `KFold(5, shuffle=True)`, or pairs of (training, test) indices. A
-            number stands for `StratifiedKFold` where y is integer labels, else for `KFold`, unshuffled.
-        n_jobs: folds at the same time; None or -1: `fastnn.get_num_threads()`.
-        return_train_score: whether each model is evaluated on its training part, too.
-        verbose: 1 prints a line a fold.
+            number means `StratifiedKFold` if y holds integer labels, otherwise `KFold`, without shuffling.
+        n_jobs: the number of folds to run in parallel; None or -1: `fastnn.get_num_threads()`.
+        return_train_score: whether to evaluate each model on its training part, too.
+        verbose: 1 prints one line per fold.
         sample_weight: (n,) weights of the samples' losses in training.
-        callbacks: for `fit`; each fold gets copies of its own.
-        **fit_arguments: for `fit`, such as `batch_size` and `epochs`. Each fold is validated with its test part, unless
-            there is a `validation_split`, which sets aside a part of the training part.
+        callbacks: for `fit`; each fold gets its own copies.
+        **fit_arguments: for `fit`, such as `batch_size` and `epochs`. Each fold is validated on its test part, unless
+            `validation_split` sets aside a part of its training part.
 
     Returns:
-        A dict: "test_loss" and "test_" with each metric's name, and with `return_train_score` "train_...": arrays (k,);
+        A dict with arrays (k,) under "test_loss", "test_<metric>" and, with `return_train_score`, "train_...";
         "fit_time": seconds (k,); "histories": what each `fit` returned; "models": the trained models; "callbacks": the
         callbacks of each fold.
 
     Raises:
-        TypeError, ValueError: for arguments that do not fit, fewer than two folds, or folds without samples, before
-            anything is trained. An error in a fold ends all of them.
+        TypeError, ValueError: for wrong arguments, fewer than two folds, or folds without samples; raised before
+            anything is trained. An error in one fold stops all of them.
+
+    >>> def build():
+    ...     model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1, activation="sigmoid")])
+    ...     model.compile(fastnn.optimizers.SGD(1.0), "binary_crossentropy", metrics=["accuracy"])
+    ...     return model
+    >>> x, y = fastnn.datasets.points.generate_linear(100, seed=1)
+    >>> scores = fastnn.model_selection.cross_validate(build, x, y, cv=4, epochs=20)
+    >>> scores["test_accuracy"].shape, bool(scores["test_accuracy"].mean() > 0.8)
+    ((4,), True)
     """
     columns = checks.numeric_array(x, "x"), checks.numeric_array(y, "y")
     for array, name in zip(columns, ("x", "y"), strict=True):
         if array.size == 0 or array.ndim == 0:
-            raise ValueError(f"{name} must hold one entry a sample, received shape {array.shape}")
+            raise ValueError(f"{name} must hold one entry per sample, received shape {array.shape}")
     checks.same_length(columns[0], "x", columns[1], "y")
     weights = None if sample_weight is None else checks.numeric_array(sample_weight, "sample_weight")
     if weights is not None:
@@ -113,7 +122,7 @@ def _indices(part: Any, samples: int, owner: str) -> np.ndarray:
     if indices.dtype == bool and indices.shape == (samples,):
         indices = np.flatnonzero(indices)
     if indices.ndim != 1 or indices.size == 0 or indices.dtype.kind not in "iu":
-        raise ValueError(f"{owner} must be lists of sample indices that are not empty, received {part!r}")
+        raise ValueError(f"{owner} must be non-empty lists of sample indices, received {part!r}")
     if indices.min() < 0 or indices.max() >= samples:
         raise ValueError(f"{owner} must be indices in [0, {samples}), received {indices.min()} to {indices.max()}")
     return indices
@@ -130,7 +139,7 @@ def _new_model(build_model: Callable[[], Sequential]) -> Sequential:
 
 
 class _Fold:
-    """One fold: its model, its data, and in the end its scores."""
+    """One fold: its model, its data, and finally its scores."""
 
     def __init__(
         self,
@@ -143,9 +152,9 @@ class _Fold:
         callbacks: Any,
     ):
         self.model, self.x, self.y, self.weights, self.train, self.test = model, x, y, weights, train, test
-        # They remember things, and folds run at the same time.
+        # Callbacks have state, and folds run in parallel.
         self.callbacks = copy.deepcopy(callbacks)
-        # A stream of its own: what the fold draws does not depend on which of them are trained at the same time.
+        # A separate stream, so that the fold's random numbers do not depend on which folds run at the same time.
         self.generator = generator().spawn(1)[0]
         self.scores: dict[str, float] = {}
         self.seconds = 0.0
@@ -164,11 +173,11 @@ class _Fold:
         for part, samples in (("test", test), *([("train", train)] if train_score else [])):
             logs = self.model.evaluate(*samples, verbose=0, return_dict=True)
             self.scores |= {f"{part}_{name}": value for name, value in logs.items()}
-        self.model._structure_changes()  # lets the training's buffers go: all models are kept until the end
+        self.model._structure_changes()  # frees the buffers of the training: all models are kept until the end
 
 
 def _share_nothing(folds: list[_Fold]) -> None:
-    """A ValueError where folds that run at the same time would change the same things."""
+    """A ValueError if folds that run in parallel would modify the same objects."""
     for name, shared in (("model", [f.model for f in folds]), ("optimizer", [f.model.optimizer for f in folds])):
         if len({id(thing) for thing in shared}) < len(folds):
             raise ValueError(f"build_model must make a new {name} each time, received the same one again")
@@ -178,7 +187,7 @@ def _share_nothing(folds: list[_Fold]) -> None:
 
 
 class _InOrder:
-    """Prints the folds' lines in their order, each as soon as all before it are finished."""
+    """Prints one line per fold in order, each as soon as all folds before it are finished."""
 
     def __init__(self, folds: list[_Fold]):
         self.folds, self.next = folds, 0
@@ -197,16 +206,16 @@ class _InOrder:
 
 
 class _Crew:
-    """The calling thread and some helpers, who work off one fold after the other.
+    """The calling thread and some helper threads, each of which takes one fold after the other.
 
-    The last fold is left to the calling thread: the main thread can share its steps among all cores that are free.
+    The last fold is left to the calling thread, because the main thread can share its steps among all free cores.
     """
 
     def __init__(self, work: Callable[[int], None], models: list[Sequential]):
         self.work, self.models = work, models
         self.next = 0
         self.errors: list[BaseException] = []
-        self.ended = False  # by an error or Ctrl-C: no fold is begun any more
+        self.ended = False  # by an error or Ctrl-C: no further fold is started
         self.lock = threading.Lock()
 
     def run(self, workers: int) -> None:
@@ -218,7 +227,7 @@ class _Crew:
                 helpers.append(helper)
             self._work_off(len(self.models))
             _join(helpers)
-        except BaseException:  # Ctrl-C between two folds, or no thread to be had
+        except BaseException:  # Ctrl-C between two folds, or a thread could not be started
             self._end()
             _join(helpers)
             raise
@@ -252,7 +261,7 @@ class _Crew:
 
 
 class _Stopping(Callback):
-    """Ends a fold that was about to begin when its crew ended, and so did not see `stop_training`."""
+    """Stops a fold that was about to start when its crew ended, and therefore missed `stop_training`."""
 
     def __init__(self, crew: _Crew):
         super().__init__()
@@ -265,4 +274,4 @@ class _Stopping(Callback):
 def _join(helpers: list[threading.Thread]) -> None:
     for helper in helpers:
         while helper.is_alive():
-            helper.join(0.05)  # a wait without end could not be interrupted everywhere
+            helper.join(0.05)  # a wait without a timeout cannot be interrupted on every platform

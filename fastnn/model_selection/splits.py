@@ -1,6 +1,6 @@
-"""Splitting data, and judging a model on data that it was not trained on, under scikit-learn's names.
+"""Splitting data into training and test parts, with scikit-learn's names.
 
-Given an integer as `random_state`, the splits are those that scikit-learn makes from it.
+For an integer `random_state` the splits are the same as scikit-learn's.
 """
 
 import math
@@ -16,15 +16,21 @@ Split = tuple[np.ndarray, np.ndarray]
 
 
 class KFold:
-    """k parts of equal size: each is the test part once, the others are trained on.
+    """Splits data into k parts of (almost) equal size; each is the test part once, and the others are for training.
 
     Args:
         n_splits: k, at least 2.
-        shuffle: whether the samples are dealt out in random order; else each part is a stretch of the data.
-        random_state: makes the order repeat; None: drawn from the generator of `fastnn.utils.set_random_seed`.
+        shuffle: whether to shuffle the samples first; otherwise each part is a contiguous block of the data.
+        random_state: makes the order reproducible; None: use the generator that `fastnn.utils.set_random_seed` seeds.
 
     Raises:
         ValueError: for fewer than two parts, or a `random_state` without `shuffle`, which would have no effect.
+
+    >>> for train, test in fastnn.model_selection.KFold(3).split(np.zeros((6, 2))):
+    ...     print(train, test)
+    [2 3 4 5] [0 1]
+    [0 1 4 5] [2 3]
+    [0 1 2 3] [4 5]
     """
 
     def __init__(self, n_splits: int = 5, *, shuffle: bool = False, random_state: int | None = None):
@@ -35,13 +41,13 @@ class KFold:
         self.random_state = None if random_state is None else checks.positive_integer(random_state, "random_state", 0)
 
     def split(self, x: Any, y: Any = None) -> Iterator[Split]:
-        """(training indices, test indices) of each of the k splits; x and y have one entry a sample."""
+        """(training indices, test indices) of each of the k splits; x and y have one entry per sample."""
         part = self._parts(_samples(x), y)
         for i in range(self.n_splits):
             yield np.flatnonzero(part != i), np.flatnonzero(part == i)
 
     def _parts(self, samples: int, y: Any) -> np.ndarray:
-        """The part in which each sample is tested."""
+        """For each sample the index of the split in which it is in the test part."""
         if self.n_splits > samples:
             raise ValueError(f"n_splits must be at most the number of samples, {samples}, received {self.n_splits}")
         order = np.arange(samples)
@@ -54,26 +60,32 @@ class KFold:
 
 
 class StratifiedKFold(KFold):
-    """k parts in each of which every class has the share that it has in all the data.
+    """Like `KFold`, with each class in the same proportion in every part.
 
     Args:
         n_splits, shuffle, random_state: as in `KFold`; samples are shuffled within their class.
 
     Raises:
-        ValueError: in `split`, where no class has n_splits samples.
+        ValueError: in `split`, if no class has n_splits samples.
+
+    >>> y = np.array([0, 0, 0, 0, 1, 1])
+    >>> for train, test in fastnn.model_selection.StratifiedKFold(2).split(y, y):
+    ...     print(y[train], y[test])
+    [0 0 1] [0 0 1]
+    [0 0 1] [0 0 1]
     """
 
     def _parts(self, samples: int, y: Any) -> np.ndarray:
         if y is None:
             raise ValueError("StratifiedKFold.split needs y, the labels")
         codes, sizes, first = _classes(y, samples)
-        appearance = np.argsort(first)  # scikit-learn numbers classes as they appear in the data
+        appearance = np.argsort(first)  # scikit-learn numbers classes in order of appearance
         codes, sizes = np.argsort(appearance)[codes], sizes[appearance]
         if sizes.max() < self.n_splits:
             raise ValueError(
                 f"n_splits must be at most the size of the largest class, {sizes.max()}, received {self.n_splits}"
             )
-        # Dealt out like cards from a pack sorted by class, so that also the parts are of equal size.
+        # Dealt like cards from a pack sorted by class, so that the parts have equal sizes, too.
         pack = np.sort(codes)
         share = np.array([np.bincount(pack[i :: self.n_splits], minlength=len(sizes)) for i in range(self.n_splits)])
         random = _random(self.random_state) if self.shuffle else None
@@ -94,21 +106,26 @@ def train_test_split(
     shuffle: bool = True,
     stratify: Any = None,
 ) -> list[np.ndarray]:
-    """Split arrays into a training and a test part, the same way for all of them.
+    """Split arrays into a training and a test part, all in the same way.
 
     Args:
-        *arrays: one entry a sample, all of one length.
-        test_size: a number of samples (int), or a share in (0, 1); None: what `train_size` leaves, or 0.25.
-        train_size: the same for the training part; None: what `test_size` leaves.
-        random_state: makes the split repeat; None: drawn from the generator of `fastnn.utils.set_random_seed`.
-        shuffle: whether samples are drawn at random; else the test part is the end of the data.
-        stratify: labels (n,): each class keeps its share in both parts.
+        *arrays: arrays of the same length, with one entry per sample.
+        test_size: a number of samples (int) or a fraction in (0, 1); None: the rest that `train_size` leaves, or 0.25.
+        train_size: the same for the training part; None: the rest that `test_size` leaves.
+        random_state: makes the split reproducible; None: use the generator that `fastnn.utils.set_random_seed` seeds.
+        shuffle: whether to draw samples at random; otherwise the test part is the end of the data.
+        stratify: labels (n,); each class then has the same proportion in both parts.
 
     Returns:
         [x_train, x_test, y_train, y_test, ...], new arrays.
 
     Raises:
-        ValueError: for no arrays, different lengths, or sizes that leave a part empty or are too much together.
+        ValueError: for no arrays, different lengths, or sizes that leave a part empty or exceed the number of samples.
+
+    >>> x, y = np.arange(8), np.arange(8) % 2
+    >>> x_train, x_test, y_train, y_test = fastnn.model_selection.train_test_split(x, y, test_size=2, random_state=0)
+    >>> len(x_train), x_test.tolist(), y_test.tolist()
+    (6, [6, 2], [0, 0])
     """
     if not arrays:
         raise ValueError("train_test_split needs at least one array")
@@ -134,7 +151,7 @@ def _stratified(labels: Any, samples: int, train: int, test: int, random: Any) -
     codes, sizes, _ = _classes(labels, samples)
     if sizes.min() < 2 or min(train, test) < len(sizes):
         raise ValueError(
-            f"stratify needs at least 2 samples of each class and parts of at least {len(sizes)} samples, one a class; "
+            f"stratify needs at least 2 samples of each class and parts with at least one of each; "
             f"received a class of {sizes.min()} and parts of {train} and {test}"
         )
     of_train = _shares(sizes, train, random)
@@ -148,12 +165,12 @@ def _stratified(labels: Any, samples: int, train: int, test: int, random: Any) -
 
 
 def _shares(sizes: np.ndarray, count: int, random: Any) -> np.ndarray:
-    """`count` samples shared among classes of these sizes: whole numbers, the largest remainders rounded up."""
+    """`count` samples divided among classes of these sizes, by the method of largest remainders."""
     exact = sizes * (count / sizes.sum())
     shares = np.floor(exact)
     remainders = exact - shares
     missing = int(count - shares.sum())
-    for value in np.sort(np.unique(remainders))[::-1]:  # equal remainders: the lot decides
+    for value in np.sort(np.unique(remainders))[::-1]:  # ties are broken at random
         if missing == 0:
             break
         tied = np.flatnonzero(remainders == value)
@@ -166,12 +183,12 @@ def _shares(sizes: np.ndarray, count: int, random: Any) -> np.ndarray:
 
 def _samples(x: Any) -> int:
     if np.ndim(x) == 0:
-        raise ValueError(f"expected arrays with one entry a sample, received {x}")
+        raise ValueError(f"expected arrays with one entry per sample, received {x}")
     return len(x)
 
 
 def _classes(labels: Any, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Each sample's class, numbered from 0 in the labels' order; the classes' sizes; where each appears first."""
+    """The class of each sample, numbered from 0 in the labels' order; the size and the first index of each class."""
     array = np.asarray(labels)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -182,7 +199,7 @@ def _classes(labels: Any, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndar
 
 
 def _sizes(samples: int, train: float | None, test: float | None) -> tuple[int, int]:
-    """The parts' sizes; a share of the test part is rounded up, one of the training part down."""
+    """The sizes of the parts; as a fraction, the test part is rounded up and the training part down."""
     if test is None and train is None:
         test = 0.25
     counts: list[int | None] = []
@@ -199,13 +216,13 @@ def _sizes(samples: int, train: float | None, test: float | None) -> tuple[int, 
     if train_count < 1 or test_count < 1 or train_count + test_count > samples:
         raise ValueError(
             f"train_size={train} and test_size={test} of {samples} samples give parts of {train_count} and {test_count}"
-            "; both must hold samples, and together not more than there are"
+            "; neither may be empty, and together they must not exceed the number of samples"
         )
     return train_count, test_count
 
 
 def _random(random_state: int | None) -> Any:
-    """NumPy's older generator, which scikit-learn uses, for a seed; else the generator in use."""
+    """For a seed NumPy's legacy generator, as in scikit-learn; otherwise the generator in use."""
     if random_state is None:
         return generator()
     return np.random.RandomState(checks.positive_integer(random_state, "random_state", 0))

@@ -33,6 +33,12 @@ class RangeTest:
         suggestion: the rate where `smoothed` falls most steeply over the logarithm of the rate, before it is lowest;
             None where it never falls.
         diverged: the rate at which the test ended early; None if it came to its end.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile("sgd", "mse")
+    >>> found = fastnn.learning_rate_finder(model, np.ones((64, 1)), np.ones(64), start=1e-4, stop=1e-2, steps=3)
+    >>> found.rates.round(4).tolist(), found.losses.round(2).tolist(), found.diverged
+    ([0.0001, 0.001, 0.01], [1.0, 1.0, 0.99], None)
     """
 
     rates: Numbers
@@ -79,6 +85,14 @@ def learning_rate_finder(
 
     Raises:
         TypeError, ValueError: for arguments and data that do not fit; the model is as it was before.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile("sgd", "mse")
+    >>> found = fastnn.learning_rate_finder(model, np.ones((64, 1)), np.ones(64), start=1e-4, steps=50)
+    >>> found.rates.size == found.losses.size, bool(1e-4 < found.suggestion < found.diverged)
+    (True, True)
+    >>> model.get_weights()[0].tolist()  # as before
+    [[0.0]]
     """
     if not isinstance(model, Sequential):
         raise TypeError(f"model must be a fastnn.Sequential, received {model!r}")

@@ -30,6 +30,14 @@ class Sequential(Stack):
     Raises:
         TypeError: for something that is no layer.
         ValueError: for two layers of the same name or of different float types, or shapes that do not fit.
+
+    >>> x, y = fastnn.datasets.points.generate_linear(200, seed=1)
+    >>> fastnn.utils.set_random_seed(1)
+    >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1, activation="sigmoid")])
+    >>> model.compile(fastnn.optimizers.SGD(1.0), "binary_crossentropy", metrics=["accuracy"])
+    >>> history = model.fit(x, y, epochs=20, verbose=0)
+    >>> bool(model.evaluate(x, y, verbose=0)[1] > 0.9), model.predict(x).shape
+    (True, (200, 1))
     """
 
     def __init__(self, layers: Sequence[Layer | InputLayer] | None = None, name: str | None = None):

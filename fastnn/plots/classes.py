@@ -1,4 +1,4 @@
-"""Where a classifier is wrong: how often each class is taken for each other, and on which images."""
+"""The errors of a classifier: the confusion matrix, and the misclassified images."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_MOST_CELLS = 100  # classes; more have no room for their numbers
+_MOST_CELLS = 100  # classes; with more, the numbers would not fit into the cells
 
 
 def confusion_matrix(
@@ -26,22 +26,28 @@ def confusion_matrix(
     normalize: bool = False,
     axes: style.AxesLike | None = None,
 ) -> Figure:
-    """Draw how many samples of each class (row) were taken for each class (column), coloured by the share of the row.
+    """Draw how many samples of each true class (row) were predicted as each class (column).
+
+    The colour of a cell shows its fraction of the row.
 
     Args:
         y_true: Labels (n,) or (n, 1), or one-hot rows (n, C).
         y_pred: Labels (n,) or (n, 1), scores (n, C), or probabilities of class 1, (n,) or (n, 1), class 1 above 0.5.
-        labels: The classes' names; `None` numbers them from 0.
-        normalize: Whether cells hold the share of their row, in percent, instead of the count.
+        labels: The names of the classes; `None` numbers them from 0.
+        normalize: Whether cells show the percentage of their row instead of the count.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
 
     Returns:
-        The figure that holds the matrix.
+        The figure with the matrix.
 
     Raises:
-        TypeError: Something is not numeric, `labels` is no list, or `axes` is no matplotlib Axes.
-        ValueError: Shapes or lengths do not fit, labels are no integers from 0 on, there are more than 100 classes or
+        TypeError: An argument is not numeric, `labels` is not a list, or `axes` is not a matplotlib Axes.
+        ValueError: Shapes or lengths do not match, labels are not integers >= 0, there are more than 100 classes or
             fewer names than classes, or there is more than one Axes.
+
+    >>> figure = fastnn.plots.confusion_matrix([0, 0, 1, 1], [0, 1, 1, 1], labels=["cat", "dog"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['1', '1', '0', '2']
     """
     truth, predicted, classes = truth_and_prediction(y_true, y_pred)
     names = reading.class_names(labels, classes)
@@ -60,14 +66,14 @@ def confusion_matrix(
     panel = style.one_panel(axes, (classes * inches + 1.6 + margin, classes * inches + 0.6 + below), square=True)
     drawn = panel.imshow(percent, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
     width, height = style.size_in_points(panel)
-    shrink = 1.0 if axes is None else min(1.0, 0.9 * width / height)  # as high as the square matrix
+    shrink = 1.0 if axes is None else min(1.0, 0.9 * width / height)  # as tall as the square matrix
     style.colour_bar(panel, drawn, "share of the true class (%)", shrink)
     cell = min(style.size_in_points(panel)) / classes
     letters = min(10.0, 0.8 * cell / max(style.text_width(text, 1.0) for text in set().union(*texts)))
     for row in range(classes):
         for column in range(classes):
             ink = style.readable_on(drawn.cmap(drawn.norm(percent[row, column])))
-            ink = ink if counts[row, column] else "0.6"  # zeros step back
+            ink = ink if counts[row, column] else "0.6"  # zeros are drawn in grey
             panel.text(column, row, texts[row][column], ha="center", va="center", fontsize=letters, color=ink)
     _name_classes(panel, names, cell)
     return style.whole_figure(panel)
@@ -82,24 +88,30 @@ def misclassified(
     labels: Sequence[str] | None = None,
     columns: int | None = None,
 ) -> Figure:
-    """Draw the first images that were taken for another class, with truth → prediction above each.
+    """Draw the first misclassified images, with truth → prediction above each.
 
     Args:
         images: Images (n, height, width) or (n, height, width, 1), or rows of square ones, (n, pixels).
         y_true: Labels (n,) or (n, 1), or one-hot rows (n, C).
         y_pred: Labels (n,) or (n, 1), scores (n, C), or probabilities of class 1, (n,) or (n, 1), class 1 above 0.5.
-        count: How many images are drawn, at most.
+        count: The largest number of images to draw.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
-        labels: The classes' names; `None` numbers them from 0.
-        columns: How many images stand in a row; `None` makes about as many rows as columns.
+        labels: The names of the classes; `None` numbers them from 0.
+        columns: The number of images per row; `None` makes about as many rows as columns.
 
     Returns:
-        The figure that holds the grid; it says so where no prediction is wrong.
+        The figure with the grid, or with a note that no prediction is wrong.
 
     Raises:
-        TypeError: Something is not numeric or no integer, `labels` is no list, or `axes` is no matplotlib Axes.
-        ValueError: Shapes or lengths do not fit, labels are no integers from 0 on, there are fewer names than classes,
+        TypeError: An argument is not numeric or not an integer, `labels` is not a list, or `axes` is not a matplotlib
+            Axes.
+        ValueError: Shapes or lengths do not match, labels are not integers >= 0, there are fewer names than classes,
             or there is more than one Axes.
+
+    >>> images = np.zeros((3, 8, 8))
+    >>> figure = fastnn.plots.misclassified(images, y_true=[0, 1, 2], y_pred=[0, 2, 2])
+    >>> figure.axes[0].get_title(), figure.axes[0].texts[0].get_text()
+    ('1 of 3 wrong', '1 → 2')
     """
     tiles = reading.pictures(images)
     truth, predicted, classes = truth_and_prediction(y_true, y_pred)
@@ -124,7 +136,7 @@ def misclassified(
 
 
 def _name_classes(panel: Axes, names: Sequence[str], cell: float) -> None:
-    """Names at the rows and columns, turned where they are wider than a column."""
+    """Label rows and columns with class names, rotated if they are wider than a column."""
     places, letters = range(len(names)), min(10.0, 0.9 * cell)
     widest = max(style.text_width(name, letters) for name in names)
     turned: dict[str, Any] = {"rotation": 45, "ha": "right", "rotation_mode": "anchor"} if widest > 0.9 * cell else {}

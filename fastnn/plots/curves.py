@@ -1,4 +1,4 @@
-"""What happened in training, epoch by epoch."""
+"""Learning curves: the history of training, epoch by epoch."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _VALIDATION = "val_"
-_MARKERS = 20  # at most this many on a line, so that long runs stay lines
+_MARKERS = 20  # at most this many per line, so that the lines of long runs remain visible
 
 Numbers = npt.NDArray[np.float64]
 
 
 class SupportsHistory(Protocol):
-    """What `fit` returns: logged values by name, and the epochs they belong to, counted from 0."""
+    """What `fit` returns: logged values by name, and their epochs, counted from 0."""
 
     history: Any
     epoch: Any
@@ -36,10 +36,10 @@ def learning_curves(
     unit: str = "epoch",
     validation: str = "validation",
 ) -> Figure:
-    """Draw how loss and metrics went from epoch to epoch, one panel a quantity.
+    """Draw loss and metrics over the epochs, one panel per quantity.
 
-    Values of the training and of the validation data (`"loss"` and `"val_loss"`) share a panel. Epochs
-    count from 1. No window opens and no display is needed: save the figure with
+    Values for training and validation data (`"loss"` and `"val_loss"`) share a panel. Epochs are
+    counted from 1. No window opens and no display is needed: save the figure with
     `figure.savefig("curves.png", dpi=150)`; a notebook shows it after `%matplotlib inline`.
 
     Args:
@@ -47,15 +47,20 @@ def learning_curves(
         metrics: The quantities to draw, as named in the history without `val_`; `None` draws all.
         axes: matplotlib axes to draw on, one for each quantity; `None` makes a new figure.
         unit: What the history counts, if not epochs.
-        validation: What the data behind `"val_..."` are called.
+        validation: The name of the data behind `"val_..."`.
 
     Returns:
-        The figure that holds the panels.
+        The figure with the panels.
 
     Raises:
-        TypeError: `axes` are no matplotlib Axes.
-        ValueError: The history is empty, its lists differ in length or hold something else than numbers,
+        TypeError: `axes` are not matplotlib Axes.
+        ValueError: The history is empty, its lists differ in length or hold something other than numbers,
             a metric is unknown, or there are more or fewer axes than quantities.
+
+    >>> history = {"loss": [1.0, 0.5, 0.3], "val_loss": [1.1, 0.7, 0.6]}
+    >>> figure = fastnn.plots.learning_curves(history)
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['train', 'validation']
     """
     epochs, series = _read(history, "history")
     quantities = _choose(series, metrics)
@@ -79,26 +84,30 @@ def compare(
     validation: str = "validation",
     title: str | None = None,
 ) -> Figure:
-    """Draw one quantity of several runs in one panel, a curve a run.
+    """Draw one quantity of several runs in one panel, one curve per run.
 
-    Runs differ in colour, line style and marker, and may differ in length. Epochs count from 1.
+    Runs differ in colour, line style and marker, and may differ in length. Epochs are counted from 1.
 
     Args:
-        histories: What `fit` returned, or a dict from names to one number per epoch, by the name of the run.
+        histories: A dict from the names of the runs to what `fit` returned, or to dicts with one number per epoch.
         quantity: The quantity to draw, as named in every history: `"loss"`, `"val_accuracy"`, ...
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
-        log: Whether the quantity's axis is logarithmic; values of 0 and below are then left out.
+        log: Whether the y axis is logarithmic; values <= 0 are then left out.
         unit: What the histories count, if not epochs.
-        validation: What the data behind `"val_..."` are called.
-        title: What stands above the panel.
+        validation: The name of the data behind `"val_..."`.
+        title: The title of the panel.
 
     Returns:
-        The figure that holds the panel.
+        The figure with the panel.
 
     Raises:
-        TypeError: `histories` is no mapping, or `axes` is no matplotlib Axes.
-        ValueError: There is no history, one is empty or not as `learning_curves` expects it, or does not know the
-            quantity, nothing is above 0 with `log`, or there is more than one Axes.
+        TypeError: `histories` is not a mapping, or `axes` is not a matplotlib Axes.
+        ValueError: There is no history, one of them is empty, not as `learning_curves` expects it or without the
+            quantity, no value is above 0 with `log`, or there is more than one Axes.
+
+    >>> figure = fastnn.plots.compare({"sgd": {"loss": [1.0, 0.8]}, "adam": {"loss": [0.9, 0.4]}}, log=True)
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['sgd', 'adam']
     """
     if not isinstance(histories, Mapping):
         raise TypeError(f"histories must be a dict from names to histories, received {type(histories).__name__}")
@@ -176,10 +185,10 @@ def _plot(panel: Axes, epochs: Numbers, values: Numbers, label: str, look: Mappi
 
 
 def _finish(panel: Axes, span: tuple[float, float], xlabel: str, ylabel: str, title: str | None = None) -> None:
-    """Ticks at the epochs of the span, labels, and the legend."""
+    """Add ticks at whole epochs, axis labels and the legend."""
     from matplotlib.ticker import MaxNLocator
 
-    # What was drawn on these axes before stays in view; there is no epoch 0, so no tick for it.
+    # Keep what was drawn on these axes before in view. There is no epoch 0, so it gets no tick.
     first, last = min(span[0], panel.dataLim.x0), max(span[1], panel.dataLim.x1)
     locator = MaxNLocator(nbins=8, integer=True, steps=[1, 2, 5, 10], min_n_ticks=1)
     ticks = np.asarray(locator.tick_values(first, last))

@@ -1,4 +1,4 @@
-"""Many small pictures as one: a grid of tiles on a single Axes."""
+"""Many small images as one: a grid of tiles on a single Axes."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from . import style
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_SIZE = 9.0  # points of the letters
-_LINE = 1.35  # a line of a caption is this many times as high as its letters are large
-_SHARE = 0.35  # of a tile's height, at most, for a line of caption on given axes
+_SIZE = 9.0  # font size in points
+_LINE = 1.35  # line height of captions, in multiples of the font size
+_SHARE = 0.35  # the largest part of a tile's height for one line of its caption
 _FINEST = 24  # smaller tiles, such as 3x3 filters, are enlarged to about this many pixels, for narrow gaps
 
 
@@ -27,17 +27,17 @@ class Look:
     cmap: Any
     low: float
     high: float
-    bar: str | None = None  # what a colour bar says; None: no bar
+    bar: str | None = None  # the label of the colour bar; None: no bar
 
 
 def limits(tiles: np.ndarray) -> tuple[float, float]:
-    """[0, 1] for pictures inside it, else from their lowest to their highest value."""
+    """[0, 1] for images inside it, otherwise the lowest and the highest value."""
     low, high = float(tiles.min()), float(tiles.max())
     return (0.0, 1.0) if low >= 0 and high <= 1 else (low, high)
 
 
 def default_columns(count: int) -> int:
-    """About as many columns as rows; a few more where that fills the last row."""
+    """About as many columns as rows, or a few more if that fills the last row."""
     least = math.isqrt(count - 1) + 1
     return next((columns for columns in range(least, 2 * least) if count % columns == 0), least)
 
@@ -70,17 +70,17 @@ def draw(
 
 @dataclass(frozen=True)
 class _Grid:
-    """Where the tiles stand, in pixels of the mosaic. Texts stand inside, so that no layout can cut them off."""
+    """The positions of the tiles, in pixels of the mosaic, with room for the texts so that nothing is cut off."""
 
     count: int
     columns: int
-    enlarged: int  # a tile's pixel is so many pixels of the mosaic
+    enlarged: int  # each pixel of a tile is drawn as this many pixels of the mosaic
     tile: tuple[int, int]  # height and width, enlarged
     lines: int  # of the tallest caption
-    widest: float  # the widest caption, in multiples of the letters' size
-    widest_name: float  # the same of the rows' names
+    widest: float  # the width of the widest caption, in multiples of the font size
+    widest_name: float  # the same for the names of the rows
     strip: int = 0  # the height above each tile, for its caption
-    left: int = 0  # the width at the left, for the rows' names
+    left: int = 0  # the width at the left, for the names of the rows
 
     @classmethod
     def of(cls, tiles: np.ndarray, columns: int, captions: Sequence[str], row_names: Sequence[str]) -> _Grid:
@@ -117,22 +117,22 @@ class _Grid:
         return self.gap + row * self.pitch[0] + self.strip, self.left + self.gap + column * self.pitch[1]
 
     def own_scale(self) -> float:
-        """Points a pixel in a figure of its own: tiles are large if they are few, or if their captions are long."""
+        """Points per pixel in a new figure: tiles are large if there are few of them or if captions are long."""
         inches = min(max(6.5 / self.columns, 0.5), 2.0)
         inches = max(inches, min(self.widest * _SIZE / 72, 2.0))
         return 72 * inches / max(self.tile)
 
     def scale_on(self, panel: Axes) -> float:
-        """Points a pixel on a panel as it stands."""
+        """Points per pixel on a panel of its current size."""
         width, height = style.size_in_points(panel)
         return min(width / self.width, height / self.height)
 
     def letters(self, scale: float) -> float:
-        """The size of the letters in points: small where the tiles are."""
+        """The font size in points: small if the tiles are small."""
         return min(_SIZE, _SHARE * self.tile[0] * scale / _LINE)
 
     def with_room(self, scale: float) -> _Grid:
-        """The grid with room for the captions above the tiles and for the rows' names."""
+        """The grid with room for the captions above the tiles and for the names of the rows."""
         size = self.letters(scale)
         strip = math.ceil(self.lines * size * _LINE / scale)
         return replace(self, strip=strip, left=math.ceil(self.widest_name * size / scale))

@@ -1,4 +1,4 @@
-"""Images, and what the layers make of them: reconstructions, filters, feature maps."""
+"""Images, reconstructions, filters and feature maps."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from . import mosaics, reading, style
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INK = "gray_r"  # 0 is white paper, 1 is ink
+INK = "gray_r"  # 0 is white, 1 is black
 
 
 def columns_for(columns: int | None, count: int) -> int:
-    """How many pictures stand in a row: `columns` if given, else about as many as there are rows."""
+    """The number of images per row: `columns` if given, otherwise about the number of rows."""
     return mosaics.default_columns(count) if columns is None else checks.positive_integer(columns, "columns")
 
 
@@ -29,24 +29,27 @@ def images(
     axes: style.AxesLike | None = None,
     cmap: str = INK,
 ) -> Figure:
-    """Draw grey images in a grid, dark ink on white; `cmap="gray"` for light on black, as on a screen.
+    """Draw greyscale images in a grid, dark on white; `cmap="gray"` draws them light on black.
 
-    All share one scale: 0 to 255 for bytes, else 0 to 1, or from the lowest to the highest value where they leave
-    [0, 1].
+    All share one scale: 0 to 255 for uint8, otherwise 0 to 1, or the range of the values if they exceed [0, 1].
 
     Args:
         images: Images (n, height, width) or (n, height, width, 1), or rows of square ones, (n, pixels).
-        labels: A caption for each image, n numbers or texts; `None` writes none.
-        columns: How many images stand in a row; `None` makes about as many rows as columns.
+        labels: One caption per image, n numbers or strings; `None` draws none.
+        columns: The number of images per row; `None` makes about as many rows as columns.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
         cmap: The name of a matplotlib colour map.
 
     Returns:
-        The figure that holds the grid.
+        The figure with the grid.
 
     Raises:
-        TypeError: Something is not numeric, `labels` is no list, or `axes` is no matplotlib Axes.
-        ValueError: Shapes or lengths do not fit, or there is more than one Axes.
+        TypeError: An argument is not numeric, `labels` is not a list, or `axes` is not a matplotlib Axes.
+        ValueError: Shapes or lengths do not match, or there is more than one Axes.
+
+    >>> figure = fastnn.plots.images(np.zeros((4, 8, 8)), labels=[7, 2, 1, 0])
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['7', '2', '1', '0']
     """
     tiles = reading.grey(reading.pictures(images))
     captions = [] if labels is None else reading.texts(labels, "labels", len(tiles), "image")
@@ -64,33 +67,39 @@ def filters(
     channel: int = 0,
     limit: float | None = None,
 ) -> Figure:
-    """Draw the weights of the first units or filters as pictures: 0 is grey, positive orange, negative blue.
+    """Draw the weights of the first units or filters as images: 0 is grey, positive orange, negative blue.
 
-    One colour scale, symmetric about 0, serves all, and a colour bar explains it; it is lighter the larger the weight,
-    so that print in grey keeps the sign.
+    All share one colour scale, symmetric about 0, with a colour bar. Larger weights are lighter, so the sign is visible
+    in greyscale print, too.
 
     Args:
-        weights: The kernel of a dense layer, (inputs, units), whose columns become pictures, or of a convolution,
-            (height, width, channels, filters).
-        shape: Height and width of a dense layer's pictures; `None` makes them square.
-        columns: How many pictures stand in a row; `None` makes about as many rows as columns.
+        weights: The kernel of a dense layer, (inputs, units), each column of which is drawn as an image, or of a
+            convolution, (height, width, channels, filters).
+        shape: Height and width of a dense layer's images; `None` makes them square.
+        columns: The number of images per row; `None` makes about as many rows as columns.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
-        count: How many units or filters are drawn, at most.
-        channel: Which input channel of a convolution is drawn.
-        limit: The weight at the ends of the colour scale, for pictures to be compared; `None`: the largest drawn.
+        count: The largest number of units or filters to draw.
+        channel: The input channel of a convolution to draw.
+        limit: The absolute weight at the ends of the colour scale, to compare figures; `None`: the largest one drawn.
 
     Returns:
-        The figure that holds the grid.
+        The figure with the grid.
 
     Raises:
-        TypeError: Something is not numeric or no integer, or `axes` is no matplotlib Axes.
-        ValueError: Shapes do not fit, there is no such channel, or there is more than one Axes.
+        TypeError: An argument is not numeric or not an integer, or `axes` is not a matplotlib Axes.
+        ValueError: Shapes do not match, there is no such channel, or there is more than one Axes.
+
+    >>> layer = fastnn.layers.Dense(4)
+    >>> layer.build((None, 64))
+    >>> figure = fastnn.plots.filters(layer.weights[0])  # four images of 8 x 8 weights
+    >>> figure.axes[1].get_ylabel()  # of the colour bar
+    'weight'
     """
     count = checks.positive_integer(count, "count")
     channel = checks.positive_integer(channel, "channel", 0)
     tiles = _filter_tiles(weights, shape, channel)[:count]
     columns = columns_for(columns, len(tiles))
-    # All 0: grey, with a bar that has a scale.
+    # If all weights are 0, draw grey with a scale of 1.
     largest = float(np.abs(tiles).max()) or 1.0 if limit is None else checks.number(limit, "limit", 1e-30)
     look = mosaics.Look(style.signed(), -largest, largest, bar="weight")
     return style.whole_figure(mosaics.draw(tiles, columns, axes, look))
@@ -103,23 +112,28 @@ def reconstructions(
     axes: style.AxesLike | None = None,
     count: int = 10,
 ) -> Figure:
-    """Draw images in a row, below them what an autoencoder saw of them, if that was noisy, and what it made of them.
+    """Draw a row of images, below it an autoencoder's noisy inputs, if given, and below that its reconstructions.
 
-    All rows have the scale of the originals, as in `images`; what lies outside is drawn white or black.
+    All rows have the scale of the originals, as in `images`; values outside are drawn white or black.
 
     Args:
         originals: Images (n, height, width) or (n, height, width, 1), or rows of square ones, (n, pixels).
         reconstructed: The autoencoder's output, as many images of the same size.
-        noisy: The autoencoder's input where that differs, as many images of the same size.
+        noisy: The autoencoder's inputs, if they differ from the originals, as many images of the same size.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
-        count: How many images are drawn, at most.
+        count: The largest number of images to draw.
 
     Returns:
-        The figure that holds the rows.
+        The figure with the rows.
 
     Raises:
-        TypeError: Something is not numeric, or `axes` is no matplotlib Axes.
-        ValueError: Shapes or lengths do not fit, or there is more than one Axes.
+        TypeError: An argument is not numeric, or `axes` is not a matplotlib Axes.
+        ValueError: Shapes or lengths do not match, or there is more than one Axes.
+
+    >>> originals, reconstructed = np.zeros((2, 5, 8, 8))
+    >>> figure = fastnn.plots.reconstructions(originals, reconstructed)
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['original', 'reconstruction']
     """
     count = checks.positive_integer(count, "count")
     rows = {"originals": reading.pictures(originals, "originals")}
@@ -130,8 +144,7 @@ def reconstructions(
     for name, tiles in rows.items():
         if tiles.shape != rows["originals"].shape:
             raise ValueError(
-                f"{name} must be images of the originals' number and size, {rows['originals'].shape}, "
-                f"received {tiles.shape}"
+                f"{name} must have the shape of the originals, {rows['originals'].shape}, received {tiles.shape}"
             )
     shown = [reading.grey(tiles[:count]) for tiles in rows.values()]
     names = {"originals": "original", "noisy": "noisy input", "reconstructed": "reconstruction"}
@@ -145,26 +158,31 @@ def reconstructions(
 def feature_maps(
     maps: npt.ArrayLike, columns: int | None = None, axes: style.AxesLike | None = None, cmap: str = "viridis"
 ) -> Figure:
-    """Draw what each filter of a convolution found in one image, a picture a channel, on one colour scale with its bar.
+    """Draw the output of a convolution for one image, one tile per channel, on one colour scale with a colour bar.
 
     Args:
         maps: The layer's output for one image, (height, width, channels) or (1, height, width, channels).
-        columns: How many pictures stand in a row; `None` makes about as many rows as columns.
+        columns: The number of tiles per row; `None` makes about as many rows as columns.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
         cmap: The name of a matplotlib colour map.
 
     Returns:
-        The figure that holds the grid.
+        The figure with the grid.
 
     Raises:
-        TypeError: `maps` is not numeric, or `axes` is no matplotlib Axes.
+        TypeError: `maps` is not numeric, or `axes` is not a matplotlib Axes.
         ValueError: `maps` has another shape, or there is more than one Axes.
+
+    >>> layer = fastnn.layers.Conv2D(6, 3)
+    >>> figure = fastnn.plots.feature_maps(layer.forward(np.ones((1, 8, 8, 1))))
+    >>> figure.axes[1].get_ylabel()  # of the colour bar
+    'activation'
     """
     array = checks.finite(checks.numeric_array(maps, "maps"), "maps")
     if array.ndim == 4 and len(array) == 1:
         array = array[0]
     if array.ndim != 3 or array.size == 0:
-        raise ValueError(f"maps must have shape (height, width, channels), of one image, received {array.shape}")
+        raise ValueError(f"maps must have the shape (height, width, channels) of one image, received {array.shape}")
     tiles = np.moveaxis(array, 2, 0).astype(np.float64)
     columns = columns_for(columns, len(tiles))
     look = mosaics.Look(_colour_map(cmap), float(tiles.min()), float(tiles.max()), bar="activation")

@@ -1,4 +1,4 @@
-"""Points of the plane: what they are, and what a network takes them for."""
+"""Points of the plane: their classes, the predictions of a network, and its decision surface."""
 
 from __future__ import annotations
 
@@ -26,21 +26,26 @@ def predictions(
     axes: style.AxesLike | None = None,
     title: str | None = None,
 ) -> Figure:
-    """Draw points of the plane by class, the ground truth beside the prediction, wrong ones ringed.
+    """Draw points of the plane by class, the ground truth beside the prediction; wrong predictions are ringed.
 
     Args:
         x: The points, (n, 2).
         y_true: Labels (n,) or (n, 1), or one-hot rows (n, C).
         y_pred: Labels (n,) or (n, 1), scores (n, C), or probabilities of class 1, (n,) or (n, 1), class 1 above 0.5.
         axes: Two matplotlib Axes, for truth and prediction; `None` makes a new figure.
-        title: What stands before "ground truth" and "prediction" above the panels.
+        title: Prefix of the titles "ground truth" and "prediction".
 
     Returns:
-        The figure that holds both panels.
+        The figure with both panels.
 
     Raises:
-        TypeError: Something is not numeric, or `axes` are no matplotlib Axes.
-        ValueError: Shapes or lengths do not fit, labels are no integers from 0 on, or there are not two Axes.
+        TypeError: An argument is not numeric, or `axes` are not matplotlib Axes.
+        ValueError: Shapes or lengths do not match, labels are not integers >= 0, or there are not two Axes.
+
+    >>> x, y = fastnn.datasets.points.generate_xor_easy()
+    >>> figure = fastnn.plots.predictions(x, y, np.zeros(len(x)), title="XOR")
+    >>> [panel.get_title() for panel in figure.axes]
+    ['XOR: ground truth', 'XOR: prediction']
     """
     plane = reading.points(x)
     truth, predicted, _ = truth_and_prediction(y_true, y_pred)
@@ -67,26 +72,31 @@ def decision_surface(
     resolution: int = 200,
     title: str | None = None,
 ) -> Figure:
-    """Draw what a network says everywhere in the plane around the points it learnt from.
+    """Draw the predictions of a network over the plane around its training points.
 
-    One output, or two, gives the probability of class 1 in steps of 0.05, with the decision line at 0.5; more give the
-    regions in which each class has the highest score.
+    With one or two outputs: the probability of class 1 in steps of 0.05, with the decision boundary at 0.5. With more
+    outputs: the regions in which each class has the highest score.
 
     Args:
-        predict: A model, or a function, that gives (m, 1) or (m,) probabilities of class 1, or (m, C) scores, for
-            points (m, 2) in float64. Probabilities below 0 and above 1 are drawn as 0 and 1.
+        predict: A model or a function that returns probabilities of class 1, (m, 1) or (m,), or scores (m, C), for
+            float64 points (m, 2). Values below 0 or above 1 are drawn as 0 or 1.
         x: The points, (n, 2).
         y: Their labels, (n,) or (n, 1), or one-hot rows (n, C).
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
-        resolution: The prediction is computed at resolution x resolution places.
-        title: What stands above the panel.
+        resolution: The prediction is computed at resolution x resolution points.
+        title: The title of the panel.
 
     Returns:
-        The figure that holds the panel.
+        The figure with the panel.
 
     Raises:
-        TypeError: `predict` cannot be called, something is not numeric, or `axes` is no matplotlib Axes.
-        ValueError: Shapes or lengths do not fit, labels are no integers from 0 on, or there is more than one Axes.
+        TypeError: `predict` cannot be called, something is not numeric, or `axes` is not a matplotlib Axes.
+        ValueError: Shapes or lengths do not match, labels are not integers >= 0, or there is more than one Axes.
+
+    >>> x, y = fastnn.datasets.points.generate_linear(50, seed=1)
+    >>> figure = fastnn.plots.decision_surface(lambda points: points[:, 1] > points[:, 0], x, y, resolution=20)
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['class 0', 'class 1', 'decision']
     """
     call = getattr(predict, "predict", predict)
     if not callable(call):
@@ -111,7 +121,7 @@ def decision_surface(
 
 
 def _scores(call: Callable[[np.ndarray], Any], places: np.ndarray, classes: int) -> np.ndarray:
-    """The probability of class 1, (m, 1), or the scores of three and more classes, (m, C)."""
+    """The probability of class 1, (m, 1), or the scores of three or more classes, (m, C)."""
     scores = checks.finite(checks.numeric_array(call(places), "predict(x)"), "predict(x)").astype(np.float64)
     if scores.ndim == 1:
         scores = scores[:, np.newaxis]
@@ -120,7 +130,7 @@ def _scores(call: Callable[[np.ndarray], Any], places: np.ndarray, classes: int)
         raise ValueError(f"predict(x) must have shape ({m}, 1) or ({m}, C) for {m} points, received {scores.shape}")
     if classes > max(2, scores.shape[1]):
         raise ValueError(f"y must be labels of the {max(2, scores.shape[1])} classes of predict(x), received {classes}")
-    if scores.shape[1] == 2:  # of a softmax this is its second column, and of any pair 0.5 where both are equal
+    if scores.shape[1] == 2:  # for a softmax this is the second column, and for any pair it is 0.5 where both are equal
         return 0.5 + 0.5 * (scores[:, 1:] - scores[:, :1])
     return scores
 
@@ -130,7 +140,7 @@ def _draw_probability(panel: Axes, across: np.ndarray, up: np.ndarray, surface: 
     bar = style.colour_bar(panel, filled, "probability of class 1")
     bar.set_ticks([0, 0.25, 0.5, 0.75, 1])
     bar.ax.axhline(0.5, color=style.BLACK, linewidth=1.5)
-    if surface.min() < 0.5 < surface.max():  # matplotlib warns of a line that is nowhere
+    if surface.min() < 0.5 < surface.max():  # matplotlib warns about a contour without points
         panel.contour(across, up, surface, levels=[0.5], colors=style.BLACK, linewidths=1.5, zorder=1)
 
 
@@ -143,7 +153,7 @@ def _draw_regions(panel: Axes, across: np.ndarray, up: np.ndarray, surface: np.n
     norm = BoundaryNorm(np.arange(classes + 1) - 0.5, classes)
     winner = surface.argmax(axis=2)
     panel.pcolormesh(across, up, winner, cmap=colours, norm=norm, shading="nearest", zorder=0)
-    for label in np.unique(winner):  # the line at which a class and the best of the others are equal
+    for label in np.unique(winner):  # the line on which this class and the best other one have equal scores
         lead = surface[..., label] - np.delete(surface, label, axis=2).max(axis=2)
         if lead.min() < 0 < lead.max():
             panel.contour(across, up, lead, levels=[0], colors=style.BLACK, linewidths=1.5, zorder=1)
@@ -163,7 +173,7 @@ def _point_size(count: int) -> float:
 
 
 def _scatter(panel: Axes, plane: np.ndarray, labels: np.ndarray, known: np.ndarray) -> list[Any]:
-    """A collection of points a class of `known`, also where a class has no point."""
+    """One collection of points for each class in `known`, even if it has no points."""
     return [
         panel.scatter(
             plane[labels == label, 0],

@@ -1,4 +1,4 @@
-"""Learning rates: what a range test found, and how a schedule goes."""
+"""Learning rates: the result of a range test, and the rates of a schedule."""
 
 from __future__ import annotations
 
@@ -20,28 +20,34 @@ _SIZE = (6.0, 3.6)
 
 
 def learning_rate_finder(result: RangeTest, axes: style.AxesLike | None = None, title: str | None = None) -> Figure:
-    """Draw the loss over the learning rate, as `fastnn.learning_rate_finder` found it.
+    """Draw the loss over the learning rate, from the result of `fastnn.learning_rate_finder`.
 
-    The single losses stand behind the smoothed ones; those that rise far above them are cut off.
+    The raw losses are drawn behind the smoothed ones; values far above these are cut off.
 
     Args:
         result: What `fastnn.learning_rate_finder` returned.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
-        title: What stands above the panel.
+        title: The title of the panel.
 
     Returns:
-        The figure that holds the panel.
+        The figure with the panel.
 
     Raises:
-        TypeError: `result` is something else, or `axes` is no matplotlib Axes.
-        ValueError: The very first loss was no finite number, or there is more than one Axes.
+        TypeError: `result` is of another type, or `axes` is not a matplotlib Axes.
+        ValueError: The very first loss was not finite, or there is more than one Axes.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> found = fastnn.learning_rate_finder(model, np.ones((64, 1)), np.ones(64), steps=30)
+    >>> fastnn.plots.learning_rate_finder(found).axes[0].get_xlabel()
+    'learning rate'
     """
     from ..models.rate_finder import RangeTest
 
     if not isinstance(result, RangeTest):
         raise TypeError(f"result must be what fastnn.learning_rate_finder returned, received {type(result).__name__}")
     if not len(result.rates):
-        raise ValueError("result must hold at least one loss, received one of a test that ended with the first step")
+        raise ValueError("result must hold at least one loss, but the test stopped at its first step")
     panel = style.one_panel(axes, _SIZE)
     panel.plot(result.rates, result.losses, color=style.GREY, linewidth=1, alpha=0.6, label="loss of a batch")
     panel.plot(result.rates, result.smoothed, color=style.BLUE, linewidth=2, label="smoothed")
@@ -63,20 +69,24 @@ def learning_rate_finder(result: RangeTest, axes: style.AxesLike | None = None, 
 def schedule(
     schedule: LearningRateSchedule, steps: int, axes: style.AxesLike | None = None, title: str | None = None
 ) -> Figure:
-    """Draw the learning rates of the first steps of a schedule.
+    """Draw the learning rates of a schedule over its first steps.
 
     Args:
         schedule: A schedule, as from `fastnn.schedules`.
-        steps: How many steps to draw.
+        steps: The number of steps to draw.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
-        title: What stands above the panel.
+        title: The title of the panel.
 
     Returns:
-        The figure that holds the panel.
+        The figure with the panel.
 
     Raises:
-        TypeError: `schedule` is no schedule, `steps` no integer, or `axes` no matplotlib Axes.
+        TypeError: `schedule` is not a schedule, `steps` not an integer, or `axes` not a matplotlib Axes.
         ValueError: `steps` is not positive, or there is more than one Axes.
+
+    >>> figure = fastnn.plots.schedule(fastnn.schedules.OneCycle(0.1, total_steps=100), steps=100)
+    >>> figure.axes[0].get_ylabel()
+    'learning rate'
     """
     from ..schedules import LearningRateSchedule
 

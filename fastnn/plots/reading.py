@@ -1,4 +1,4 @@
-"""What the drawing functions are given, checked and brought into one form. Nothing is written to."""
+"""Checks and converts the arguments of the drawing functions, without changing them."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ def points(x: Any, argument: str = "x") -> np.ndarray:
 
 
 def pictures(images: Any, argument: str = "images", shape: tuple[int, int] | None = None) -> np.ndarray:
-    """Pictures as (n, height, width), of the type they have.
+    """Images as (n, height, width), with their own type.
 
-    From (n, height, width), (n, height, width, 1) or rows (n, pixels), which are of `shape` or else square.
+    From (n, height, width), (n, height, width, 1) or rows (n, pixels) of images that have `shape` or are square.
     """
     array = checks.finite(checks.numeric_array(images, argument), argument)
     if array.ndim == 4 and array.shape[3] == 1:
@@ -29,30 +29,30 @@ def pictures(images: Any, argument: str = "images", shape: tuple[int, int] | Non
         array = array.reshape(len(array), *picture_shape(array.shape[1], shape, argument, array.shape))
     if array.ndim != 3 or array.size == 0:
         raise ValueError(
-            f"{argument} must be pictures of shape (n, height, width) or rows of shape (n, pixels), "
+            f"{argument} must be images of shape (n, height, width) or rows of shape (n, pixels), "
             f"received shape {array.shape}"
         )
     return array
 
 
 def grey(pictures: np.ndarray) -> np.ndarray:
-    """Pictures as float64; bytes are brought from [0, 255] to [0, 1]."""
+    """Images as float64; uint8 is scaled from [0, 255] to [0, 1]."""
     return pictures / 255.0 if pictures.dtype == np.uint8 else pictures.astype(np.float64)
 
 
 def picture_shape(pixels: int, shape: Any, argument: str, received: tuple[int, ...]) -> tuple[int, int]:
-    """Height and width of a picture of so many pixels: `shape` if given, else square."""
+    """Height and width of an image with this number of pixels: `shape` if given, otherwise square."""
     if shape is not None:
         height, width = pair(shape, "shape")
         if height * width != pixels:
             raise ValueError(
-                f"{argument} must hold pictures of {height} x {width} pixels, "
-                f"received {pixels} pixels a picture, shape {received}"
+                f"{argument} must hold images of {height} x {width} pixels, "
+                f"received {pixels} pixels per image, shape {received}"
             )
         return height, width
     side = math.isqrt(pixels)
     if side * side != pixels:
-        raise ValueError(f"{argument} must hold square pictures, received {pixels} pixels a picture, shape {received}")
+        raise ValueError(f"{argument} must hold square images, received {pixels} pixels per image, shape {received}")
     return side, side
 
 
@@ -64,16 +64,16 @@ def pair(value: Any, argument: str) -> tuple[int, int]:
 
 
 def texts(values: Any, argument: str, count: int, what: str) -> list[str]:
-    """One text for each of `count` things, from any sequence or vector."""
+    """One string for each of `count` things, from any sequence or vector."""
     if isinstance(values, str) or not hasattr(values, "__len__") or np.ndim(values) != 1:
-        raise TypeError(f"{argument} must be a list with one text for each {what}, received {values!r}")
+        raise TypeError(f"{argument} must be a list with one string for each {what}, received {values!r}")
     if len(values) != count:
-        raise ValueError(f"{argument} must be one for each {what}, {count} in all, received {len(values)}")
+        raise ValueError(f"{argument} must have one entry for each {what}, {count} in all, received {len(values)}")
     return [str(value) for value in values]
 
 
 def class_names(labels: Any, classes: int) -> list[str]:
-    """The classes' names: those given, else their numbers."""
+    """The names of the classes: the given ones, otherwise their numbers."""
     if labels is None:
         return [str(label) for label in range(classes)]
     if hasattr(labels, "__len__") and len(labels) > classes:  # the last classes may be absent from the data

@@ -1,6 +1,6 @@
-"""How the pictures look: one palette, and where figures, legends and colour bars come from.
+"""The style of the plots: the palette, and the making of figures, legends and colour bars.
 
-Whatever a colour says, a line style, a marker, a number or the lightness says again, for print in grey.
+Nothing is told by colour alone: line style, marker, a number or the lightness repeats it, for greyscale print.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 AxesLike: TypeAlias = Union["Axes", Sequence["Axes"], "npt.NDArray[np.object_]"]
 
-# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers tell apart.
+# Okabe and Ito's palette (https://jfly.uni-koeln.de/color/), which colour-blind readers can tell apart.
 BLACK, ORANGE, SKY, GREEN = "#000000", "#E69F00", "#56B4E9", "#009E73"
 YELLOW, BLUE, VERMILION, PURPLE = "#F0E442", "#0072B2", "#D55E00", "#CC79A7"
 BROWN, GREY = "#6B3A1E", "#999999"  # two more, for ten classes
@@ -32,7 +32,7 @@ PARTS: dict[str, dict[str, Any]] = {
     "train": {"color": BLUE, "linestyle": "-", "marker": "o"},
     "validation": {"color": VERMILION, "linestyle": "--", "marker": "s", "markerfacecolor": "white"},
 }
-# Curves of different runs leave out the colours of train and validation.
+# Curves of different runs do not use the colours of train and validation.
 _RUN_COLOURS = (BLACK, ORANGE, GREEN, PURPLE, SKY)
 _RUN_LINES = ("-", "--", "-.", ":")
 _RUN_MARKERS = ("o", "s", "^", "D", "v", "X", "P")
@@ -41,12 +41,12 @@ _CLASS_MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">")
 
 LEGEND_SIZE = 9.0  # points
 TITLE_SIZE = 11.0
-_LEGEND_HANDLE = 3.7 * LEGEND_SIZE  # what a legend's column holds beside the text
+_LEGEND_HANDLE = 3.7 * LEGEND_SIZE  # the width of a legend's column besides the text
 _LEGEND_LINE = 1.65 * LEGEND_SIZE
 
 
 def run_style(index: int) -> dict[str, Any]:
-    """Colour, line style and marker of the curve `index`; no two of the first 5 * 4 * 7 agree in all three."""
+    """Colour, line style and marker of curve `index`; no two of the first 5 * 4 * 7 have all three in common."""
     colour = _RUN_COLOURS[index % len(_RUN_COLOURS)]
     return {
         "color": colour,
@@ -67,12 +67,12 @@ def class_marker(label: int) -> str:
 
 
 def two_classes() -> Colormap:
-    """From class 0's colour to class 1's, pale enough for points on top, and lighter all the way."""
+    """A colour map from class 0's colour to class 1's, pale enough for points on top, of rising lightness."""
     return _colour_map("class 0 to class 1", ("#8FBBDA", "#C3D9EA", "#EDEAE4", "#FBE6D4", "#FFF1E4"))
 
 
 def signed() -> Colormap:
-    """For numbers around 0: blue to orange over grey, and lighter all the way."""
+    """A colour map for numbers around 0: from blue over grey to orange, of rising lightness."""
     return _colour_map("negative to positive", ("#08275C", "#2B62A8", "#949494", "#F0B766", "#FFF3D0"))
 
 
@@ -83,7 +83,7 @@ def _colour_map(name: str, colours: Sequence[str]) -> Colormap:
 
 
 def pale_class_colour(label: int) -> tuple[float, float, float]:
-    """A ground for points: the colour of a class mixed with white, neighbours with more or less of it."""
+    """A background for points: the colour of a class mixed with white, in different amounts for neighbours."""
     from matplotlib.colors import to_rgb
 
     amount = (0.45, 0.15, 0.3)[label % 3]
@@ -92,7 +92,7 @@ def pale_class_colour(label: int) -> tuple[float, float, float]:
 
 
 def readable_on(colour: Any) -> str:
-    """Black or white, whichever stands out more from red, green and blue in [0, 1].
+    """Black or white, whichever has more contrast to a colour with red, green and blue in [0, 1].
 
     By relative luminance, https://www.w3.org/TR/WCAG21/#dfn-relative-luminance.
     """
@@ -104,19 +104,25 @@ def readable_on(colour: Any) -> str:
 def panels(
     rows: int = 1, columns: int = 1, size: tuple[float, float] = (4.5, 3.6)
 ) -> tuple[Figure, npt.NDArray[np.object_]]:
-    """Make a figure of several panels, for functions that draw on given axes.
+    """Make a figure with several panels, to be passed as `axes` to the other functions.
 
     Args:
-        rows: How many panels stand one below the other.
-        columns: How many panels stand side by side.
+        rows: The number of rows of panels.
+        columns: The number of panels per row.
         size: Width and height of one panel, in inches.
 
     Returns:
         The figure, and its axes as an array (rows, columns).
 
     Raises:
-        TypeError: A number is not one.
-        ValueError: A number is not positive.
+        TypeError: An argument is not a number.
+        ValueError: An argument is not positive.
+
+    >>> figure, axes = fastnn.plots.panels(columns=2)
+    >>> for panel, metric in zip(axes[0], ("loss", "accuracy")):
+    ...     _ = fastnn.plots.learning_curves({"loss": [1.0, 0.5], "accuracy": [0.6, 0.8]}, metric, axes=panel)
+    >>> [panel.get_ylabel() for panel in axes[0]]
+    ['loss', 'accuracy (fraction)']
     """
     rows, columns = checks.positive_integer(rows, "rows"), checks.positive_integer(columns, "columns")
     width, height = (checks.number(side, "size", 0.1) for side in size)
@@ -127,11 +133,11 @@ def panels(
 
 
 def given_axes(axes: AxesLike, count: int, expected: str) -> list[Axes]:
-    """The axes as a list, which must be `count`.
+    """The axes as a list, checked to be `count` of them.
 
     Raises:
-        TypeError: something that is no matplotlib Axes was given.
-        ValueError: more or fewer than `count`; the message says what was `expected`.
+        TypeError: something is not a matplotlib Axes.
+        ValueError: there are more or fewer than `count`; the message says what was `expected`.
     """
     from matplotlib.axes import Axes
 
@@ -145,7 +151,7 @@ def given_axes(axes: AxesLike, count: int, expected: str) -> list[Axes]:
 
 
 def row_of_panels(axes: AxesLike | None, count: int, expected: str, size: tuple[float, float]) -> list[Axes]:
-    """The given axes, which must be `count`, or those of a new figure with up to three panels of `size` in a row."""
+    """The given `count` axes, or those of a new figure with up to three panels of `size` inches per row."""
     if axes is not None:
         return given_axes(axes, count, expected)
     from matplotlib.figure import Figure
@@ -156,7 +162,7 @@ def row_of_panels(axes: AxesLike | None, count: int, expected: str, size: tuple[
 
 
 def one_panel(axes: AxesLike | None, size: tuple[float, float], square: bool = False) -> Axes:
-    """The one given Axes, or that of a new figure of `size` inches; `square` if its pixels will be."""
+    """The one given Axes, or that of a new figure of `size` inches; `square` if its pixels will be square."""
     if axes is not None:
         return given_axes(axes, 1, "one matplotlib Axes")[0]
     from matplotlib.figure import Figure
@@ -165,13 +171,13 @@ def one_panel(axes: AxesLike | None, size: tuple[float, float], square: bool = F
 
 
 def whole_figure(panel: Axes) -> Figure:
-    """The figure around a panel, also where that stands in a subfigure."""
+    """The figure around a panel, even if the panel is in a subfigure."""
     figure: Figure = panel.figure.figure
     return figure
 
 
 def size_in_points(panel: Axes) -> tuple[float, float]:
-    """Width and height of a panel as it stands now; a layout engine may still change it."""
+    """The current width and height of a panel in points; a layout engine may still change them."""
     box = panel.get_window_extent()
     points = 72 / whole_figure(panel).dpi
     return max(box.width * points, 1.0), max(box.height * points, 1.0)
@@ -181,13 +187,13 @@ def text_width(text: str, size: float) -> float:
     """The width in points of the widest line of `text`."""
     from matplotlib.textpath import TextPath
 
-    # A dollar sign is no mathematics here, and an empty line has no extent.
+    # A dollar sign does not start mathematics here, and an empty line has no extent.
     lines = [line.replace("$", r"\$") for line in str(text).split("\n") if line.strip()]
     return max((float(TextPath((0, 0), line, size=size).get_extents().width) for line in lines), default=0.0)
 
 
 def legend_rows(labels: Sequence[str], width: float) -> tuple[int, int]:
-    """Rows and columns of a legend that is at most `width` points wide, or has one column."""
+    """The rows and columns of a legend of at most `width` points, or with one column."""
     widths = [text_width(label, LEGEND_SIZE) + _LEGEND_HANDLE for label in labels]
     for columns in range(len(widths), 1, -1):
         # matplotlib fills column by column
@@ -197,12 +203,12 @@ def legend_rows(labels: Sequence[str], width: float) -> tuple[int, int]:
 
 
 def legend_above(panels: Sequence[Axes], handles: Sequence[Sequence[Any]], titles: Sequence[str | None]) -> None:
-    """A legend above each panel, where no data can be, and above that, at one height, their titles."""
+    """Add a legend above each panel, outside the data, and above that the titles, all at the same height."""
     from matplotlib.collections import PathCollection
 
     most = 0
     for panel, shown in zip(panels, handles, strict=True):
-        # It may reach to the left over the room for the ticks' labels.
+        # It may extend to the left over the tick labels.
         room = size_in_points(panel)[0] + 30
         rows, columns = legend_rows([str(handle.get_label()) for handle in shown], room)
         most = max(most, rows)
@@ -218,7 +224,7 @@ def legend_above(panels: Sequence[Axes], handles: Sequence[Sequence[Any]], title
 
 
 def colour_bar(panel: Axes, drawn: ScalarMappable, label: str, shrink: float = 1.0) -> Colorbar:
-    """A colour bar at the right of the panel, `shrink` times as high as its room."""
+    """Add a colour bar to the right of the panel, `shrink` times as tall as the space there."""
     width = min(0.035 * min(size_in_points(panel)), 14)
     aspect = shrink * size_in_points(panel)[1] / width
     figure = panel.figure

@@ -1,4 +1,4 @@
-"""Models in files: safetensors with the weights, and the architecture as JSON in its metadata. Nothing is unpickled."""
+"""Saving and loading models: safetensors files with the weights, and the architecture as JSON in the metadata."""
 
 from .load import load_model, load_weights
 from .save import save_model, save_weights

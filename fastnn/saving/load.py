@@ -34,16 +34,23 @@ if TYPE_CHECKING:
 def load_model(
     path: str | os.PathLike[str], custom_objects: CustomObjects = None, compile: bool = True
 ) -> "Sequential":
-    """The model in a file that `save_model` wrote.
+    """Load a model from a file that `save_model` wrote.
 
     Args:
         path: the file.
         custom_objects: {name: class} for layers, losses, metrics, optimizers and initializers that are not fastnn's.
-        compile: whether to compile the model as it was, optimizer's state included.
+        compile: whether to compile the model as it was, including the optimizer's state.
 
     Raises:
-        ValueError: for a file that is damaged, foreign, or needs a class that is not in `custom_objects`.
-        FileNotFoundError: if there is no file.
+        ValueError: for a file that is damaged, is not fastnn's, or needs a class that is not in `custom_objects`.
+        FileNotFoundError: if there is no such file.
+
+    >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3)])
+    >>> model.save("model.safetensors")
+    >>> loaded = fastnn.saving.load_model("model.safetensors")
+    >>> x = np.ones((1, 2))
+    >>> bool((loaded.predict(x) == model.predict(x)).all())
+    True
     """
     custom_objects = checked_custom_objects(custom_objects)
     with opened(path) as file:
@@ -62,20 +69,26 @@ def load_model(
 
 
 def load_weights(model: "Sequential", path: str | os.PathLike[str]) -> None:
-    """Set a model's weights from a file of `save_weights` or `save_model`: all of them, or none where they do not fit.
+    """Set a model's weights from a file of `save_weights` or `save_model`; if they do not fit, none is changed.
 
-    Weights are found by name. Where layers were named automatically, only the numbers in their names may differ
-    (`dense_2` for `dense`): the weights are then found by their order.
+    Weights are matched by name. If only the numbers in automatic layer names differ (`dense_2` for `dense`), they are
+    matched by their order.
 
     Raises:
         ValueError: for a model that is not built, or a file that is damaged or of another architecture.
-        FileNotFoundError: if there is no file.
+        FileNotFoundError: if there is no such file.
+
+    >>> trained, new = (fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3)]) for _ in range(2))
+    >>> fastnn.saving.save_weights(trained, "weights.safetensors")
+    >>> fastnn.saving.load_weights(new, "weights.safetensors")
+    >>> bool((new.get_weights()[0] == trained.get_weights()[0]).all())
+    True
     """
     model = checked(model)
     require_built(model)
     named = named_parameters(model)
     with opened(path) as file:
-        ordered = "fastnn_format" in file.metadata  # else any file with the right names will do
+        ordered = "fastnn_format" in file.metadata  # otherwise any file with the right names is accepted
         stored = sorted(file.names)
         if ordered:
             file.check_format()
@@ -99,7 +112,7 @@ def _rebuilt(file: ModelFile, custom_objects: CustomObjects) -> "tuple[Sequentia
     config = description.get("config")
     if not issubclass(kind, Stack) or not isinstance(config, dict) or not isinstance(config.get("layers"), list):
         raise ValueError(f"its 'config' must describe a Sequential, received {kind.__name__}")
-    # The layers first and their weights afterwards, when it is known which tensors they should find.
+    # First the layers, then their weights, when the expected tensors are known.
     first, rest = _input_shape(config["layers"])
     if any(isinstance(layer, dict) and layer.get("class_name") == "InputLayer" for layer in rest):
         raise ValueError("its 'config' must have at most one InputLayer, which comes first")  # a second would build now
@@ -113,7 +126,7 @@ def _rebuilt(file: ModelFile, custom_objects: CustomObjects) -> "tuple[Sequentia
 
 
 def _input_shape(layers: list[Any]) -> tuple[InputLayer | None, list[Any]]:
-    """The `Input` of described layers, if there is one, and the others."""
+    """The `Input` among described layers, if there is one, and the other layers."""
     if layers and isinstance(layers[0], dict) and layers[0].get("class_name") == "InputLayer":
         first = decode(layers[0])
         if isinstance(first, InputLayer):
@@ -122,11 +135,11 @@ def _input_shape(layers: list[Any]) -> tuple[InputLayer | None, list[Any]]:
 
 
 def _build(model: "Sequential", first: InputLayer, file: ModelFile) -> None:
-    """Build the model where every weight has a tensor of its shape, which is checked before there is memory for it."""
+    """Build the model; that every weight has a tensor of its shape is checked before memory is allocated for it."""
 
     def zeros(layer: Layer, weight: str, shape: tuple[int, ...]) -> np.ndarray | None:
         if not any(layer is other for other in model.layers):
-            return None  # a layer inside a layer of the user's
+            return None  # a layer inside a layer written by the user
         name = weight_names(layer.name, [*(p.name for p in layer.parameters), weight])[-1]
         file.check_tensor(name, shape, [layer.dtype.name])
         return np.zeros(shape, layer.dtype)
@@ -159,7 +172,7 @@ def _count(value: Any, argument: str) -> int:
 def _recompile(
     model: "Sequential", named: dict[str, Parameter], file: ModelFile, custom_objects: CustomObjects
 ) -> None:
-    """Compile the model as it was, and let the optimizer go on where it was."""
+    """Compile the model as it was, and restore the state of the optimizer."""
     how = file.json("compile", dict)
     same_names(how, ("optimizer", "iterations", "loss", "metrics"), "entries of 'compile'")
     model.compile(*(decode(how[name], custom_objects) for name in ("optimizer", "loss", "metrics")))

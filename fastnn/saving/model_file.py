@@ -1,4 +1,4 @@
-"""safetensors files with weights: their names in it, and an error in one line for whatever is wrong with a file."""
+"""safetensors files: the names of the weights in them, and one-line errors for whatever is wrong with a file."""
 
 import contextlib
 import errno
@@ -32,8 +32,8 @@ class ModelFile:
     """What `opened` yields.
 
     Attributes:
-        names: of all tensors.
-        metadata: {name: text}.
+        names: the names of all tensors.
+        metadata: a dict of strings.
     """
 
     def __init__(self, handle: Any):
@@ -42,7 +42,7 @@ class ModelFile:
         self.metadata: dict[str, str] = handle.metadata() or {}
 
     def check_format(self) -> None:
-        """A ValueError if another version of fastnn wrote the file, in a way that this one does not know."""
+        """A ValueError if the file was written in a format that this version of fastnn does not know."""
         version = self.metadata.get("fastnn_format")
         if version != FORMAT:
             raise ValueError(f"fastnn_format in its metadata must be {FORMAT!r}, received {version!r}")
@@ -62,7 +62,7 @@ class ModelFile:
         return value
 
     def check_tensor(self, name: str, shape: tuple[int, ...], dtypes: Iterable[str]) -> None:
-        """A ValueError unless the file holds this tensor in this shape and one of these types. Reads nothing of it."""
+        """A ValueError unless the file holds this tensor in this shape and one of these types; reads no data."""
         if name not in self.names:
             raise ValueError(f"tensor {name!r} of shape {shape} is missing")
         part = self._handle.get_slice(name)
@@ -73,18 +73,18 @@ class ModelFile:
             raise ValueError(f"tensor {name!r} must be {expected} of shape {shape}, received {dtype} of shape {came}")
 
     def tensor(self, name: str, shape: tuple[int, ...], *dtypes: str) -> np.ndarray:
-        """A tensor of this shape and one of these types, as an array of its own."""
+        """A tensor of this shape and one of these types, as a new array."""
         self.check_tensor(name, shape, dtypes)
         array: np.ndarray = self._handle.get_tensor(name)
         return array
 
     def weight(self, name: str, shape: tuple[int, ...], *dtypes: str) -> np.ndarray:
-        """The same, and all of it finite. An optimizer's slots need not be."""
+        """The same, with a check that all numbers are finite, which an optimizer's slots need not be."""
         return checks.finite(self.tensor(name, shape, *dtypes), f"tensor {name!r}")
 
 
 def same_names(came: Iterable[str], expected: Iterable[str], what: str) -> None:
-    """A ValueError that names some of the differences, if there are any."""
+    """A ValueError that lists some of the differences, if there are any."""
     differences = []
     for names, word in ((set(expected) - set(came), "missing"), (set(came) - set(expected), "unexpected")):
         if names:
@@ -95,9 +95,9 @@ def same_names(came: Iterable[str], expected: Iterable[str], what: str) -> None:
 
 
 def check_distinct(names: Iterable[str], others: Iterable[str]) -> None:
-    """A ValueError for a name that two tensors of one file would have."""
+    """A ValueError if two tensors of one file would have the same name."""
     if same := sorted(set(names) & set(others)):
-        raise ValueError(f"two arrays of the model would be called {same[0]!r} in a file: give a layer another name")
+        raise ValueError(f"two arrays of the model would be named {same[0]!r} in a file: give a layer another name")
 
 
 def checked(model: Any) -> "Sequential":
@@ -119,7 +119,7 @@ def noise_layers(model: Stack) -> list[Noise]:
 
 
 def named_parameters(model: Stack) -> dict[str, Parameter]:
-    """All weights of a model by the names that they have in a file, in the model's order."""
+    """All weights of a model by their names in a file, in the model's order."""
     named: dict[str, Parameter] = {}
     for layer in model.layers:
         names = weight_names(layer.name, [p.name for p in layer.parameters])
@@ -129,7 +129,7 @@ def named_parameters(model: Stack) -> dict[str, Parameter]:
 
 
 def weight_names(layer: str, weights: list[str]) -> list[str]:
-    """`dense/kernel`, `dense/bias`; where a layer calls two weights the same, `scale/weight` and `scale/weight_1`."""
+    """`dense/kernel`, `dense/bias`; if two weights of a layer have the same name, `scale/weight`, `scale/weight_1`."""
     names: list[str] = []
     for weight in weights:
         tries = itertools.chain([weight], (f"{weight}_{i}" for i in itertools.count(1)))
@@ -138,7 +138,7 @@ def weight_names(layer: str, weights: list[str]) -> list[str]:
 
 
 def slot_names(slot: int, named: Iterable[str]) -> list[str]:
-    """The names of one of the optimizer's slots, for the weights of these names."""
+    """The names of one of the optimizer's slots for the weights with these names."""
     return [f"optimizer/{slot}/{name}" for name in named]
 
 
@@ -149,10 +149,10 @@ def unnumbered(name: str) -> str:
 
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[ModelFile]:
-    """The file at `path`; what goes wrong within the block becomes a ValueError that names the file.
+    """Open the file at `path`; errors within the block become a ValueError that names the file.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if there is no such file.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -167,18 +167,18 @@ def opened(path: str | os.PathLike[str]) -> Iterator[ModelFile]:
     except SafetensorError as error:
         raise ValueError(f"cannot load {path}: expected a whole safetensors file: {one_line(error)}") from error
     except RecursionError as error:
-        raise ValueError(f"cannot load {path}: its metadata is nested too deep") from error
+        raise ValueError(f"cannot load {path}: its metadata is nested too deeply") from error
     except (ValueError, TypeError, OverflowError) as error:
         raise ValueError(f"cannot load {path}: {one_line(error)}") from error
 
 
 def one_line(error: Exception) -> str:
-    """An error's text without line breaks, and not at any length: it may quote the file."""
+    """An error's message without line breaks and of limited length, because it may quote the file."""
     return textwrap.shorten(str(error), 500, placeholder=" ...")
 
 
 def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> None:
-    """Write a file as a whole, or leave what is there.
+    """Write a file completely, or leave an existing one unchanged.
 
     Raises:
         OSError: if it cannot be written.
@@ -189,11 +189,11 @@ def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) 
     if (size := sum(map(len, metadata.values()))) > _MOST_METADATA:
         raise ValueError(
             f"the description of a model must be shorter than {_MOST_METADATA:,} characters, received {size:,}; "
-            "initializers that hold large arrays are part of it"
+            "it includes the arrays of initializers"
         )
-    content = save(tensors, metadata)  # its save_file would make a file that only its owner may read
+    content = save(tensors, metadata)  # safetensors' save_file would make the file readable for its owner only
     with written_whole(path) as unfinished:
         unfinished.write_bytes(content)
 
 
-_MOST_METADATA = 50_000_000  # safetensors reads no header of more than 100 million bytes
+_MOST_METADATA = 50_000_000  # safetensors does not read headers of more than 100 million bytes

@@ -1,21 +1,21 @@
-"""Models in files: safetensors with the weights, and the architecture as JSON in its metadata. Nothing is unpickled.
+"""Models in files: safetensors with the weights, and the architecture as JSON in the metadata. Nothing is unpickled.
 
 Tensors, in the model's float type, without padding:
 
-    dense/kernel                 a weight, named by layer and weight
-    optimizer/0/dense/kernel     the optimizer's first slot for it, where there has been training
+    dense/kernel                 a weight, named after its layer and itself
+    optimizer/0/dense/kernel     the optimizer's first slot for it, if the model was trained
 
-Metadata, all of it text, and JSON but for the first two:
+Metadata, all of it text, and all but the first two JSON:
 
     fastnn_format                "1"
-    fastnn_version               of the library that wrote the file
+    fastnn_version               the version that wrote the file
     weights                      the weights' names in the model's order
     config                       the model: {"module", "class_name", "config"} (`fastnn/configured.py`)
     state                        {"frozen": [weight, ...], "steps": {noise layer: step}}
-    compile                      {"optimizer", "iterations", "loss", "metrics"}, where the model is compiled
+    compile                      {"optimizer", "iterations", "loss", "metrics"}, if the model is compiled
 
-`save_weights` writes the first three only. Loading takes classes from fastnn's own and from `custom_objects`, and looks
-at the tensors' shapes before it makes anything of a size that the config asks for.
+`save_weights` writes only the first three. Loading creates only fastnn's own classes and those in `custom_objects`, and
+checks the shapes of the tensors before it allocates anything of a size that the config asks for.
 """
 
 import json
@@ -37,16 +37,21 @@ if TYPE_CHECKING:
 def save_model(model: "Sequential", path: str | os.PathLike[str], overwrite: bool = True) -> None:
     """Write a model to a file: architecture, weights, and how it was compiled with the optimizer's state.
 
-    A model that was loaded predicts the same bits, and goes on training as if it had never stopped.
+    The loaded model makes bit-identical predictions, and continues training as if it had never stopped.
 
     Args:
         model: built or not, compiled or not.
-        path: by convention it ends in ".safetensors". The file appears whole or not at all.
-        overwrite: whether an earlier file may be replaced.
+        path: by convention it ends in ".safetensors". The file is written completely or not at all.
+        overwrite: whether to replace an existing file.
 
     Raises:
-        ValueError: if there is a file and `overwrite` is False, for weights that are not finite, and for an argument
-            of a layer, loss, metric or optimizer that no file can hold. Nothing is written then.
+        ValueError: if the file exists and `overwrite` is False, for weights that are not finite, and for an argument
+            of a layer, loss, metric or optimizer that cannot be stored. Nothing is written then.
+
+    >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3)])
+    >>> fastnn.saving.save_model(model, "model.safetensors")
+    >>> fastnn.saving.load_model("model.safetensors").count_params()
+    9
     """
     model, path = checked(model), _target(path, overwrite)
     if model.parameters and not model.built:
@@ -64,7 +69,14 @@ def save_model(model: "Sequential", path: str | os.PathLike[str], overwrite: boo
 
 
 def save_weights(model: "Sequential", path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write a model's weights alone; arguments and errors as of `save_model`."""
+    """Write only a model's weights; arguments and errors are those of `save_model`.
+
+    >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3, name="first")])
+    >>> fastnn.saving.save_weights(model, "weights.safetensors")
+    >>> import safetensors.numpy
+    >>> sorted(safetensors.numpy.load_file("weights.safetensors"))
+    ['first/bias', 'first/kernel']
+    """
     model, path = checked(model), _target(path, overwrite)
     require_built(model)
     with model._lock:
@@ -74,12 +86,12 @@ def save_weights(model: "Sequential", path: str | os.PathLike[str], overwrite: b
 
 
 def _target(path: str | os.PathLike[str], overwrite: bool) -> Path:
-    """The path, if a file may be written there."""
+    """The path, after checking that a file may be written there."""
     path = Path(path)
     if path.is_dir():
         raise ValueError(f"path must name a file, received the folder {path}")
     if path.exists() and not overwrite:
-        raise ValueError(f"there is a file {path} already; overwrite=True replaces it")
+        raise ValueError(f"the file {path} exists already; pass overwrite=True to replace it")
     return path
 
 
@@ -88,7 +100,7 @@ def _json(value: Any) -> str:
 
 
 def _weights(named: dict[str, Parameter]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-    """Copies of the weights, and the metadata that go with them."""
+    """Copies of the weights, and their metadata."""
     tensors = {name: p.value.copy(order="C") for name, p in named.items()}
     for name, array in tensors.items():
         checks.finite(array, f"to be saved, {name}")
@@ -96,19 +108,19 @@ def _weights(named: dict[str, Parameter]) -> tuple[dict[str, np.ndarray], dict[s
 
 
 def _state(model: "Sequential", named: dict[str, Parameter]) -> dict[str, Any]:
-    """What a model remembers beyond arguments and weights."""
+    """The state of a model besides its arguments and weights."""
     frozen = [name for name, p in named.items() if not p.trainable]
     return {"frozen": frozen, "steps": {layer.name: layer.step for layer in noise_layers(model)}}
 
 
 def _compiled_with(model: "Sequential") -> dict[str, Any]:
-    """The arguments of `compile`, and how far the optimizer has come."""
+    """The arguments of `compile`, and the number of steps of the optimizer."""
     optimizer = model.optimizer
     described = describe(optimizer)
-    # An own optimizer is made again by the user's own rules. The rate may be a schedule of the user's, and has no say.
+    # A user's own optimizer is recreated by the user's rules. The rate, perhaps a user's schedule, plays no part here.
     config = described["config"] | {"learning_rate": 0.0}
     if described["module"] and type(optimizer).from_config(config).all_slots != optimizer.all_slots:
-        raise ValueError(f"{optimizer!r} has become another algorithm since it was made; compile with a new one")
+        raise ValueError(f"{optimizer!r} was changed to another algorithm after it was made; compile with a new one")
     return {
         "optimizer": described,
         "iterations": optimizer.iterations,
@@ -118,7 +130,7 @@ def _compiled_with(model: "Sequential") -> dict[str, Any]:
 
 
 def _slots(model: "Sequential", named: dict[str, Parameter]) -> dict[str, np.ndarray]:
-    """Copies of the optimizer's slots, if there was any training."""
+    """Copies of the optimizer's slots, if the model was trained."""
     optimizer = model.optimizer
     if not optimizer.has_trained:
         return {}

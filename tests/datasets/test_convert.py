@@ -263,7 +263,7 @@ def test_folders_that_do_not_fit():
         convert(".", "out")
     for name in CSV:
         Path(name).unlink()
-    with refused(f"{IDX[2]}: expected this MNIST file, plain or with .gz, there is neither", FileNotFoundError):
+    with refused(f"{IDX[2]}: expected this MNIST file, plain or with .gz, found neither", FileNotFoundError):
         convert(".", "out")
     assert not Path("out").exists()
 

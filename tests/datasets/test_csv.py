@@ -218,12 +218,12 @@ def test_blocks_are_small(file):
         ("1,2\r3,3,4,5", r", column 2: expected a whole number from 0 to 255, received '2\r3'"),
         (f"1,{'9' * 5000},3,4,5", f", column 2: expected a whole number from 0 to 255, received '{'9' * 20}...'"),
         ("label,1,2,3,4", ", column 1: expected a whole number from 0 to 255, received 'label'"),
-        ("1,2,3,4", ": expected 5 values like the lines before, received 4"),
-        ("1,2,3,4,5,6", ": expected 5 values like the lines before, received 6"),
-        ("1,2,3,4,5,", ": expected 5 values like the lines before, received 6"),
-        ("1;2;3;4;5", ": expected 5 values like the lines before, received 1"),
-        ("", ": expected 5 values like the lines before, received an empty line"),
-        (" \t", ": expected 5 values like the lines before, received an empty line"),
+        ("1,2,3,4", ": expected 5 values as in the lines before, received 4"),
+        ("1,2,3,4,5,6", ": expected 5 values as in the lines before, received 6"),
+        ("1,2,3,4,5,", ": expected 5 values as in the lines before, received 6"),
+        ("1;2;3;4;5", ": expected 5 values as in the lines before, received 1"),
+        ("", ": expected 5 values as in the lines before, received an empty line"),
+        (" \t", ": expected 5 values as in the lines before, received an empty line"),
     ],
 )
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
@@ -247,7 +247,7 @@ def test_a_bad_value_far_down_is_named(file):
     assert_refused(file(b"\n".join(lines)), f", line 4031{expected}")
     assert_refused(file(b"\r\n".join([b"label" + 784 * b",p", *lines])), f", line 4032{expected}")
     lines[4030] = b",".join(fields[:784])
-    assert_refused(file(b"\n".join(lines)), ", line 4031: expected 785 values like the lines before, received 784")
+    assert_refused(file(b"\n".join(lines)), ", line 4031: expected 785 values as in the lines before, received 784")
 
 
 def test_the_first_of_several_bad_lines_is_named(file):
@@ -259,10 +259,10 @@ def test_the_first_of_several_bad_lines_is_named(file):
 @pytest.mark.parametrize(
     ("raw", "expected"),
     [
-        (b"", ": expected a CSV file with a line an image, received an empty one"),
-        (BOM, ": expected a CSV file with a line an image, received an empty one"),
-        (b"\n\r\n \n", ": expected a CSV file with a line an image, received an empty one"),
-        (b"label,pixel0\n\n", ": expected a CSV file with a line an image, received nothing but a header"),
+        (b"", ": expected a CSV file with one line per image, received an empty one"),
+        (BOM, ": expected a CSV file with one line per image, received an empty one"),
+        (b"\n\r\n \n", ": expected a CSV file with one line per image, received an empty one"),
+        (b"label,pixel0\n\n", ": expected a CSV file with one line per image, received nothing but a header"),
         (b"5\n6\n", ", line 1: expected a label and pixels with commas between them, received '5'"),
         (b"5;0;0\n", ", line 1: expected a label and pixels with commas between them, received '5;0;0'"),
         (b"\n5,0,0\n", ", line 1: expected a label and pixels with commas between them, received ''"),

@@ -216,7 +216,7 @@ def test_render_leaves_the_callers_random_numbers_alone():
         ({"fonts": []}, ValueError, "fonts must hold at least one font file, received none"),
         ({"fonts": "a.ttf"}, TypeError, "fonts must be a sequence of font files, received the single one 'a.ttf'"),
         ({"fonts": [BUNDLED / "none.ttf"]}, FileNotFoundError, ".*none.ttf: expected a font .*, there is no such file"),
-        ({"fonts": [PLAIN, BUNDLED / "cmex10.ttf"]}, ValueError, ".*cmex10.ttf: .* one with other signs there"),
+        ({"fonts": [PLAIN, BUNDLED / "cmex10.ttf"]}, ValueError, ".*cmex10.ttf: .* one with other symbols there"),
         ({"fonts": [BUNDLED / "STIXSizOneSymReg.ttf"]}, ValueError, ".*Reg.ttf: .*, received none: it has no A"),
         ({"fonts": [__file__]}, ValueError, ".*test_letters.py: expected a font .*, received none: .*"),
     ],
@@ -350,7 +350,7 @@ def test_without_a_folder_letters_are_drawn_each_time(cache, capsys, monkeypatch
     monkeypatch.setattr(letters, "cache_folder", lambda name: None)
     for _ in range(2):
         letters.load_data()
-        assert "50 letters, each time, for no folder can keep them" in capsys.readouterr().err
+        assert "50 letters, each time, because no cache folder is writable" in capsys.readouterr().err
     assert not cache.exists()
 
 

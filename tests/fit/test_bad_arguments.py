@@ -138,7 +138,7 @@ BAD_COMPILE = [
     ),
     ({"output": "sigmoid"}, ValueError, "expects probabilities, but the last activation is sigmoid; use softmax there"),
     ({"output": None}, ValueError, "expects probabilities, but the last activation is linear; use softmax there, or"),
-    ({"units": 1}, ValueError, "needs at least 2 outputs, one a class, received 1; for a single output use"),
+    ({"units": 1}, ValueError, "needs at least 2 outputs, one per class, received 1; for a single output use"),
     ({"loss": "categorical_crossentropy", "output": "relu"}, ValueError, "but the last activation is relu"),
     ({"loss": "binary_crossentropy", "output": "softplus"}, ValueError, "but the last activation is softplus"),
     ({"loss": "categorical_crossentropy", "output": "hard_sigmoid"}, ValueError, "the last activation is hard_sigmoid"),

@@ -96,7 +96,7 @@ def test_an_error_in_the_function_comes_out():
         (lambda: callbacks.ReduceLROnPlateau(cooldown=0.5), TypeError, "cooldown must be an integer of at least 0"),
         (lambda: callbacks.ReduceLROnPlateau(min_lr=-1), ValueError, "min_lr must be a finite number >= 0, received"),
         (lambda: callbacks.ReduceLROnPlateau(mode="mni"), ValueError, "unknown mode 'mni'; did you mean 'min'?"),
-        (lambda: fit(callbacks.ReduceLROnPlateau("lr")), ValueError, 'less or more of monitor="lr" is better'),
+        (lambda: fit(callbacks.ReduceLROnPlateau("lr")), ValueError, 'monitor="lr" should fall or rise'),
         (lambda: fit(callbacks.ReduceLROnPlateau()), ValueError,
          'ReduceLROnPlateau monitors "val_loss", but fit logs only .*pass validation data'),
     ],

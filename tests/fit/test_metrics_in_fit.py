@@ -88,7 +88,7 @@ def test_a_metric_of_several_numbers(capsys):
     assert f"acc = {accuracy:.5f}, f1_score = [{shown}]" in capsys.readouterr().out.splitlines()[-1]
     assert model.train_on_batch(samples(), y)[2].shape == (3,)
     stop = fastnn.callbacks.EarlyStopping("f1_score")
-    with pytest.raises(ValueError, match='EarlyStopping monitors "f1_score", which has 3 numbers an epoch'):
+    with pytest.raises(ValueError, match='EarlyStopping monitors "f1_score", which has 3 values per epoch'):
         model.fit(samples(), y, callbacks=[stop], verbose=0)
 
 

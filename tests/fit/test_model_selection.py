@@ -109,9 +109,9 @@ def test_splits_repeat_with_the_seed_of_everything():
         (lambda: train_test_split(X, test_size=10, train_size=8), "parts of 8 and 10"),
         (lambda: train_test_split(X, test_size=0), "test_size must be at least 1"),
         (lambda: train_test_split(X, stratify=Y, shuffle=False), "stratify needs shuffle=True"),
-        (lambda: train_test_split(X, stratify=Y, test_size=2), "parts of at least 3"),
+        (lambda: train_test_split(X, stratify=Y, test_size=2), "parts with at least one of each"),
         (lambda: train_test_split(X, random_state=-1), "random_state must be at least 0, received -1"),
-        (lambda: train_test_split(3), "one entry a sample, received 3"),
+        (lambda: train_test_split(3), "one entry per sample, received 3"),
     ],
 )
 def test_mistakes_in_splitting(call, message):
@@ -327,7 +327,8 @@ def test_no_thread_to_be_had(monkeypatch):
 
 CTRL_C = """
     import os, signal, threading, time, numpy as np, fastnn
-    from fastnn import layers, threads
+    from fastnn import layers
+    from fastnn.engine import threads
     from fastnn.model_selection import cross_validate
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -383,10 +384,10 @@ def test_the_main_thread_leaves_cores_to_the_others(monkeypatch):
     [
         ({"cv": 1}, "n_splits must be at least 2"),
         ({"cv": [(np.arange(5), np.arange(5, 9))]}, "at least 2 folds, received 1"),
-        ({"cv": [([0], [1]), ([0], [])]}, "fold 2 of cv must be lists of sample indices that are not empty"),
+        ({"cv": [([0], [1]), ([0], [])]}, "fold 2 of cv must be non-empty lists of sample indices"),
         ({"cv": [([0], [1]), ([0], [90])]}, r"fold 2 of cv must be indices in \[0, 90\), received 90 to 90"),
         ({"cv": [([0], [1], [2])]}, "fold 1 of cv must be a pair of training and test indices, received 3 parts"),
-        ({"cv": [(np.zeros(90, bool), [1])]}, "fold 1 of cv must be lists of sample indices that are not empty"),
+        ({"cv": [(np.zeros(90, bool), [1])]}, "fold 1 of cv must be non-empty lists of sample indices"),
         ({"n_jobs": 0}, "n_jobs must be at least 1"),
         ({"validation_data": (SAMPLES, LABELS)}, "leave validation_data out"),
     ],
@@ -419,7 +420,7 @@ def test_a_model_is_for_one_fold_only():
     ("arguments", "error", "message"),
     [
         ((build, SAMPLES, LABELS[:5]), ValueError, "x and y must have the same length"),
-        ((build, SAMPLES[:0], LABELS[:0]), ValueError, r"x must hold one entry a sample, received shape \(0, 6\)"),
+        ((build, SAMPLES[:0], LABELS[:0]), ValueError, r"x must hold one entry per sample, received shape \(0, 6\)"),
         ((build, SAMPLES, None), TypeError, "y must be an array of numbers"),
         ((build(), SAMPLES, LABELS), TypeError, "build_model must be a function that makes a compiled model"),
         ((lambda: None, SAMPLES, LABELS), TypeError, "build_model must return a compiled Sequential, received None"),

@@ -212,9 +212,13 @@ def test_plain_data_and_back(schedule):
         (
             lambda: PiecewiseConstantDecay([5], [1]),
             ValueError,
-            "values must be one more than the 1 boundaries, rec.* 1",
+            "values must hold one rate more than boundaries, 2, rec.* 1",
         ),
-        (lambda: PiecewiseConstantDecay([5, 5], [1, 1, 1]), ValueError, r"boundaries must rise, received \[5, 5\]"),
+        (
+            lambda: PiecewiseConstantDecay([5, 5], [1, 1, 1]),
+            ValueError,
+            r"boundaries must increase, received \[5, 5\]",
+        ),
         (
             lambda: PiecewiseConstantDecay([5], [1, -1]),
             ValueError,

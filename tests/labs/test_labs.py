@@ -362,7 +362,7 @@ def test_an_earlier_result_is_replaced_only_when_told_to(lab, not_mnist, tmp_pat
         (["mnist", "--folds", "1"], "--folds must be at least 2, received 1"),
         (["mnist", "--data", "no.csv"], ".*no.csv"),
         (["mnist", "--data", "nowhere"], ".*there is no folder nowhere"),
-        (["wide-deep", "--iterations", "5"], "--iterations goes with --sampling replacement"),
+        (["wide-deep", "--iterations", "5"], "--iterations needs --sampling replacement"),
         (["mnist", "--test-data", "a.csv"], "--test-data goes with a CSV file in --data"),
         (["backprop", "--optimizer", "adamw"], "unknown --optimizer 'adamw'; did you mean 'adam'"),
         (["backprop", "--activation", "softmax"], "unknown --activation 'softmax'"),

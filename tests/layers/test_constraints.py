@@ -143,7 +143,7 @@ class Own(layers.Layer):
         (
             lambda: Own((2, 3), constraints.Constraint()).build_once((None, 3)),
             NotImplementedError,
-            "Constraint is no constraint that fastnn's kernels know",
+            "Constraint is not a constraint that the kernels can apply",
         ),
         (lambda: layers.Dense(3, kernel_constraint=Halved()), TypeError, "constraint must be one of max_norm, min_max"),
         (lambda: layers.Dense(3, kernel_constraint="nonneg"), ValueError, "did you mean 'non_neg'?"),

@@ -77,13 +77,6 @@ def test_shapes_that_it_cannot_take(make, shape, message):
         fastnn.Sequential([fastnn.Input(shape), make()])
 
 
-class Doubled(layers.Activation):
-    """Written in Python."""
-
-    def forward(self, x, training=False):
-        return 2 * x
-
-
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -93,8 +86,6 @@ class Doubled(layers.Activation):
         ((4, 3, 1.5), TypeError, "strides must be an integer"),
         ((4, 3, 1, "full"), ValueError, "unknown padding 'full'"),
         ((4, 3, 1, "same", 0), ValueError, "dilation_rate must be at least 1"),
-        ((4, 3, 1, "same", 1, "softmax"), ValueError, "put it behind the convolution as a layer of its own"),
-        ((4, 3, 1, "same", 1, Doubled("relu")), ValueError, "put it behind the convolution as a layer of its own"),
     ],
 )
 def test_bad_arguments(arguments, error, message):
@@ -102,7 +93,34 @@ def test_bad_arguments(arguments, error, message):
         Conv2D(*arguments)
 
 
-def test_a_softmax_over_the_channels_is_a_layer_of_its_own(rng):
-    x = rng.normal(size=(5, 4, 3, 2)).astype(np.float32)
-    model = fastnn.Sequential([fastnn.Input((4, 3, 2)), Conv2D(3, 1), layers.Softmax(), layers.Flatten()])
-    np.testing.assert_allclose(model.predict(x).reshape(5, 4, 3, 3).sum(axis=-1), 1, rtol=1e-6)
+class Doubled(layers.Activation):
+    """Written in Python."""
+
+    def __init__(self):
+        super().__init__("linear")
+
+    def forward(self, x, training=False):
+        return 2 * x
+
+    def backward(self, dy):
+        return 2 * dy
+
+
+@pytest.mark.parametrize("activation", [layers.Softmax, Doubled])
+def test_any_activation_inside_is_the_same_as_behind(activation, rng):
+    """Softmax goes over the channels of each pixel; one in Python has the layers run one at a time."""
+    x, y = rng.normal(size=(5, 4, 3, 2)).astype(np.float32), rng.normal(size=(5, 36)).astype(np.float32)
+    models = []
+    for parts in ([Conv2D(3, 1, activation=activation())], [Conv2D(3, 1), activation()]):
+        model = fastnn.Sequential([fastnn.Input((4, 3, 2)), *parts, layers.Flatten()])
+        model.set_weights([rng.normal(size=w.shape) for w in model.weights] if not models else models[0].get_weights())
+        models.append(model)
+    for model in models:
+        model.compile("sgd", "mse")
+    first, second = (model.predict(x) for model in models)
+    np.testing.assert_array_equal(first, second)
+    if activation is layers.Softmax:
+        np.testing.assert_allclose(first.reshape(5, 4, 3, 3).sum(axis=-1), 1, rtol=1e-6)
+    histories = [model.fit(x, y, epochs=3, shuffle=False, verbose=0).history for model in models]
+    assert histories[0] == histories[1]
+    assert histories[0]["loss"][-1] < histories[0]["loss"][0]

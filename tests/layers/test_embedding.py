@@ -7,6 +7,7 @@ import pytest
 
 import fastnn
 from fastnn import layers, optimizers
+from fastnn.engine import threads
 from fastnn.engine.lowering import Lowering
 from fastnn.kernels import embedding as kernels
 from fastnn.layers.embedding import embedding_dim
@@ -20,7 +21,7 @@ WORDS, SIZE, LENGTH = 7, 3, 4  # of a small table
 
 @pytest.fixture(autouse=True)
 def _threads_restored(monkeypatch):
-    monkeypatch.setattr(fastnn.threads, "_asked", None)
+    monkeypatch.setattr(threads, "_asked", None)
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -355,7 +356,7 @@ def test_arguments():
         ([(0, 0)], ValueError, r"the cardinality of columns\[0\] must be at least 1, received 0"),
         ([(0, 2**24 + 1)], ValueError, r"the cardinality of columns\[0\] must be at most 16777216"),
         ([(0, 5, 0)], ValueError, r"the size of columns\[0\] must be at least 1, received 0"),
-        ([(1, 5), (0, 5), (1, 6)], ValueError, "columns must name each column once, received 1 more often"),
+        ([(1, 5), (0, 5), (1, 6)], ValueError, "columns must list each column once, received 1 more than once"),
     ],
 )
 def test_columns(columns, error, message):

@@ -410,8 +410,8 @@ def test_summary_and_count():
 @pytest.mark.parametrize(
     ("options", "error", "message"),
     [
-        ({"axis": 1}, ValueError, r"layer n .*: axis must be -1, the last one, received 1"),
-        ({"axis": [-1]}, ValueError, r"layer n .*: axis must be -1, the last one, received \[-1\]"),
+        ({"axis": 1}, ValueError, r"layer n .*: axis must be -1 \(the last axis\), received 1"),
+        ({"axis": [-1]}, ValueError, r"layer n .*: axis must be -1 \(the last axis\), received \[-1\]"),
         ({"epsilon": -1e-3}, ValueError, r"layer n .*: epsilon must be a finite number >= 0, received -0\.001"),
         ({"epsilon": "1"}, TypeError, r"layer n .*: epsilon must be a number, received '1'"),
         ({"gamma_initializer": "one"}, ValueError, "unknown initializer 'one'"),

@@ -113,8 +113,8 @@ def test_the_matrix_is_drawn_on_given_axes():
     ("arguments", "error", "expected"),
     [
         ((TRUTH, PREDICTED[:5]), ValueError, "y_true and y_pred must have the same length, received 10 and 5"),
-        ((TRUTH, PREDICTED, ["A", "B"]), ValueError, "labels must be one for each class, 3 in all, received 2"),
-        ((TRUTH, PREDICTED, "ABC"), TypeError, "labels must be a list with one text for each class, received 'ABC'"),
+        ((TRUTH, PREDICTED, ["A", "B"]), ValueError, "labels must have one entry for each class, 3 in all, received 2"),
+        ((TRUTH, PREDICTED, "ABC"), TypeError, "labels must be a list with one string for each class, received 'ABC'"),
         (([0, 100], [0, 100]), ValueError, "y_true and y_pred must have at most 100 classes, received 101"),
         (([], []), ValueError, "y_true must hold at least one label, received none"),
     ],

@@ -113,15 +113,15 @@ def test_images_draw_on_given_axes(pictures):
 @pytest.mark.parametrize(
     ("arguments", "error", "expected"),
     [
-        ({"images": np.zeros((3, 10))}, ValueError, r"images must hold square pictures, received 10 pixels a picture"),
-        ({"images": np.zeros((0, 4, 4))}, ValueError, r"images must be pictures .* received shape \(0, 4, 4\)"),
-        ({"images": np.zeros((2, 4, 4, 3))}, ValueError, r"images must be pictures .* shape \(2, 4, 4, 3\)"),
-        ({"images": np.zeros(4)}, ValueError, r"images must be pictures .* received shape \(4,\)"),
+        ({"images": np.zeros((3, 10))}, ValueError, r"images must hold square images, received 10 pixels per image"),
+        ({"images": np.zeros((0, 4, 4))}, ValueError, r"images must be images .* received shape \(0, 4, 4\)"),
+        ({"images": np.zeros((2, 4, 4, 3))}, ValueError, r"images must be images .* shape \(2, 4, 4, 3\)"),
+        ({"images": np.zeros(4)}, ValueError, r"images must be images .* received shape \(4,\)"),
         ({"images": [[["a"]]]}, TypeError, "images must be an array of numbers"),
         ({"images": np.full((1, 2, 2), np.nan)}, ValueError, "images must be finite, received nan"),
-        ({"labels": [1, 2]}, ValueError, "labels must be one for each image, 3 in all, received 2"),
-        ({"labels": "abc"}, TypeError, "labels must be a list with one text for each image, received 'abc'"),
-        ({"labels": np.zeros((3, 2))}, TypeError, "labels must be a list with one text for each image"),
+        ({"labels": [1, 2]}, ValueError, "labels must have one entry for each image, 3 in all, received 2"),
+        ({"labels": "abc"}, TypeError, "labels must be a list with one string for each image, received 'abc'"),
+        ({"labels": np.zeros((3, 2))}, TypeError, "labels must be a list with one string for each image"),
         ({"columns": 0}, ValueError, "columns must be at least 1, received 0"),
         ({"columns": 1.5}, TypeError, "columns must be an integer"),
         ({"cmap": "grey_x"}, ValueError, "unknown cmap 'grey_x'; did you mean 'grey"),
@@ -176,8 +176,8 @@ def test_filters_of_zeros_are_grey():
     [
         ({"weights": np.zeros(4)}, r"weights must be a kernel of shape \(inputs, units\) or .* received shape \(4,\)"),
         ({"weights": np.zeros((4, 0))}, r"weights must be a kernel"),
-        ({"weights": np.zeros((5, 2))}, "weights must hold square pictures, received 5 pixels a picture"),
-        ({"shape": (3, 2)}, "weights must hold pictures of 3 x 2 pixels, received 4 pixels a picture"),
+        ({"weights": np.zeros((5, 2))}, "weights must hold square images, received 5 pixels per image"),
+        ({"shape": (3, 2)}, "weights must hold images of 3 x 2 pixels, received 4 pixels per image"),
         ({"shape": 4}, r"shape must be \(height, width\), received 4"),
         ({"channel": 1}, "channel must be 0 for a dense layer's weights, received 1"),
         ({"weights": np.zeros((2, 2, 3, 1)), "channel": 3}, r"channel must be in \[0, 3\), received 3"),
@@ -224,9 +224,9 @@ def test_names_of_rows_are_not_cut_off(pictures, given):
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [
-        ({"noisy": np.zeros((3, 4, 5))}, r"noisy must be images of .* \(3, 4, 4\), received \(3, 4, 5\)"),
-        ({"reconstructed": np.zeros((2, 16))}, r"reconstructed must be images of .* received \(2, 4, 4\)"),
-        ({"reconstructed": np.zeros((3, 15))}, "reconstructed must hold pictures of 4 x 4 pixels, received 15"),
+        ({"noisy": np.zeros((3, 4, 5))}, r"noisy must have the shape of .* \(3, 4, 4\), received \(3, 4, 5\)"),
+        ({"reconstructed": np.zeros((2, 16))}, r"reconstructed must have the shape of .* received \(2, 4, 4\)"),
+        ({"reconstructed": np.zeros((3, 15))}, "reconstructed must hold images of 4 x 4 pixels, received 15"),
         ({"count": 0}, "count must be at least 1, received 0"),
     ],
 )
@@ -252,7 +252,7 @@ def test_feature_maps_are_the_channels_of_one_image(rng):
         assert (image.norm.vmin, image.norm.vmax) == (maps.min(), maps.max())
         assert bar.get_ylabel() == "activation"
     with pytest.raises(
-        ValueError, match=r"maps must have shape \(height, width, channels\), .* received \(2, 3, 3, 1\)"
+        ValueError, match=r"maps must have the shape \(height, width, channels\) .* received \(2, 3, 3, 1\)"
     ):
         feature_maps(np.zeros((2, 3, 3, 1)))
 

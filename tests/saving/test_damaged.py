@@ -62,8 +62,8 @@ SPOILED = [
     (("config",), DELETE, "it holds weights only"),
     (("config",), "{", "'config' in its metadata must be JSON: Expecting"),
     (("config",), "[1]", "'config' in its metadata must be a JSON dict, received list"),
-    (("config",), "[" * 100_000, "its metadata is nested too deep"),
-    (("config",), '{"a": ' * 100_000, "its metadata is nested too deep"),
+    (("config",), "[" * 100_000, "its metadata is nested too deeply"),
+    (("config",), '{"a": ' * 100_000, "its metadata is nested too deeply"),
     (("config",), "9" * 10_000, "'config' in its metadata must be JSON: Exceeds the limit"),
     (("config",), "{}", "a class_name must be a string, received None"),
     (

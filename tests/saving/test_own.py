@@ -276,7 +276,7 @@ def test_names_that_are_the_same_in_a_file(tmp_path):
     a.build((None, FEATURES))
     a.parameters[0].name = "b/factor"
     model = fastnn.Sequential([fastnn.Input((FEATURES,)), a, b])
-    with pytest.raises(ValueError, match="would be called 'a/b/factor' in a file: give a layer another name"):
+    with pytest.raises(ValueError, match="would be named 'a/b/factor' in a file: give a layer another name"):
         model.save(tmp_path / "m")
 
 

@@ -85,7 +85,7 @@ def test_an_earlier_file(path):
     other.layers[0].set_weights([np.ones((5, 7)), np.ones(7)])
     for save in (other.save, other.save_weights):
         with pytest.raises(
-            ValueError, match=r"there is a file .*model.safetensors already; overwrite=True replaces it"
+            ValueError, match=r"the file .*model.safetensors exists already; pass overwrite=True to replace it"
         ):
             save(path, overwrite=False)
     assert_same_weights(load_model(path), model)
