@@ -225,11 +225,11 @@ class EarlyStopping(_Monitor):
         start_from_epoch: int = 0,
     ):
         super().__init__(monitor, mode, min_delta)
-        self.patience = checks.positive_integer(patience, "patience", 0)
+        self.patience = checks.integer(patience, "patience", 0)
         self.verbose = verbose
         self.baseline = None if baseline is None else checks.number(baseline, "baseline")
         self.restore_best_weights = bool(restore_best_weights)
-        self.start_from_epoch = checks.positive_integer(start_from_epoch, "start_from_epoch", 0)
+        self.start_from_epoch = checks.integer(start_from_epoch, "start_from_epoch", 0)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Forget earlier training runs."""
@@ -379,9 +379,9 @@ class ReduceLROnPlateau(_Monitor):
     ):
         super().__init__(monitor, mode, min_delta)
         self.factor = checks.number(factor, "factor", 0, 1, open_high=True)
-        self.patience = checks.positive_integer(patience, "patience", 0)
+        self.patience = checks.integer(patience, "patience", 0)
         self.verbose = verbose
-        self.cooldown = checks.positive_integer(cooldown, "cooldown", 0)
+        self.cooldown = checks.integer(cooldown, "cooldown", 0)
         self.min_lr = checks.number(min_lr, "min_lr", 0)
 
     def on_train_begin(self, logs: Logs | None = None) -> None:

@@ -21,7 +21,7 @@ def nearest(name: object, known: Iterable[str], what: str) -> str:
     raise ValueError(f"unknown {what} {name!r}{hint} Known: {', '.join(known)}")
 
 
-def positive_integer(value: Any, argument: str, minimum: int = 1) -> int:
+def integer(value: Any, argument: str, minimum: int = 1) -> int:
     """`value` as an int of at least `minimum`; booleans and fractions are refused."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{argument} must be an integer of at least {minimum}, received {value!r}")
@@ -35,7 +35,7 @@ def sizes(value: Any, argument: str, axes: int, minimum: int = 1) -> tuple[int, 
     given = value if isinstance(value, (tuple, list)) else (value,) * axes
     if len(given) != axes:
         raise ValueError(f"{argument} must be one integer or {axes} of them, received {value!r}")
-    return tuple(positive_integer(n, argument, minimum) for n in given)
+    return tuple(integer(n, argument, minimum) for n in given)
 
 
 def number(value: Any, argument: str, low: float = -math.inf, high: float = math.inf, open_high: bool = False) -> float:

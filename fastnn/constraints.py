@@ -69,7 +69,7 @@ class _Norm(Constraint):
         axes = [axis] if isinstance(axis, (int, np.integer)) else axis
         if not isinstance(axes, (list, tuple)) or not axes:
             raise TypeError(f"axis must be an integer or a list of integers such as [0, 1, 2], received {axis!r}")
-        known = [checks.positive_integer(a, "axis", -32) for a in axes]
+        known = [checks.integer(a, "axis", -32) for a in axes]
         if len(set(known)) < len(known):
             raise ValueError(f"axis must name each axis once, received {axis!r}")
         self.axis = known[0] if not isinstance(axis, (list, tuple)) else type(axis)(known)

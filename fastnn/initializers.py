@@ -41,7 +41,7 @@ class Initializer(Configured, module="fastnn.initializers", abstract=True):
     """
 
     def __init__(self, seed: int | None = None):
-        self.seed = seed if seed is None else checks.positive_integer(seed, "seed", 0)
+        self.seed = seed if seed is None else checks.integer(seed, "seed", 0)
 
     def __call__(self, shape: tuple[int, ...], dtype: object = None) -> np.ndarray:
         """An array of `shape` (for a dense kernel: (inputs, outputs)) and `dtype` (None: `floatx()`)."""

@@ -69,7 +69,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         self.use_ema, self.ema_momentum = bool(use_ema), checks.number(ema_momentum, "ema_momentum", 0, 1)
         self.ema_overwrite_frequency = ema_overwrite_frequency
         if ema_overwrite_frequency is not None:
-            self.ema_overwrite_frequency = checks.positive_integer(ema_overwrite_frequency, "ema_overwrite_frequency")
+            self.ema_overwrite_frequency = checks.integer(ema_overwrite_frequency, "ema_overwrite_frequency")
         self._excluded: set[Parameter] = set()  # from weight decay: weights, and parts of weights' names
         self._excluded_names: tuple[str, ...] = ()
         self.iterations = 0

@@ -318,7 +318,7 @@ class OneCycle(_Formula):
         name: str = "OneCycle",
     ):
         self.max_learning_rate = checks.number(max_learning_rate, "max_learning_rate", 0)
-        self.total_steps = checks.positive_integer(total_steps, "total_steps")
+        self.total_steps = checks.integer(total_steps, "total_steps")
         self.pct_start = checks.number(pct_start, "pct_start", 0, 1)
         self.div_factor = float(_positive(div_factor, "div_factor"))
         self.final_div_factor = float(_positive(final_div_factor, "final_div_factor"))

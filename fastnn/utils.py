@@ -21,7 +21,7 @@ def set_random_seed(seed: int) -> None:
     >>> bool((fastnn.initializers.GlorotUniform()((2, 2)) == first).all())
     True
     """
-    seed = checks.positive_integer(seed, "seed", 0)
+    seed = checks.integer(seed, "seed", 0)
     if seed >= 2**32:
         raise ValueError(f"seed must be below 2**32, received {seed}")
     random.seed(seed)
@@ -51,7 +51,7 @@ def to_categorical(x: object, num_classes: int | None = None) -> np.ndarray:
         raise ValueError(f"x must hold at least one label, received shape {array.shape}")
     shape = array.shape[:-1] if array.ndim > 1 and array.shape[-1] == 1 else array.shape
     flat = checks.finite(array.reshape(-1), "x")
-    classes = checks.positive_integer(num_classes, "num_classes") if num_classes else max(int(flat.max()) + 1, 1)
+    classes = checks.integer(num_classes, "num_classes") if num_classes else max(int(flat.max()) + 1, 1)
     labels = checks.class_labels(flat, "x", classes)
     rows = np.zeros((labels.size, classes))
     rows[np.arange(labels.size), labels] = 1

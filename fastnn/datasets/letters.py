@@ -67,7 +67,7 @@ def load_data(path: str | os.PathLike[str] | None = None, seed: int = 0) -> Pair
     >>> images.shape, images.dtype, labels[:4].tolist()
     ((20, 28, 28), dtype('uint8'), [0, 1, 2, 3])
     """
-    seed = checks.positive_integer(seed, "seed", minimum=0)
+    seed = checks.integer(seed, "seed", minimum=0)
     return _drawn(_COUNT, seed) if path is None else read_notmnist(path)
 
 
@@ -96,7 +96,7 @@ def render(n: int = _COUNT, seed: int = 0, fonts: Sequence[str | os.PathLike[str
     >>> images.shape, sorted(labels[:10].tolist())
     ((20, 28, 28), [0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
     """
-    n, seed = checks.positive_integer(n, "n"), checks.positive_integer(seed, "seed", minimum=0)
+    n, seed = checks.integer(n, "n"), checks.integer(seed, "seed", minimum=0)
     from .fonts import distinct_alphabets, found_fonts, read_alphabet
     from .glyphs import draw_letters
 

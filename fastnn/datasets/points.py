@@ -27,11 +27,11 @@ def generate_linear(n: int = 100, seed: int | None = None) -> Pair:
     >>> x.round(2).tolist(), y.ravel().tolist()
     ([[0.51, 0.95], [0.14, 0.95], [0.31, 0.42]], [1, 1, 1])
     """
-    n = checks.positive_integer(n, "n")
+    n = checks.integer(n, "n")
     if seed is None:
         generator = randomness.generator()
     else:
-        generator = np.random.default_rng(checks.positive_integer(seed, "seed", minimum=0))
+        generator = np.random.default_rng(checks.integer(seed, "seed", minimum=0))
     x = generator.random((n, 2))
     return x, (x[:, :1] <= x[:, 1:]).astype(np.int64)
 
@@ -52,7 +52,7 @@ def generate_xor_easy(n: int = 11) -> Pair:
     >>> x.tolist(), y.ravel().tolist()
     ([[0.0, 0.0], [0.0, 1.0], [0.5, 0.5], [1.0, 1.0], [1.0, 0.0]], [0, 1, 0, 0, 1])
     """
-    n = checks.positive_integer(n, "n", minimum=2)
+    n = checks.integer(n, "n", minimum=2)
     t = np.arange(n) / (n - 1)
     x = np.stack([t, t, t, t[::-1]], axis=1).reshape(2 * n, 2)  # t[::-1] is 1 - t without its rounding errors
     y = np.tile(np.array([[0], [1]], np.int64), (n, 1))

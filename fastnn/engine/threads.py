@@ -45,7 +45,7 @@ def set_num_threads(n: int) -> None:
     >>> fastnn.set_num_threads(before)
     """
     global _asked
-    _asked = checks.positive_integer(n, "n")
+    _asked = checks.integer(n, "n")
 
 
 def get_num_threads() -> int:

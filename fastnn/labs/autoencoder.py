@@ -48,7 +48,7 @@ def run(
     settings = dict(locals())
     rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate)
     for value, name in ((hidden, "--hidden"), (labels, "--labels"), (batch_size, "--batch-size"), (epochs, "--epochs")):
-        checks.positive_integer(value, name)
+        checks.integer(value, name)
     checks.nearest(loss, LOSSES, "--loss")
     checks.nearest(denoise, NOISES, "--denoise")
     checks.number(noise, "--noise", 0, *((1, True) if denoise == "masking" else ()))

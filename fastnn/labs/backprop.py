@@ -59,7 +59,7 @@ def run(
     checks.nearest(activation, ACTIVATIONS, "--activation")
     rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate, RATES)
     checks.nearest(loss, LOSSES, "--loss")
-    checks.positive_integer(epochs, "--epochs")
+    checks.integer(epochs, "--epochs")
     checks.number(loss_threshold, "--loss-threshold", 0)
     options.use(seed)
     data = {"linear": points.generate_linear(samples), "XOR": points.generate_xor_easy()}

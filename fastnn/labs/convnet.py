@@ -51,9 +51,9 @@ def run(
     settings = dict(locals())
     numbers_of_filters = options.units(settings.setdefault("filters", filters) or FILTERS[big], "--filters")
     rate = checks.number(RATES[big] if learning_rate is None else learning_rate, "--learning-rate", 0)
-    epochs = EPOCHS[big] if epochs is None else checks.positive_integer(epochs, "--epochs")
+    epochs = EPOCHS[big] if epochs is None else checks.integer(epochs, "--epochs")
     settings |= {"filters": ",".join(map(str, numbers_of_filters)), "learning_rate": rate, "epochs": epochs}
-    checks.positive_integer(batch_size, "--batch-size")
+    checks.integer(batch_size, "--batch-size")
     checks.number(validation, "--validation", 0, 1, open_high=True)
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, test_data, seed)

@@ -44,8 +44,8 @@ def run(
     settings = dict(locals())
     units = options.units(hidden)
     rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate)
-    checks.positive_integer(batch_size, "--batch-size")
-    checks.positive_integer(epochs, "--epochs")
+    checks.integer(batch_size, "--batch-size")
+    checks.integer(epochs, "--epochs")
     options.use(seed, threads)
     images, labels = datasets.letters.load_data(data)
     if len(images) <= TRAINING + VALIDATION:

@@ -40,11 +40,11 @@ def run(
     units = options.units(hidden)
     rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate)
     options.activation_name(activation)
-    checks.positive_integer(batch_size, "--batch-size")
-    checks.positive_integer(epochs, "--epochs")
+    checks.integer(batch_size, "--batch-size")
+    checks.integer(epochs, "--epochs")
     checks.number(validation, "--validation", 0, 1, open_high=True)
     if folds != 0:
-        checks.positive_integer(folds, "--folds", 2)
+        checks.integer(folds, "--folds", 2)
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, test_data, seed)
     classes = int(max(y.max(), y_test.max())) + 1

@@ -49,7 +49,7 @@ def units(hidden: str, option: str = "--hidden") -> list[int]:
     if hidden.strip().lower() in ("none", ""):
         return []
     try:
-        return [checks.positive_integer(int(part), "units") for part in hidden.split(",")]
+        return [checks.integer(int(part), "units") for part in hidden.split(",")]
     except ValueError:
         raise ValueError(f'{option} must be units such as 256 or 204,202, or "none", received {hidden!r}') from None
 
@@ -68,5 +68,5 @@ def learning_rate(optimizer: str, rate: float | None, usual: Mapping[str, float]
 def use(seed: int, threads: int | None = None) -> None:
     """Seed all random numbers, and set the number of threads if given."""
     if threads is not None:
-        fastnn.set_num_threads(checks.positive_integer(threads, "--threads"))
+        fastnn.set_num_threads(checks.integer(threads, "--threads"))
     fastnn.utils.set_random_seed(seed)

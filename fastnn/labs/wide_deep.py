@@ -72,12 +72,12 @@ def run(
     checks.nearest(sampling, SAMPLINGS, "--sampling")
     rates = options.RATES | {"momentum": 0.05}
     rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate, rates)
-    checks.positive_integer(batch_size, "--batch-size")
-    checks.positive_integer(epochs, "--epochs")
+    checks.integer(batch_size, "--batch-size")
+    checks.integer(epochs, "--epochs")
     if iterations is not None:
         if sampling != "replacement":
             raise ValueError("--iterations needs --sampling replacement; otherwise pass --epochs")
-        checks.positive_integer(iterations, "--iterations")
+        checks.integer(iterations, "--iterations")
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, seed=seed)
     results = Results(out, overwrite)

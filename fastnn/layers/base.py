@@ -315,4 +315,4 @@ def Input(shape: tuple[int, ...] | list[int] | None = None) -> InputLayer:
     """
     if not isinstance(shape, (tuple, list)) or not shape:
         raise ValueError(f"shape must be a tuple of positive integers such as (28, 28), received {shape!r}")
-    return InputLayer(tuple(checks.positive_integer(n, "shape") for n in shape))
+    return InputLayer(tuple(checks.integer(n, "shape") for n in shape))

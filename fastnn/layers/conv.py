@@ -41,7 +41,7 @@ class _Conv(KernelAndBias):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.filters = checks.positive_integer(filters, "filters")
+        self.filters = checks.integer(filters, "filters")
         self.kernel_size = checks.sizes(kernel_size, "kernel_size", self._axes)
         self.strides = checks.sizes(strides, "strides", self._axes)
         self.padding = checks.nearest(padding, ("valid", "same"), "padding")
@@ -73,7 +73,7 @@ class _Conv(KernelAndBias):
 
     def build(self, input_shape: Shape) -> None:
         """Make the kernel (..., C, filters) and the bias (filters,)."""
-        channels = checks.positive_integer(input_shape[-1], "input_shape")
+        channels = checks.integer(input_shape[-1], "input_shape")
         self.add_kernel_and_bias((*self.kernel_size, channels, self.filters))
 
     def lower_alone(self, lowering: "Lowering") -> None:

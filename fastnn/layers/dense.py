@@ -47,7 +47,7 @@ class Dense(KernelAndBias):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.units = checks.positive_integer(units, "units")
+        self.units = checks.integer(units, "units")
         self._take_options(
             activation=activation,
             use_bias=use_bias,
@@ -70,7 +70,7 @@ class Dense(KernelAndBias):
 
     def build(self, input_shape: Shape) -> None:
         """Make the kernel (I, O) and the bias (O,)."""
-        inputs = checks.positive_integer(input_shape[-1], "input_shape")
+        inputs = checks.integer(input_shape[-1], "input_shape")
         self.add_kernel_and_bias((inputs, self.units))
 
     def lower_alone(self, lowering: "Lowering") -> None:

@@ -26,7 +26,7 @@ class Noise(KernelLayer, abstract=True):
     def __init__(self, amount: float, seed: int | None, **kwargs: Any):
         super().__init__(**kwargs)
         self._amount = amount
-        self.seed = draw_seed() if seed is None else checks.positive_integer(seed, "seed", 0)
+        self.seed = draw_seed() if seed is None else checks.integer(seed, "seed", 0)
 
     def lower(self, lowering: "Lowering") -> None:
         """One instruction during training, none otherwise."""

@@ -39,7 +39,7 @@ class _Indices(KernelLayer):
 
     def _cardinality(self, value: Any, argument: str) -> int:
         """A checked number of rows of a table: at most as many integers as the layer's type holds exactly."""
-        rows, most = checks.positive_integer(value, argument), _exact_integers(self.dtype)
+        rows, most = checks.integer(value, argument), _exact_integers(self.dtype)
         if rows > most:
             hint = '; use dtype="float64"' if self.dtype != np.float64 else ""
             raise ValueError(
@@ -133,7 +133,7 @@ class Embedding(_Indices):
     ):
         super().__init__(**kwargs)
         self.input_dim = self._cardinality(input_dim, "input_dim")
-        self.output_dim = checks.positive_integer(output_dim, "output_dim")
+        self.output_dim = checks.integer(output_dim, "output_dim")
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
@@ -212,10 +212,10 @@ class CategoricalEmbedding(_Indices):
         for i, entry in enumerate(columns):
             if not isinstance(entry, (list, tuple)) or len(entry) not in (2, 3):
                 raise TypeError(f"{usage}, received {entry!r} at index {i}")
-            column = checks.positive_integer(entry[0], f"the column of columns[{i}]", 0)
+            column = checks.integer(entry[0], f"the column of columns[{i}]", 0)
             rows = self._cardinality(entry[1], f"the cardinality of columns[{i}]")
             size = embedding_dim(rows) if len(entry) == 2 else entry[2]
-            result.append((column, rows, checks.positive_integer(size, f"the size of columns[{i}]")))
+            result.append((column, rows, checks.integer(size, f"the size of columns[{i}]")))
         named = [column for column, _, _ in result]
         twice = [column for column in named if named.count(column) > 1]
         if twice:

@@ -59,7 +59,7 @@ class _Normalization(KernelLayer):
 
     def build(self, input_shape: Shape) -> None:
         """Make gamma (C,) and beta (C,)."""
-        shape = (checks.positive_integer(input_shape[-1], "input_shape"),)
+        shape = (checks.integer(input_shape[-1], "input_shape"),)
         self.gamma = self.beta = None
         if self.scale:
             penalty, limit = self.gamma_regularizer, self.gamma_constraint

@@ -64,7 +64,7 @@ class PReLU(KernelLayer):
 
     def build(self, input_shape: Shape) -> None:
         """Make the slopes."""
-        sample = [checks.positive_integer(n, "input_shape") for n in input_shape[1:]]
+        sample = [checks.integer(n, "input_shape") for n in input_shape[1:]]
         shape = tuple(1 if axis in (self.shared_axes or ()) else n for axis, n in enumerate(sample, 1))
         penalty, limit = self.alpha_regularizer, self.alpha_constraint
         self.alpha = self.add_weight(shape, self.alpha_initializer, "alpha", True, penalty, limit)
@@ -86,4 +86,4 @@ class PReLU(KernelLayer):
 
 def _axes(given: object) -> list[int]:
     axes = list(given) if isinstance(given, (list, tuple)) else [given]
-    return [checks.positive_integer(axis, "shared_axes") for axis in axes]
+    return [checks.integer(axis, "shared_axes") for axis in axes]

@@ -61,7 +61,7 @@ class Reshape(_Reshaping):
         super().__init__(**kwargs)
         if not isinstance(target_shape, (tuple, list)) or len(target_shape) == 0:
             raise TypeError(f"target_shape must be a tuple such as (28, 28, 1), received {target_shape!r}")
-        sizes = [-1 if n == -1 else checks.positive_integer(n, "target_shape") for n in target_shape]
+        sizes = [-1 if n == -1 else checks.integer(n, "target_shape") for n in target_shape]
         if sizes.count(-1) > 1:
             raise ValueError(f"target_shape must have at most one -1, received {target_shape!r}")
         self.target_shape = tuple(sizes)

@@ -27,7 +27,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np
     truth, predicted, found = truth_and_prediction(y_true, y_pred)
     if classes is None:
         classes = found
-    elif checks.positive_integer(classes, "classes") <= (largest := int(max(truth.max(), predicted.max()))):
+    elif checks.integer(classes, "classes") <= (largest := int(max(truth.max(), predicted.max()))):
         raise ValueError(f"classes must be more than the largest label, {largest}, received {classes}")
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (truth, predicted), 1)

@@ -76,7 +76,7 @@ class SparseTopKCategoricalAccuracy(Metric):
 
     def __init__(self, k: int = 5, name: str | None = None):
         super().__init__(name)
-        self.k = checks.positive_integer(k, "k")
+        self.k = checks.integer(k, "k")
         self.numbers = (self.k,)
 
 

@@ -157,7 +157,7 @@ class AUC(SumsMetric):
         from_logits: bool = False,
     ):
         super().__init__(name)
-        self.num_thresholds = checks.positive_integer(num_thresholds, "num_thresholds", 2)
+        self.num_thresholds = checks.integer(num_thresholds, "num_thresholds", 2)
         if curve not in ("ROC", "PR"):
             raise ValueError(f'curve must be "ROC" or "PR", received {curve!r}')
         if summation_method not in ("interpolation", "minoring", "majoring"):

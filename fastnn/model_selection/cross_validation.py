@@ -78,7 +78,7 @@ def cross_validate(
     if "validation_data" in fit_arguments:
         raise ValueError("cross_validate validates each fold with its own test part; leave validation_data out")
     splits = _splits(cv, *columns)
-    jobs = threads.get_num_threads() if n_jobs in (None, -1) else checks.positive_integer(n_jobs, "n_jobs")
+    jobs = threads.get_num_threads() if n_jobs in (None, -1) else checks.integer(n_jobs, "n_jobs")
     folds = [_Fold(_new_model(build_model), *columns, weights, *split, callbacks) for split in splits]
     _share_nothing(folds)
     shown = _InOrder(folds) if verbose else None

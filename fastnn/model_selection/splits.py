@@ -34,11 +34,11 @@ class KFold:
     """
 
     def __init__(self, n_splits: int = 5, *, shuffle: bool = False, random_state: int | None = None):
-        self.n_splits = checks.positive_integer(n_splits, "n_splits", 2)
+        self.n_splits = checks.integer(n_splits, "n_splits", 2)
         self.shuffle = bool(shuffle)
         if random_state is not None and not self.shuffle:
             raise ValueError("random_state has no effect without shuffle=True; leave it out or shuffle")
-        self.random_state = None if random_state is None else checks.positive_integer(random_state, "random_state", 0)
+        self.random_state = None if random_state is None else checks.integer(random_state, "random_state", 0)
 
     def split(self, x: Any, y: Any = None) -> Iterator[Split]:
         """(training indices, test indices) of each of the k splits; x and y have one entry per sample."""
@@ -210,7 +210,7 @@ def _sizes(samples: int, train: float | None, test: float | None) -> tuple[int, 
             share = checks.number(size, name, 0, 1, open_high=True)
             counts.append(rounded(samples * share))
         else:
-            counts.append(checks.positive_integer(size, name))
+            counts.append(checks.integer(size, name))
     train_count = samples - (counts[1] or 0) if counts[0] is None else counts[0]
     test_count = samples - train_count if counts[1] is None else counts[1]
     if train_count < 1 or test_count < 1 or train_count + test_count > samples:
@@ -225,4 +225,4 @@ def _random(random_state: int | None) -> Any:
     """For a seed NumPy's legacy generator, as in scikit-learn; otherwise the generator in use."""
     if random_state is None:
         return generator()
-    return np.random.RandomState(checks.positive_integer(random_state, "random_state", 0))
+    return np.random.RandomState(checks.integer(random_state, "random_state", 0))

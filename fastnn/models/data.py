@@ -49,7 +49,7 @@ def _weights_of_classes(class_weight: dict[int, float], targets: np.ndarray, dty
         labels = targets.argmax(axis=1) if targets.shape[1] > 1 else np.rint(targets[:, 0]).astype(np.int64)
     weights = np.ones(len(labels), dtype)
     for label, weight in class_weight.items():
-        key = checks.positive_integer(label, "a label of class_weight", 0)
+        key = checks.integer(label, "a label of class_weight", 0)
         weights[labels == key] = checks.number(weight, f"class_weight[{label}]", 0, float(np.finfo(dtype).max))
     return checks.read_only(weights)
 
@@ -65,7 +65,7 @@ def prepare_fit(
     sample_weight: Any,
 ) -> tuple[Samples, Samples | None, int]:
     """Checked training and validation samples, and the batch size."""
-    batch_size = 32 if batch_size is None else checks.positive_integer(batch_size, "batch_size")
+    batch_size = 32 if batch_size is None else checks.integer(batch_size, "batch_size")
     share = checks.number(validation_split, "validation_split", 0, 1, open_high=True)
     samples = prepare_samples(model, x, y, sample_weight, class_weight)
     validation = None

@@ -99,7 +99,7 @@ def learning_rate_finder(
     start, stop = checks.number(start, "start", 0), checks.number(stop, "stop", 0)
     if not 0 < start < stop:
         raise ValueError(f"start and stop must be rates with 0 < start < stop, received {start:g} and {stop:g}")
-    steps = checks.positive_integer(steps, "steps", 2)
+    steps = checks.integer(steps, "steps", 2)
     smoothing = checks.number(smoothing, "smoothing", 0, 1, open_high=True)
     rates = np.geomspace(start, stop, steps)
     with model._lock:  # others who predict wait, and do not see how it diverges

@@ -137,9 +137,9 @@ class Sequential(Stack):
         Raises:
             TypeError, ValueError: for arguments and data that do not fit; the model is as it was before.
         """
-        epochs = checks.positive_integer(epochs, "epochs")
-        initial_epoch = checks.positive_integer(initial_epoch, "initial_epoch", 0)
-        frequency = checks.positive_integer(validation_freq, "validation_freq")
+        epochs = checks.integer(epochs, "epochs")
+        initial_epoch = checks.integer(initial_epoch, "initial_epoch", 0)
+        frequency = checks.integer(validation_freq, "validation_freq")
         if not isinstance(shuffle, (bool, np.bool_)):
             raise TypeError(f"shuffle must be True or False, received {shuffle!r}")
         callbacks, progress = flat(callbacks), progress_for(verbose)
@@ -173,7 +173,7 @@ class Sequential(Stack):
             [loss, metric, ...], or the loss alone where there are no metrics; a dict with `return_dict`.
         """
         if batch_size is not None:
-            checks.positive_integer(batch_size, "batch_size")
+            checks.integer(batch_size, "batch_size")
         with self._lock:
             with self._unchanged_on_error():
                 samples = prepare_samples(self, x, y, sample_weight)
@@ -185,7 +185,7 @@ class Sequential(Stack):
     def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> np.ndarray:
         """The outputs (n, outputs) for samples x (n, ...). They do not depend on `batch_size`."""
         if batch_size is not None:
-            checks.positive_integer(batch_size, "batch_size")
+            checks.integer(batch_size, "batch_size")
         return self._predict(x)
 
     def train_on_batch(

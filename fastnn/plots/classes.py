@@ -118,7 +118,7 @@ def misclassified(
     checks.same_length(tiles, "images", truth, "y_true")
     names = reading.class_names(labels, classes)
     wrong = np.flatnonzero(truth != predicted)
-    shown = wrong[: checks.positive_integer(count, "count")]
+    shown = wrong[: checks.integer(count, "count")]
     columns = pictures.columns_for(columns, max(shown.size, 1))
 
     if shown.size == 0:

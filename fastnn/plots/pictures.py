@@ -19,7 +19,7 @@ INK = "gray_r"  # 0 is white, 1 is black
 
 def columns_for(columns: int | None, count: int) -> int:
     """The number of images per row: `columns` if given, otherwise about the number of rows."""
-    return mosaics.default_columns(count) if columns is None else checks.positive_integer(columns, "columns")
+    return mosaics.default_columns(count) if columns is None else checks.integer(columns, "columns")
 
 
 def images(
@@ -95,8 +95,8 @@ def filters(
     >>> figure.axes[1].get_ylabel()  # of the colour bar
     'weight'
     """
-    count = checks.positive_integer(count, "count")
-    channel = checks.positive_integer(channel, "channel", 0)
+    count = checks.integer(count, "count")
+    channel = checks.integer(channel, "channel", 0)
     tiles = _filter_tiles(weights, shape, channel)[:count]
     columns = columns_for(columns, len(tiles))
     # If all weights are 0, draw grey with a scale of 1.
@@ -135,7 +135,7 @@ def reconstructions(
     >>> [text.get_text() for text in figure.axes[0].texts]
     ['original', 'reconstruction']
     """
-    count = checks.positive_integer(count, "count")
+    count = checks.integer(count, "count")
     rows = {"originals": reading.pictures(originals, "originals")}
     size = rows["originals"].shape[1:]
     for name, value in (("noisy", noisy), ("reconstructed", reconstructed)):

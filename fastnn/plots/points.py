@@ -103,7 +103,7 @@ def decision_surface(
         raise TypeError(f"predict must be a model or a function, received {type(predict).__name__}")
     plane, (labels, classes) = reading.points(x), true_labels(y, "y")
     checks.same_length(plane, "x", labels, "y")
-    resolution = checks.positive_integer(resolution, "resolution", 2)
+    resolution = checks.integer(resolution, "resolution", 2)
     (left, right), (bottom, top) = _limits(plane)
     across, up = np.linspace(left, right, resolution), np.linspace(bottom, top, resolution)
     scores = _scores(call, np.stack(np.meshgrid(across, up), axis=-1).reshape(-1, 2), classes)

@@ -92,7 +92,7 @@ def schedule(
 
     if not isinstance(schedule, LearningRateSchedule):
         raise TypeError(f"schedule must be a LearningRateSchedule, received {type(schedule).__name__}")
-    steps = checks.positive_integer(steps, "steps")
+    steps = checks.integer(steps, "steps")
     panel = style.one_panel(axes, _SIZE)
     look = style.run_style(len(panel.lines)) | {"marker": None}
     panel.plot(np.arange(steps), schedule.rates(0, steps), label=type(schedule).__name__, **look)

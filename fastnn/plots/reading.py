@@ -60,7 +60,7 @@ def pair(value: Any, argument: str) -> tuple[int, int]:
     """Two positive integers."""
     if not isinstance(value, Sequence) or len(value) != 2:
         raise ValueError(f"{argument} must be (height, width), received {value!r}")
-    return checks.positive_integer(value[0], argument), checks.positive_integer(value[1], argument)
+    return checks.integer(value[0], argument), checks.integer(value[1], argument)
 
 
 def texts(values: Any, argument: str, count: int, what: str) -> list[str]:

@@ -124,7 +124,7 @@ def panels(
     >>> [panel.get_ylabel() for panel in axes[0]]
     ['loss', 'accuracy (fraction)']
     """
-    rows, columns = checks.positive_integer(rows, "rows"), checks.positive_integer(columns, "columns")
+    rows, columns = checks.integer(rows, "rows"), checks.integer(columns, "columns")
     width, height = (checks.number(side, "size", 0.1) for side in size)
     from matplotlib.figure import Figure
 

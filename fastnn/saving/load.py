@@ -164,7 +164,7 @@ def _set_state(model: "Sequential", named: dict[str, Parameter], state: dict[str
 
 
 def _count(value: Any, argument: str) -> int:
-    if checks.positive_integer(value, argument, 0) >= 2**62:
+    if checks.integer(value, argument, 0) >= 2**62:
         raise ValueError(f"{argument} must be below 2**62, received {value}")
     return int(value)
 

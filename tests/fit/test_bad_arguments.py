@@ -117,7 +117,7 @@ def add_and_compile(model, arguments):
 
 BAD_COMPILE = [
     ({"optimizer": "adamm"}, ValueError, "unknown optimizer 'adamm'; did you mean 'adam'? Known: adagrad, adam,"),
-    ({"optimizer": "Rmsprob"}, ValueError, "unknown optimizer 'rmsprob'; did you mean 'rmsprop'?"),
+    ({"optimizer": "Rmsprob"}, ValueError, "unknown optimizer 'Rmsprob'; did you mean 'rmsprop'?"),
     ({"optimizer": None}, ValueError, "unknown optimizer None. Known: adagrad"),
     ({"optimizer": optimizers.Adam}, ValueError, "unknown optimizer <class"),
     ({"loss": None}, ValueError, "compile needs a loss"),

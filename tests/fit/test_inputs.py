@@ -144,8 +144,8 @@ def test_pixels():
     scaled = trained(pixels, model=network([layers.Rescaling(1 / 255)]))
     assert_same_weights(scaled, raw)
     np.testing.assert_array_equal(scaled.predict(pixels), raw.predict(pixels.astype(np.float32) * np.float32(1 / 255)))
-    assert np.shares_memory(scaled.prepare_x(pixels), pixels)
-    assert np.shares_memory(classifier().prepare_x(X), X)
+    assert np.shares_memory(scaled._prepare_x(pixels), pixels)
+    assert np.shares_memory(classifier()._prepare_x(X), X)
 
 
 @pytest.mark.parametrize(
