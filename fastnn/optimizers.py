@@ -9,7 +9,7 @@ import numpy as np
 from . import checks, schedules
 from .configured import Configured, from_identifier
 from .engine import update
-from .engine.parameters import Parameter, aligned_zeros
+from .engine.parameters import Parameter, aligned_zeros, trained
 from .kernels import instructions as op
 from .kernels import optimizers as kernels
 
@@ -295,8 +295,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
                 hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], self.iterations
             )
         hyper[op.ITERATION] = self.iterations
-        trained = [p for layer in layers if layer.trainable for p in layer.parameters if p.trainable]
-        update.step(trained, self, hyper)
+        update.step(trained(layers), self, hyper)
 
     def __repr__(self) -> str:
         rate = f"{self.learning_rate:g}" if self.learning_rate_schedule is None else repr(self.learning_rate_schedule)

@@ -89,20 +89,21 @@ class EagerProgram:
         loss, last, log = self.loss, self.layers[-1], run.log[run.epoch]
         assert loss is not None
         assert run.samples.y is not None
-        targets, weights = run.samples.y[rows], run.samples.sample_weight
-        weights = None if weights is None else weights[rows]
+        targets, sample_weight = run.samples.y[rows], run.samples.sample_weight
+        sample_weight = None if sample_weight is None else sample_weight[rows]
         for layer in self.layers if self.training else ():
             layer.at_step(run.step)
         y = forward(self.layers, x, self.training)
         activation = last.output_activation if loss.fuses(self.layers) else None
         start = y if activation is None else activation.x
-        total, gradient = loss.evaluate_batch(targets, np.ascontiguousarray(start), weights, activation is not None)
+        start, fused = np.ascontiguousarray(start), activation is not None
+        total, gradient = loss.evaluate_batch(targets, start, sample_weight, fused)
         total += update.penalty(self.layers, len(x), NO_NUMBERS)
         log[0] += total
         for place, metric in zip(self._states, self.metrics, strict=True):
             metric.add(log[place], targets, np.ascontiguousarray(y))
         if self.training and run.optimizer is not None:
-            self._update(run.optimizer, gradient, last if activation is not None else None)
+            self._update(run.optimizer, gradient, last if fused else None)
         return total
 
     def _update(self, optimizer: "Optimizer", gradient: np.ndarray, fused: "Layer | None") -> None:

@@ -13,7 +13,7 @@ from ..kernels.operations import GROUPS, SMALLEST_GROUP
 from ..kernels.tile import CACHE_LINE, padded, stride
 from ..kernels.updating import LANES
 from .entries import operation_entry, update_entry
-from .tables import records
+from .tables import table
 from .update import Update, penalized, penalty_fields, weight_fields
 
 if TYPE_CHECKING:
@@ -36,9 +36,9 @@ class Lowering:
         optimizer: what it is trained with; None where no weights are to change.
         alone: whether it is of a single layer, whose way back starts when somebody asks for it.
         backward: whether it can also run backward.
-        weights: all weights that the layers have; an instruction names them by their places here.
+        parameters: all weights that the layers have; an instruction names one by its place here.
         code: the instructions so far, as dicts of their fields.
-        parameters: the weights that instructions use, as dicts of the fields of `instructions.PARAMETER`.
+        records: the weights that instructions use, as dicts of the fields of `instructions.PARAMETER`.
         elements: the size of the activations' buffer so far, for `rows` rows.
         transposed_elements, scratch_elements, partial_elements: the same for the transposed kernels, one thread's
             scratch space and the partial sums.
@@ -58,7 +58,7 @@ class Lowering:
         dtype: np.dtype,
         rows: int,
         shape: tuple[int, ...],
-        weights: "Sequence[Parameter]",
+        parameters: "Sequence[Parameter]",
         pixels: bool = False,
         training: bool = False,
         alone: bool = False,
@@ -68,9 +68,9 @@ class Lowering:
         self.optimizer = optimizer
         self.backward = training or alone
         self.code: list[dict[str, Any]] = []
-        self.parameters: list[dict[str, Any]] = []
-        self.weights = list(weights)
-        self._numbers = {id(parameter): number for number, parameter in reversed([*enumerate(self.weights)])}
+        self.records: list[dict[str, Any]] = []
+        self.parameters = list(parameters)
+        self._numbers = {id(parameter): number for number, parameter in reversed([*enumerate(self.parameters)])}
         self.stage_ends: list[int] = []
         self.totals: list[int] = []
         self.means: list[int] = []
@@ -165,17 +165,17 @@ class Lowering:
 
     def _add_parameter(self, parameter: "Parameter", which: int, trained: bool) -> None:
         place = {"instruction": len(self.code), "which": which, "number": self.number(parameter)}
-        self.parameters.append(place | weight_fields(parameter, trained, self.optimizer))
+        self.records.append(place | weight_fields(parameter, trained, self.optimizer))
 
     def add_penalties(self, layers: "Sequence[Layer]") -> None:
         """Let the loss include the penalties of the layers' weights."""
-        known = {fields["number"]: fields for fields in self.parameters}
+        known = {fields["number"]: fields for fields in self.records}
         for parameter in penalized(layers):
             number = self.number(parameter)
             if number not in known:  # it is not used outside training
                 self._add_parameter(parameter, -1, False)
-                self.parameters[-1]["instruction"] = 0
-                known[number] = self.parameters[-1]
+                self.records[-1]["instruction"] = 0
+                known[number] = self.records[-1]
             known[number] |= penalty_fields(parameter)
 
     def reshape(self, shape: tuple[int, ...]) -> None:
@@ -209,8 +209,8 @@ class Lowering:
         gather = self.code.pop()
         self.code.insert(0, gather)
         self.stage_ends = [end + 1 for end in self.stage_ends]
-        for parameter in self.parameters:
-            parameter["instruction"] += 1
+        for record in self.records:
+            record["instruction"] += 1
         targets, size = 0, self.rows * stride(self.columns, self.dtype)
         if loss.label_smoothing:
             targets = size
@@ -248,16 +248,16 @@ class Lowering:
         """The finished tables."""
         for fields in self.code:
             fields["entry"] = operation_entry(fields.pop("operation"), self.dtype)
-        update = Update(self.parameters, self.log_columns, self.optimizer)
+        update = Update(self.records, self.log_columns, self.optimizer)
         self.sums_elements = update.sums_elements
         refresh = []
         if update.stages:
             self.scratch_elements += LANES
             refresh = [{"kind": op.REFRESH}] if self.training else []
         return op.Plan(
-            code=records(self.code, op.INSTRUCTION),
-            parameters=records(update.weights, op.PARAMETER),
-            stages=records(self._stages() + update.stages + refresh, op.STAGE),
+            code=table(self.code, op.INSTRUCTION),
+            parameters=table(update.records, op.PARAMETER),
+            stages=table(self._stages() + update.stages + refresh, op.STAGE),
             means=np.array(self.means, np.int64),
             block=self._block(),
             grouped=int(self.partial_elements > 0),

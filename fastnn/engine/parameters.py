@@ -4,7 +4,7 @@ Two models that share a layer see the same numbers, because they see the same me
 of addresses (`kernels/weights.py`).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from ..kernels.tile import CACHE_LINE, padded, stride
 
 if TYPE_CHECKING:
     from ..constraints import Constraint
+    from ..layers.base import Layer
     from ..regularizers import Regularizer
 
 
@@ -96,6 +97,11 @@ class Parameter:
 
     def __repr__(self) -> str:
         return f"<Parameter {self.name} {self.shape} {self.dtype}>"
+
+
+def trained(layers: "Iterable[Layer]") -> list[Parameter]:
+    """The weights that training changes."""
+    return [p for layer in layers if layer.trainable for p in layer.parameters if p.trainable]
 
 
 def addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:

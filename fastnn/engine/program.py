@@ -114,8 +114,8 @@ class Program:
         optimizer: "Optimizer | None" = None,
     ):
         self.dtype = dtype = layers[0].dtype
-        self.weights = [p for layer in layers for p in layer.parameters]  # whose memory the tables name
-        lowered = Lowering(dtype, rows, sample_shape, self.weights, pixels, training, optimizer=optimizer)
+        self.parameters = [p for layer in layers for p in layer.parameters]  # whose memory the tables name
+        lowered = Lowering(dtype, rows, sample_shape, self.parameters, pixels, training, optimizer=optimizer)
         lower(layers, lowered, loss, metrics, predict=loss is None)
         self.plan = lowered.plan()
         self.rows, self.training = rows, training
@@ -123,7 +123,7 @@ class Program:
         self.flops = lowered.flops
         self.values = lowered.log_columns
         self.buffers = Buffers(lowered)
-        self._table = weight_table(self.weights, dtype, transposed=self.buffers.transposed)
+        self._table = weight_table(self.parameters, dtype, transposed=self.buffers.transposed)
         self._slots: list[np.ndarray] = []
         self._empty = empty_data(dtype)
         self._few: dict[int, _Few] = {}
@@ -170,10 +170,10 @@ class Program:
 
     def _with_slots(self, optimizer: "Optimizer") -> op.Weights:
         """The weights with the optimizer's slots, which it may have made anew since the last call."""
-        slots = optimizer.slot_arrays(self.weights)
+        slots = optimizer.slot_arrays(self.parameters)
         if len(slots) != len(self._slots) or any(new is not old for new, old in zip(slots, self._slots, strict=True)):
             self._slots = slots
-            self._table = weight_table(self.weights, self.dtype, slots=slots, transposed=self.buffers.transposed)
+            self._table = weight_table(self.parameters, self.dtype, slots=slots, transposed=self.buffers.transposed)
         return self._table
 
     def _data(self, run: Run) -> op.Data:

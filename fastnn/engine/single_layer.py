@@ -29,13 +29,13 @@ class SingleLayer:
     def __init__(self, layer: "KernelLayer", shape: tuple[int, ...], training: bool):
         rows, self._shape = shape[0], shape[1:]
         self._dtype, self._rows = layer.dtype, rows
-        self._weights = list(layer.parameters)  # whose memory the table names
+        self._parameters = list(layer.parameters)  # whose memory the table names
         self._settings = _settings(layer)
-        lowered = Lowering(layer.dtype, rows, self._shape, self._weights, training=training, alone=True)
+        lowered = Lowering(layer.dtype, rows, self._shape, self._parameters, training=training, alone=True)
         layer.lower_alone(lowered)
         self._plan = lowered.plan()
         self._buffers = Buffers(lowered)
-        self._table = weight_table(self._weights, layer.dtype, transposed=self._buffers.transposed)
+        self._table = weight_table(self._parameters, layer.dtype, transposed=self._buffers.transposed)
         self._output = slice(lowered.y, lowered.y + rows * lowered.y_stride), lowered.y_stride
         self._output_shape = lowered.shape
         self._idle = len(self._plan.code) == 1  # the layer has nothing to do
@@ -51,7 +51,7 @@ class SingleLayer:
     def fits(self, layer: "KernelLayer") -> bool:
         """Whether the layer still has the weights and the settings that it was made for."""
         return _settings(layer) == self._settings and all(
-            p is weight for p, weight in zip(layer.parameters, self._weights, strict=True)
+            p is known for p, known in zip(layer.parameters, self._parameters, strict=True)
         )
 
     def forward(self, x: np.ndarray, step: int) -> np.ndarray:

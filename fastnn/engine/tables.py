@@ -12,14 +12,14 @@ from .parameters import Parameter, addresses
 _NO_INTEGERS = np.zeros(0, np.int64)
 
 
-def records(rows: Sequence[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
+def table(rows: Sequence[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
     """A table from its rows; what they do not name is 0."""
-    table = np.zeros(len(rows), dtype)
-    for record, fields in zip(table, rows, strict=True):
+    result = np.zeros(len(rows), dtype)
+    for record, fields in zip(result, rows, strict=True):
         for name, value in fields.items():
             record[name] = value
     # Outside the JIT a record's fields are attributes only in a recarray, which Numba is slower to recognise.
-    return table if JIT_ENABLED else table.view(np.recarray)
+    return result if JIT_ENABLED else result.view(np.recarray)
 
 
 def weight_table(
@@ -61,6 +61,6 @@ def empty_data(dtype: np.dtype) -> op.Data:
 def plan_of(**fields: Any) -> op.Plan:
     """A plan; its tables as dicts of their records' fields, and none where they are not named."""
     types = {"code": op.INSTRUCTION, "parameters": op.PARAMETER, "stages": op.STAGE}
-    tables = {name: records(fields.pop(name, []), dtype) for name, dtype in types.items()}
+    tables = {name: table(fields.pop(name, []), dtype) for name, dtype in types.items()}
     rest: dict[str, Any] = {"means": _NO_INTEGERS, "block": 0, "grouped": 0, "update": 0, "steps_at_once": 0}
     return op.Plan(**tables, **rest | fields)

@@ -9,7 +9,7 @@ from ..kernels import instructions as op
 from ..kernels.interpreter import GRADIENT_ROWS, optimize
 from ..kernels.updating import LANES, update_alone
 from .entries import NO_OPTIMIZER, optimizer_entry, update_entry
-from .parameters import Parameter
+from .parameters import Parameter, trained
 from .tables import empty_batch, plan_of, weight_table
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ def weight_fields(parameter: Parameter, trained: bool, optimizer: "Optimizer | N
 
 def penalized(layers: "Iterable[Layer]") -> list[Parameter]:
     """The weights whose penalties join the loss: those that are trained."""
-    weights = [p for layer in layers if layer.trainable for p in layer.parameters if p.trainable]
-    return [p for p in weights if p.regularizer is not None]
+    return [p for p in trained(layers) if p.regularizer is not None]
 
 
 def penalty_fields(parameter: Parameter) -> dict[str, Any]:
@@ -43,21 +42,21 @@ class Update:
     """The stages of a step that follow on the gradients' or, where nothing is trained, on the losses'.
 
     Args:
-        weights: the fields of the weights' records.
+        records: the fields of the weights' records.
         first_sum: how much of `Batch.sums` is taken already.
         optimizer: what the weights are trained with; None: they are not.
 
     Attributes:
-        weights: the weights' fields, complete, in the order of their places.
+        records: the same, complete, in the order of the weights' numbers.
         stages: the fields of the stages' records; none where the gradients' stage can update the weights, too.
         sums_elements: how long `Batch.sums` has to be.
     """
 
-    def __init__(self, weights: list[dict[str, Any]], first_sum: int, optimizer: "Optimizer | None"):
-        self.weights, self.stages, self.sums_elements = weights, list[dict[str, int]](), first_sum
-        penalties = any(w.get("l1") or w.get("l2") for w in weights)
+    def __init__(self, records: list[dict[str, Any]], first_sum: int, optimizer: "Optimizer | None"):
+        self.records, self.stages, self.sums_elements = records, list[dict[str, int]](), first_sum
+        penalties = any(r.get("l1") or r.get("l2") for r in records)
         trained = optimizer is not None
-        constraints = trained and any(w["trained"] and w.get("constraint") for w in weights)
+        constraints = trained and any(r["trained"] and r.get("constraint") for r in records)
         if not (penalties or constraints or (optimizer is not None and optimizer.separate)):
             return
         if penalties or (optimizer is not None and optimizer.norms):
@@ -70,16 +69,16 @@ class Update:
         if constraints:
             self.stages.append({"kind": op.UPDATE, "start": op.CONSTRAIN})
         # Sums go through the weights in this order, in whatever order instructions name them.
-        self.weights = sorted(weights, key=lambda w: w["number"])
-        for w in self.weights:
-            w["sums"] = self.sums_elements
-            self.sums_elements += 1 + 2 * -(-w["rows"] // GRADIENT_ROWS)
+        self.records = sorted(records, key=lambda r: r["number"])
+        for record in self.records:
+            record["sums"] = self.sums_elements
+            self.sums_elements += 1 + 2 * -(-record["rows"] // GRADIENT_ROWS)
 
     def by_hand(self, weights: op.Weights, rows: int, optimizer: Any, hyper: np.ndarray) -> float:
         """Run the stages by themselves, for a batch of `rows` rows; returns the penalty times the rows."""
         dtype = weights.transposed.dtype
         sums, scratch = np.zeros(self.sums_elements), np.zeros((1, LANES), dtype)
-        plan, batch = plan_of(parameters=self.weights), empty_batch(dtype, sums=sums, scratch=scratch)
+        plan, batch = plan_of(parameters=self.records), empty_batch(dtype, sums=sums, scratch=scratch)
         entry = update_entry(dtype)
         for stage in self.stages:
             update_alone(entry, stage["start"], plan, weights, batch, rows, optimizer, hyper)
@@ -88,26 +87,26 @@ class Update:
 
 def penalty(layers: "Iterable[Layer]", rows: int, numbers: np.ndarray) -> float:
     """The layers' penalties, times the rows of the batch whose loss they join."""
-    weights = penalized(layers)
-    if not weights:
+    parameters = penalized(layers)
+    if not parameters:
         return 0.0
-    fields = [{"number": i} | weight_fields(p, False, None) | penalty_fields(p) for i, p in enumerate(weights)]
-    table = weight_table(weights, weights[0].dtype)
-    return Update(fields, 1, None).by_hand(table, rows, NO_OPTIMIZER, numbers)
+    records = [{"number": i} | weight_fields(p, False, None) | penalty_fields(p) for i, p in enumerate(parameters)]
+    weights = weight_table(parameters, parameters[0].dtype)
+    return Update(records, 1, None).by_hand(weights, rows, NO_OPTIMIZER, numbers)
 
 
-def step(trained: Sequence[Parameter], optimizer: "Optimizer", hyper: np.ndarray) -> None:
+def step(parameters: Sequence[Parameter], optimizer: "Optimizer", hyper: np.ndarray) -> None:
     """An optimizer's step on weights for which it has slots, from the gradients that `backward` left."""
-    if not trained:
+    if not parameters:
         return
-    dtype, slots = trained[0].dtype, optimizer.slot_arrays(trained)
+    dtype, slots = parameters[0].dtype, optimizer.slot_arrays(parameters)
     entry = optimizer_entry(optimizer.step_kernel, dtype)
-    fields = [{"number": i} | weight_fields(p, True, optimizer) | penalty_fields(p) for i, p in enumerate(trained)]
-    stages = Update(fields, 1, optimizer)
-    if stages.stages:
-        gradients = [p.flat_gradient.copy() for p in trained]  # what `backward` left stays as it is
-        stages.by_hand(weight_table(trained, dtype, gradients, slots), 0, entry, hyper)
+    records = [{"number": i} | weight_fields(p, True, optimizer) | penalty_fields(p) for i, p in enumerate(parameters)]
+    update = Update(records, 1, optimizer)
+    if update.stages:
+        gradients = [p.flat_gradient.copy() for p in parameters]  # what `backward` left stays as it is
+        update.by_hand(weight_table(parameters, dtype, gradients, slots), 0, entry, hyper)
         return
-    table = weight_table(trained, dtype, None, slots)
-    for number, p in enumerate(trained):
-        optimize(table, number, 0, p.rows * p.stride, entry, hyper)
+    weights = weight_table(parameters, dtype, None, slots)
+    for number, p in enumerate(parameters):
+        optimize(weights, number, 0, p.rows * p.stride, entry, hyper)

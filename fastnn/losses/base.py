@@ -81,13 +81,13 @@ class Loss(Configured, module="fastnn.losses", abstract=True):
         return self.dy
 
     def evaluate_batch(
-        self, targets: np.ndarray, y: np.ndarray, weights: np.ndarray | None, fused: bool
+        self, targets: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, fused: bool
     ) -> tuple[float, np.ndarray]:
         """The sum of the batch's losses and the gradient of their mean, for checked arrays of one type.
 
         `fused`: y holds the input of the last activation (`fuses`).
         """
-        return float(self.forward(targets, y, weights)) * len(y), self.backward()
+        return float(self.forward(targets, y, sample_weight)) * len(y), self.backward()
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """`forward`."""
@@ -123,26 +123,26 @@ class KernelLoss(Loss, abstract=True):
             raise ValueError(f"y_pred must have shape (n, outputs), received {y.shape}")
         targets = self.prepare(y_true, y.shape[1], y.dtype, "y_true")
         checks.same_length(targets, "y_true", y, "y_pred")
-        weights = None if sample_weight is None else checks.sample_weights(sample_weight, len(y), y.dtype)
-        values, self.dy = self.evaluate(targets, y, weights, self.from_logits)
-        return total_loss(values, weights) / len(y)
+        sample_weight = None if sample_weight is None else checks.sample_weights(sample_weight, len(y), y.dtype)
+        values, self.dy = self.evaluate(targets, y, sample_weight, self.from_logits)
+        return total_loss(values, sample_weight) / len(y)
 
     def evaluate_batch(
-        self, targets: np.ndarray, y: np.ndarray, weights: np.ndarray | None, fused: bool
+        self, targets: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, fused: bool
     ) -> tuple[float, np.ndarray]:
         """By the kernels, unless a class of the user's overrides `forward` or `backward` in Python."""
         if not self.compiled:
-            return super().evaluate_batch(targets, y, weights, fused)
-        values, gradient = self.evaluate(targets, y, weights, fused or self.from_logits)
-        return total_loss(values, weights), gradient
+            return super().evaluate_batch(targets, y, sample_weight, fused)
+        values, gradient = self.evaluate(targets, y, sample_weight, fused or self.from_logits)
+        return total_loss(values, sample_weight), gradient
 
     def evaluate(
-        self, targets: np.ndarray, y: np.ndarray, weights: np.ndarray | None, fused: bool
+        self, targets: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, fused: bool
     ) -> tuple[np.ndarray, np.ndarray]:
         """The loss of each sample and the gradient of their weighted mean, from checked arrays of the same type."""
         real = y.dtype.type
         share = real(1.0 / len(y))
-        scale = np.full(len(y), share) if weights is None else weights * share
+        scale = np.full(len(y), share) if sample_weight is None else sample_weight * share
         values, dy = np.empty(len(y), y.dtype), np.empty_like(y)
         if self.label_smoothing:
             smoothed = np.empty_like(y)
@@ -155,9 +155,9 @@ class KernelLoss(Loss, abstract=True):
         return values, dy
 
 
-def total_loss(values: np.ndarray, weights: np.ndarray | None) -> float:
+def total_loss(values: np.ndarray, sample_weight: np.ndarray | None) -> float:
     """sum(weight * loss), added up in the order of the samples, as in the interpreter."""
-    weighted = values if weights is None else values * weights
+    weighted = values if sample_weight is None else values * sample_weight
     return float(np.add.accumulate(weighted.astype(np.float64))[-1])
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from .. import checks
 from ..callbacks import Callback, Logs
 from ..engine import threads
+from ..engine.parameters import trained
 from ..models.progress import line
 from ..models.sequential import Sequential
 from ..randomness import drawing_from, generator
@@ -181,8 +182,8 @@ def _share_nothing(folds: list[_Fold]) -> None:
     for name, shared in (("model", [f.model for f in folds]), ("optimizer", [f.model.optimizer for f in folds])):
         if len({id(thing) for thing in shared}) < len(folds):
             raise ValueError(f"build_model must make a new {name} each time, received the same one again")
-    trained = [p for fold in folds for x in fold.model.layers if x.trainable for p in x.parameters if p.trainable]
-    if len({id(p) for p in trained}) < len(trained):
+    changed = [p for fold in folds for p in trained(fold.model.layers)]
+    if len({id(p) for p in changed}) < len(changed):
         raise ValueError("build_model must make new layers each time, received trainable ones again")
 
 

@@ -4,6 +4,8 @@ import io
 import math
 from typing import TYPE_CHECKING
 
+from ..engine.parameters import trained
+
 if TYPE_CHECKING:
     from ..layers.stack import Stack
 
@@ -28,8 +30,7 @@ def summary(model: "Stack") -> str:
         table.add_row(f"{layer.name} ({type(layer).__name__})", shape, count)
     text = io.StringIO()
     Console(file=text, width=80, color_system=None).print(table)
-    trained = [p for layer in model.layers if layer.trainable for p in layer.parameters if p.trainable]
-    trainable = sum(math.prod(p.shape) for p in trained)
+    trainable = sum(math.prod(p.shape) for p in trained(model.layers))
     total, itemsize = model.count_params(), model.dtype.itemsize
     counts = {"Total": total, "Trainable": trainable, "Non-trainable": total - trainable}
     lines = [f" {name} params: {count:,} ({_size(count, itemsize)})" for name, count in counts.items()]

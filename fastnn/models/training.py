@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..callbacks import Callback, CallbackList, History, Logs
+from ..engine.parameters import trained
 from ..engine.run import Run, Samples
 from ..randomness import draw_seed
 from . import programs
@@ -144,8 +145,7 @@ class Training:
         if self.optimizer.iterations > self.unfinished_since:
             self.unfinished_since = self.optimizer.iterations
             with self.model._lock:
-                weights = [p for layer in self.model.layers if layer.trainable for p in layer.parameters if p.trainable]
-                self.optimizer.finalize_variable_values(weights)
+                self.optimizer.finalize_variable_values(trained(self.model.layers))
 
     def _advance(self, epoch: int) -> None:
         """Some steps: one where a callback waits for batches, else as many as fit between two returns to Python."""
