@@ -12,7 +12,8 @@ must be readable behind it.
 Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning" (arxiv.org/abs/1603.07285), has the shapes.
 """
 
-from .jit import SIMD_BYTES, VECTOR_REGISTERS, jit, jit_inline, jit_part
+from .jit import jit, jit_inline, jit_part
+from .processor import SIMD_BYTES, VECTOR_REGISTERS
 from .tile import copy, flattened, lanes
 from .vectors import add, load, spread, store, width
 from .window import make_window_tile

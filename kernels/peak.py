@@ -7,7 +7,8 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .jit import JIT_ENABLED, SIMD_BYTES, jit
+from .jit import JIT_ENABLED, jit
+from .processor import SIMD_BYTES
 from .tile import ROWS, VECTORS, broadcast, lanes_of, multiply_add
 
 # As many independent sums as the tile has: the latency of one is hidden behind the work of the others.

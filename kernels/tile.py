@@ -19,7 +19,8 @@ from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
-from .jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES, VECTOR_REGISTERS, jit
+from .jit import JIT_ENABLED, jit
+from .processor import HAS_FMA, SIMD_BYTES, VECTOR_REGISTERS
 
 # Enough accumulators to keep two multiply-add units busy over their latency, few enough to stay in the registers with
 # the vectors of B and one broadcast element of A. Measured against other shapes for both numbers of registers.

@@ -13,7 +13,8 @@ from numba.core import cgutils
 from numba.core.datamodel import PrimitiveModel
 from numba.extending import intrinsic, register_model
 
-from .jit import HAS_MASKS, JIT_ENABLED, SIMD_BYTES
+from .jit import JIT_ENABLED
+from .processor import HAS_MASKS, SIMD_BYTES
 from .tile import broadcast, lane_mask
 
 # Eight channels are common: twice as wide, half of each vector would be empty and lie across two cache lines.

@@ -8,7 +8,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .jit import JIT_ENABLED, SIMD_BYTES
+from .jit import JIT_ENABLED
+from .processor import SIMD_BYTES
 from .tile import broadcast, lane_mask, load_vector, multiply_add, vector_at
 
 

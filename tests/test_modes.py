@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fastnn.kernels import jit
+from fastnn.kernels import jit, processor
 
 from .subprocesses import ROOT, run_python
 
@@ -23,7 +23,7 @@ ONE_TYPE = ["-k", "not test_training or float32"]
 NO_FORMS = "not any_layout and not any_type_of_numbers"
 
 WITHOUT_AVX512 = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
-HAS_AVX2 = {"avx2", "fma"} <= jit._FEATURES
+HAS_AVX2 = {"avx2", "fma"} <= processor.FEATURES
 
 # Many forward passes, which say nothing of plain Python that the comparison with the reference does not.
 QUICK = f"{NO_FORMS} and not central_differences"
@@ -73,7 +73,7 @@ def test_bounds_are_checked_when_that_is_asked_for():
 
 
 DIGEST = """
-    from fastnn.kernels.jit import SIMD_BYTES
+    from fastnn.kernels.processor import SIMD_BYTES
     from tests.kernels.test_tile import digest
     print(SIMD_BYTES, digest())
 """

@@ -21,7 +21,8 @@ from fastnn.kernels.conv import (
     strips_of,
     turn,
 )
-from fastnn.kernels.jit import HAS_FMA, JIT_ENABLED
+from fastnn.kernels.jit import JIT_ENABLED
+from fastnn.kernels.processor import HAS_FMA
 from fastnn.kernels.tile import stride
 
 from ..cases import padded_matrix

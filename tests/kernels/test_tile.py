@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastnn.kernels.jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES
+from fastnn.kernels.jit import JIT_ENABLED
+from fastnn.kernels.processor import HAS_FMA, SIMD_BYTES
 from fastnn.kernels.tile import (
     CACHE_LINE,
     DEPTH,
