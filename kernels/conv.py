@@ -12,9 +12,9 @@ must be readable behind it.
 Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning" (arxiv.org/abs/1603.07285), has the shapes.
 """
 
+from .arrays import copy_part, flattened, lanes
 from .jit import jit, jit_inline, jit_part
 from .processor import SIMD_BYTES, VECTOR_REGISTERS
-from .tile import copy, flattened, lanes
 from .vectors import add, load, spread, store, width
 from .window import make_window_tile
 
@@ -128,7 +128,7 @@ def pad_image(
     for r in range(height):
         to, at = image_at + ((top + r * row_step) * padded_width + left) * channels, x_at + r * line
         for piece in range(pieces):
-            copy(image, to + piece * step, x, at + piece * count, count)
+            copy_part(image, to + piece * step, x, at + piece * count, count)
 
 
 @jit_part

@@ -3,6 +3,7 @@
 import numpy as np
 
 from . import instructions as op
+from .arrays import flattened, matrix, vector
 from .conv import (
     conv_backward_bias,
     conv_backward_kernel,
@@ -14,7 +15,6 @@ from .conv import (
 )
 from .jit import jit_part
 from .operations import group_rows, operation
-from .tile import flattened, matrix, vector
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The operation. Its integers, by their places; tables of offsets follow, `..._AT` is where they begin.

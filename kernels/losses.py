@@ -7,10 +7,10 @@ stand before C. The formulas are Keras's: https://github.com/keras-team/keras/bl
 
 from . import instructions as op
 from .activations import softmax_row
+from .arrays import matrix
 from .elementary import exp, log, log1p_ratio, logistic
 from .jit import jit
 from .operations import loss_rows, operation, sparse_loss_rows, target_rows
-from .tile import matrix
 
 _EPSILON = 1e-7  # keras.config.epsilon()
 

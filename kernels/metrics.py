@@ -9,10 +9,10 @@ B batch, C outputs or classes.
 import numpy as np
 
 from . import instructions as op
+from .arrays import vector
 from .elementary import logistic
 from .jit import jit
 from .operations import label_rows, operation, target_rows, value_rows, y_rows
-from .tile import vector
 
 _NO_PROBABILITY = 1e-9  # Keras's: a largest output below it is no hit for F1Score
 

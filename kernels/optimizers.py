@@ -10,8 +10,8 @@ What the interpreter calls by address are the functions `..._step` at the end, f
 import numpy as np
 
 from . import instructions as op
+from .arrays import vector
 from .jit import jit, jit_part
-from .tile import vector
 
 
 @jit

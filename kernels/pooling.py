@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from . import instructions as op
+from .arrays import flattened, vector
 from .jit import jit, jit_inline
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
-from .tile import flattened, vector
 from .vectors import add, divide, larger, load, spread, store, where_reached, width
 
 

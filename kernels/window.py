@@ -5,22 +5,11 @@ Neither an image nor its windows are unfolded into a matrix. Masked stores leave
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .jit import JIT_ENABLED
+from .llvm import broadcast, load_vector, multiply_add, store_lanes, vector_at
 from .processor import SIMD_BYTES
-from .tile import broadcast, lane_mask, load_vector, multiply_add, vector_at
-
-
-def store_lanes(builder, value, base, v, width, count, align):
-    """LLVM: store the first `count` lanes of a vector as the v-th one from `base` on."""
-    number, mask = ir.IntType(32), lane_mask(builder, count, width)
-    address = vector_at(builder, base, v, width)
-    name = f"llvm.masked.store.v{width}f{8 * align}.p0"
-    kind = ir.FunctionType(ir.VoidType(), [value.type, address.type, number, mask.type])
-    function = cgutils.get_or_insert_function(builder.module, kind, name)
-    builder.call(function, [value, address, number(align), mask])
 
 
 def make_window_tile(rows, vectors, vector_bytes=SIMD_BYTES, strip=1, taps=1):

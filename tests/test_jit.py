@@ -38,12 +38,8 @@ def test_a_width_that_no_vector_has(asked, monkeypatch):
 
 def test_the_width_that_the_processor_has(monkeypatch):
     monkeypatch.delenv("FASTNN_SIMD_WIDTH", raising=False)
-    assert [processor._simd_bytes(f) for f in ({"avx512f", "avx2"}, {"avx2", "fma"}, {"sse2"}, set())] == [
-        64,
-        32,
-        16,
-        16,
-    ]
+    features = {"avx512f", "avx2"}, {"avx2", "fma"}, {"sse2"}, set()
+    assert [processor._simd_bytes(f) for f in features] == [64, 32, 16, 16]
 
 
 def test_features_that_numba_is_told(monkeypatch):
@@ -113,7 +109,7 @@ def test_kernels_never_raise_and_are_compiled_by_jit_py(source):
     decorators = {d.id for f in nodes(source, ast.FunctionDef) for d in f.decorator_list if isinstance(d, ast.Name)}
     assert ("jit_parallel" in decorators) == (source.stem == "interpreter")
     # Where any order gives the same result.
-    assert ("jit_any_order" in decorators) == (source.stem == "batches")
+    assert ("jit_any_order" in decorators) == (source.stem == "arrays")
 
 
 @pytest.mark.slow

@@ -17,7 +17,7 @@ pytestmark = [
 
 ALL = sorted(f"tests/kernels/{path.name}" for path in (ROOT / "tests" / "kernels").glob("test_*.py"))
 # What depends on the width of a vector, and a whole training run; the second float type would double the compile time.
-WIDTHS = ["tests/kernels/test_tile.py", "tests/kernels/test_dense.py", "tests/kernels/test_training.py"]
+WIDTHS = [f"tests/kernels/test_{name}.py" for name in ("arrays", "tile", "dense", "training")]
 ONE_TYPE = ["-k", "not test_training or float32"]
 # How Python brings an input into form is the same in all modes.
 NO_FORMS = "not any_layout and not any_type_of_numbers"
@@ -35,7 +35,7 @@ MODES = {
     **{f"width {w}": ([*WIDTHS, *ONE_TYPE], {"FASTNN_SIMD_WIDTH": w}) for w in ("4", "8", "16")},
 }
 if HAS_AVX2:  # as on an x86 processor without AVX-512: another shape of the tile
-    MODES["half the registers"] = WIDTHS[:2], WITHOUT_AVX512
+    MODES["half the registers"] = WIDTHS[:3], WITHOUT_AVX512
 
 
 def run_tests(mode):

@@ -11,9 +11,9 @@ from fastnn import layers, optimizers
 from fastnn.checks import read_only
 from fastnn.engine.parameters import aligned_zeros, shared_storage
 from fastnn.engine.program import Program, Samples
+from fastnn.kernels.arrays import ROWS, padded, stride
 from fastnn.kernels.dense import dense_forward
 from fastnn.kernels.interpreter import run
-from fastnn.kernels.tile import ROWS, padded, stride
 
 LOSSES = {
     "sparse_cross_entropy": "sparse_categorical_crossentropy",

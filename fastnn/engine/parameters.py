@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..kernels.tile import CACHE_LINE, padded, stride
+from ..kernels.arrays import CACHE_LINE, padded, stride
 
 if TYPE_CHECKING:
     from ..constraints import Constraint

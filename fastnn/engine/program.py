@@ -8,9 +8,9 @@ import numpy as np
 
 from ..checks import read_only
 from ..kernels import instructions as op
+from ..kernels.arrays import CACHE_LINE
 from ..kernels.calls import bound
 from ..kernels.interpreter import run
-from ..kernels.tile import CACHE_LINE
 from ..losses import Loss
 from ..metrics import Metric
 from . import threads

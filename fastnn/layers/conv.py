@@ -7,8 +7,8 @@ import numpy as np
 
 from .. import checks
 from ..kernels import convolution as kernels
+from ..kernels.arrays import stride
 from ..kernels.conv import in_strips, strips_of
-from ..kernels.tile import stride
 from .activations import Activation, own_activation
 from .base import AXES, Shape, image_of
 from .kernel_and_bias import KernelAndBias

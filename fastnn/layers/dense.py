@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import checks
 from ..kernels import dense as kernels
-from ..kernels.tile import padded, stride
+from ..kernels.arrays import padded, stride
 from .activations import Activation, own_activation
 from .base import Shape
 from .kernel_and_bias import KernelAndBias

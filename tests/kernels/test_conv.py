@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastnn.kernels.arrays import stride
 from fastnn.kernels.conv import (
     BLOCK_BYTES,
     STRIP,
@@ -23,7 +24,6 @@ from fastnn.kernels.conv import (
 )
 from fastnn.kernels.jit import JIT_ENABLED
 from fastnn.kernels.processor import HAS_FMA
-from fastnn.kernels.tile import stride
 
 from ..cases import padded_matrix
 from ..comparing import assert_close, assert_same_bits, canaries, exact
