@@ -199,6 +199,11 @@ class KernelCache(caching.FunctionCache):
 
     _impl_class = _CacheFiles
 
+    def _index_key(self, sig, codegen):
+        # The names of the files say what the code is. Numba's key has the pickled contents of a closure, which differ
+        # from process to process where they are kernels: operations made by a factory would never be found again.
+        return sig, codegen.magic_tuple(), hashlib.sha256(self._py_func.__code__.co_code).hexdigest()
+
     def load_overload(self, sig, target_context):
         """The kernel for a signature from the disk, or None."""
         try:
