@@ -1,8 +1,8 @@
 """Makes the operations that differ in their kernels only: activations, losses, and metrics of each sample.
 
 `numbers` says how many numbers of its own a kernel takes, after its arrays: ins.alpha, then ins.beta. An operation has
-its name from its kernel (`relu_forward` gives `relu`, `hinge` gives `hinge_loss`) and belongs to the kernel's module, so
-that the disk cache finds it again (`cache.py`).
+its name from its kernel (`relu_forward` gives `relu`, `hinge` gives `hinge_loss`) and belongs to the kernel's module:
+that is how the disk cache finds it again (`cache.py`).
 """
 
 from .instructions import BACKWARD, FORWARD
