@@ -116,6 +116,24 @@ def flattened(array):
 
 
 @intrinsic
+def _numbers_at(typing_context, kind, table, at):
+    fields = kind.instance_class._fields
+    result = types.NamedUniTuple(table.dtype, len(fields), kind.instance_class)
+
+    def code(context, builder, signature, args):
+        data = builder.gep(context.make_array(table)(context, builder, args[1]).data, [args[2]])
+        numbers = [builder.load(builder.gep(data, [context.get_constant(types.intp, i)])) for i in range(len(fields))]
+        return context.make_tuple(builder, result, numbers)
+
+    return result(kind, table, types.intp), code
+
+
+def numbers_at(kind, table, at):
+    """The named tuple of the class `kind` whose numbers stand in a flat array from `at` on."""
+    return kind(*table[at : at + len(kind._fields)])
+
+
+@intrinsic
 def _writable(typing_context, array):
     result = types.Array(array.dtype, array.ndim, array.layout)
 
@@ -136,6 +154,7 @@ def writable(array):
 
 if JIT_ENABLED:
     vector, matrix, flattened, writable, lanes = _vector, _matrix, _flattened, _writable, _lanes
+    numbers_at = _numbers_at
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""Where windows lie in an image."""
+"""Where the windows of a convolution or a pooling lie in an image."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,18 @@ class Axis:
 
     Attributes:
         inputs, outputs: the numbers of pixels.
-        stride, dilation, taps: as the layer was given them; `window` is what the taps span.
+        stride, dilation, taps: as the layer was given them; `extent` is the pixels that a window spans.
         before, padded: zeros before the first pixel, and pixels of the image with all its zeros.
         back_before, back_padded: the same for the image of dy, whose windows give dx.
     """
 
     def __init__(self, inputs: int, taps: int, stride: int, dilation: int, padding: str):
         self.inputs, self.taps, self.stride, self.dilation = inputs, taps, stride, dilation
-        self.window = (taps - 1) * dilation + 1
-        self.outputs = -(-inputs // stride) if padding == "same" else (inputs - self.window) // stride + 1
-        zeros = max(0, (self.outputs - 1) * stride + self.window - inputs) if padding == "same" else 0
+        self.extent = (taps - 1) * dilation + 1
+        self.outputs = -(-inputs // stride) if padding == "same" else (inputs - self.extent) // stride + 1
+        zeros = max(0, (self.outputs - 1) * stride + self.extent - inputs) if padding == "same" else 0
         self.before, self.padded = zeros // 2, inputs + zeros
-        self.back_before, self.back_padded = self.window - 1 - self.before, inputs + self.window - 1
+        self.back_before, self.back_padded = self.extent - 1 - self.before, inputs + self.extent - 1
 
 
 def geometry(

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from fastnn.kernels.arrays import stride
 from fastnn.kernels.conv import (
     BLOCK_BYTES,
-    STRIP,
     conv_backward_bias,
     conv_backward_kernel,
     conv_backward_kernel_strips,
@@ -22,6 +21,7 @@ from fastnn.kernels.conv import (
     strips_of,
     turn,
 )
+from fastnn.kernels.conv_tile import STRIP
 from fastnn.kernels.jit import JIT_ENABLED
 from fastnn.kernels.processor import HAS_FMA
 
