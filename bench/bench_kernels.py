@@ -11,7 +11,7 @@ from bench.workloads import Convolution, mnist
 from fastnn.cli.peak import peak_and_tile
 from fastnn.engine.parameters import aligned_zeros
 from fastnn.kernels import batches, dense, elementary
-from fastnn.kernels.tile import padded, stride
+from fastnn.kernels.arrays import padded, stride
 from tests import cases
 from tests.reference import activations as activations_reference
 from tests.reference import batches as batches_reference

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .kernels.batches import all_finite
+from .kernels.arrays import all_finite
 
 
 def nearest(name: object, known: Iterable[str], what: str) -> str:

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from .kernels.jit import cache_roots, own_and_writable
+from .kernels.cache import cache_roots, own_and_writable
 
 
 @contextlib.contextmanager

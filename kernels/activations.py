@@ -10,10 +10,11 @@ elsewhere. The arrays must not overlap.
 
 from . import elementary
 from . import instructions as op
+from .arrays import matrix
 from .elementary import exp, expm1_negative, logistic, normal, normal_distribution
-from .jit import jit
-from .operations import dx_flat, dy_flat, operation, x_flat, y_flat, y_rows
-from .tile import matrix
+from .factories import in_place, out_of_place
+from .jit import jit, jit_part
+from .operations import operation
 
 # Klambauer et al., "Self-Normalizing Neural Networks" (2017): so that N(0, 1) comes out as it went in.
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
@@ -222,108 +223,33 @@ def softmax_backward(dx, y, classes):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Operations. The interpreter has the others built in.
+# Operations.
 
 
-@operation
-def relu(task, ins, weights, batch, data, span):
-    """ReLU."""
-    if task == op.FORWARD:
-        relu_forward(y_flat(ins, batch, span))
-    elif task == op.BACKWARD:
-        relu_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
+relu = in_place(relu_forward, relu_backward)
+leaky_relu = in_place(leaky_relu_forward, leaky_relu_backward, numbers=1)  # its slope
+sigmoid = in_place(sigmoid_forward, sigmoid_backward)
+tanh = in_place(tanh_forward, tanh_backward)
+elu = in_place(elu_forward, elu_backward, numbers=1)  # its alpha
+selu = in_place(selu_forward, selu_backward)
+softplus = in_place(softplus_forward, softplus_backward)
+hard_sigmoid = in_place(hard_sigmoid_forward, hard_sigmoid_backward)
+gelu = out_of_place(gelu_forward, gelu_backward)
+silu = out_of_place(silu_forward, silu_backward)
 
 
-@operation
-def leaky_relu(task, ins, weights, batch, data, span):
-    """Leaky ReLU, ins.alpha being its slope."""
-    if task == op.FORWARD:
-        leaky_relu_forward(y_flat(ins, batch, span), ins.alpha)
-    elif task == op.BACKWARD:
-        leaky_relu_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span), ins.alpha)
-
-
-@operation
-def sigmoid(task, ins, weights, batch, data, span):
-    """The sigmoid."""
-    if task == op.FORWARD:
-        sigmoid_forward(y_flat(ins, batch, span))
-    elif task == op.BACKWARD:
-        sigmoid_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
-
-
-@operation
-def tanh(task, ins, weights, batch, data, span):
-    """The hyperbolic tangent."""
-    if task == op.FORWARD:
-        tanh_forward(y_flat(ins, batch, span))
-    elif task == op.BACKWARD:
-        tanh_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
+@jit_part
+def _softmax_rows(flat, ins, i):
+    """Sample i's rows of `ins.channels` numbers each: one, or as many as the sample has pixels."""
+    return matrix(flat, ins.y + i * ins.y_stride, ins.outputs // ins.channels, ins.channels)
 
 
 @operation
 def softmax(task, ins, weights, batch, data, span):
-    """Softmax, along the last axis of a sample."""
-    y = y_rows(ins, batch, span)
-    for i in range(y.shape[0]):
-        for first in range(0, ins.outputs, ins.channels):
-            part = matrix(y[i], first, 1, ins.channels)
-            if task == op.FORWARD:
-                softmax_forward(part, ins.channels)
-            elif task == op.BACKWARD:
-                dx = matrix(batch.gradients, ins.y + (span.start + i) * ins.y_stride + first, 1, ins.channels)
-                softmax_backward(dx, part, ins.channels)
-
-
-@operation
-def elu(task, ins, weights, batch, data, span):
-    """ELU, ins.alpha being its alpha."""
-    if task == op.FORWARD:
-        elu_forward(y_flat(ins, batch, span), ins.alpha)
-    elif task == op.BACKWARD:
-        elu_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span), ins.alpha)
-
-
-@operation
-def selu(task, ins, weights, batch, data, span):
-    """SELU."""
-    if task == op.FORWARD:
-        selu_forward(y_flat(ins, batch, span))
-    elif task == op.BACKWARD:
-        selu_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
-
-
-@operation
-def softplus(task, ins, weights, batch, data, span):
-    """Softplus."""
-    if task == op.FORWARD:
-        softplus_forward(y_flat(ins, batch, span))
-    elif task == op.BACKWARD:
-        softplus_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
-
-
-@operation
-def hard_sigmoid(task, ins, weights, batch, data, span):
-    """The hard sigmoid."""
-    if task == op.FORWARD:
-        hard_sigmoid_forward(y_flat(ins, batch, span))
-    elif task == op.BACKWARD:
-        hard_sigmoid_backward(dy_flat(ins, batch, span), y_flat(ins, batch, span))
-
-
-@operation
-def gelu(task, ins, weights, batch, data, span):
-    """GELU, into a buffer of its own."""
-    if task == op.FORWARD:
-        gelu_forward(y_flat(ins, batch, span), x_flat(ins, batch, span))
-    elif task == op.BACKWARD:
-        gelu_backward(dx_flat(ins, batch, span), dy_flat(ins, batch, span), x_flat(ins, batch, span))
-
-
-@operation
-def silu(task, ins, weights, batch, data, span):
-    """SiLU, into a buffer of its own."""
-    if task == op.FORWARD:
-        silu_forward(y_flat(ins, batch, span), x_flat(ins, batch, span))
-    elif task == op.BACKWARD:
-        silu_backward(dx_flat(ins, batch, span), dy_flat(ins, batch, span), x_flat(ins, batch, span))
+    """softmax: along the last axis of each sample."""
+    for i in range(span.start, span.stop):
+        y = _softmax_rows(batch.activations, ins, i)
+        if task == op.FORWARD:
+            softmax_forward(y, ins.channels)
+        elif task == op.BACKWARD:
+            softmax_backward(_softmax_rows(batch.gradients, ins, i), y, ins.channels)

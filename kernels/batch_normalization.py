@@ -10,10 +10,9 @@ Every group of rows has sums of its own (`operations.group_rows`), which one thr
 import numpy as np
 
 from . import instructions as op
-from .batches import copy
+from .arrays import copy, matrix, vector
 from .jit import fma, jit, jit_part
 from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
-from .tile import matrix, vector
 from .weights import dw_vector, w_or_none
 
 # Lanes at most, where there are fewer channels. Beyond some 64 it hardly matters, but the more are allowed, the more

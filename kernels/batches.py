@@ -6,10 +6,10 @@ N samples, B batch, F features.
 import numpy as np
 
 from . import instructions as op
-from .jit import jit, jit_any_order
+from .arrays import copy, matrix
+from .jit import jit
 from .operations import dx_flat, dy_flat, label_rows, operation, x_flat, y_flat, y_rows
 from .random import below, splitmix64
-from .tile import matrix
 
 
 @jit
@@ -48,23 +48,6 @@ def scatter(predictions, y, order, first):
         row = order[first + i]
         for j in range(predictions.shape[1]):
             predictions[row, j] = y[i, j]
-
-
-@jit
-def copy(y, x):
-    """y = x, flat."""
-    for i in range(x.size):
-        y[i] = x[i]
-
-
-@jit_any_order
-def all_finite(x):
-    """Whether no element of the flat x is NaN or infinite: times 0, those are NaN and everything else is 0."""
-    zero = x.dtype.type(0)
-    total = zero
-    for i in range(x.size):
-        total += x[i] * zero
-    return total == zero
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -6,42 +6,39 @@ gradient is the same product with the kernel turned (`turn`), over an image of d
 the rows and the lines of dy the runs. Tables say where rows and runs begin.
 
 C channels, F filters, P output pixels, K = kernel height x kernel width x C taps. Activations are compact; kernels are
-matrices w[K, F] whose rows are padded to whole vectors (`tile.stride`) with zeros. An argument `<name>_at` is where in
-the flat array `name`, or in the table, the part of this sample or layer begins. dy is read in whole vectors: one more
-must be readable behind it.
+matrices w[K, F] whose rows are padded to whole vectors (`arrays.stride`) with zeros. An argument `<name>_at` is where
+in the flat array `name`, or in the table, the part of this sample or layer begins. dy is read in whole vectors: one
+more must be readable behind it.
 Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning" (arxiv.org/abs/1603.07285), has the shapes.
 """
 
-from .jit import SIMD_BYTES, VECTOR_REGISTERS, jit, jit_inline, jit_part
-from .tile import copy, flattened, lanes
-from .vectors import add, load, spread, store, width
-from .window import make_window_tile
+from typing import NamedTuple
 
-# Rows and vectors of the tiles: as many chains of multiply-adds as keep two units busy, few enough for the registers,
-# and with the fewest loads. Few columns take half a vector where there is one: it multiplies no slower, but loads
-# faster. Measured against other shapes.
-HALF_BYTES = SIMD_BYTES // 2 if SIMD_BYTES == 64 else SIMD_BYTES
-if VECTOR_REGISTERS == 32:
-    ROWS_WIDE, VECTORS_WIDE, ROWS_MIDDLE, ROWS_NARROW, ROWS_HALF = 6, 4, 12, 12, 10
-else:
-    ROWS_WIDE, VECTORS_WIDE, ROWS_MIDDLE, ROWS_NARROW, ROWS_HALF = 4, 3, 6, 12, 12
+import numpy as np
+
+from . import instructions as op
+from .arrays import copy_part, flattened, lanes, matrix, numbers_at, vector
+from .conv_tile import (
+    ROWS_NARROW,
+    ROWS_STRIP,
+    STRIP,
+    STRIP_COLUMNS,
+    STRIP_TAPS,
+    conv_product,
+    half_lanes,
+    pixel_strips,
+    pixel_strips_half,
+    tap_strips,
+    tap_strips_half,
+    tile_narrow,
+)
+from .jit import jit, jit_part
+from .operations import group_rows, operation
+from .vectors import add, load, spread, store, width
+from .weights import dw_vector, w_matrix, w_vector
+
 # Bytes of B that stay in the L1 cache while all rows pass by.
 BLOCK_BYTES = 24 * 1024
-
-window_wide = make_window_tile(ROWS_WIDE, VECTORS_WIDE)
-window_middle = make_window_tile(ROWS_MIDDLE, 2)
-window_narrow = make_window_tile(ROWS_NARROW, 1)
-window_half = make_window_tile(ROWS_HALF, 1, HALF_BYTES)
-
-# One vector of columns alone is limited by loads of the image. Where the kernel has STRIP_TAPS columns and the strides
-# are 1, STRIP adjacent pixels share them.
-STRIP, STRIP_TAPS, STRIP_COLUMNS = 4, 3, 16
-ROWS_STRIP = 4 if VECTOR_REGISTERS == 32 else 2
-
-pixel_strips = make_window_tile(ROWS_STRIP, 1, strip=STRIP, taps=STRIP_TAPS)
-pixel_strips_half = make_window_tile(ROWS_STRIP, 1, HALF_BYTES, STRIP, STRIP_TAPS)
-tap_strips = make_window_tile(ROWS_STRIP, 1, strip=STRIP_TAPS, taps=STRIP)
-tap_strips_half = make_window_tile(ROWS_STRIP, 1, HALF_BYTES, STRIP_TAPS, STRIP)
 
 
 def in_strips(kernel_width, column_stride, column_dilation, output_width, columns):
@@ -55,62 +52,10 @@ def strips_of(width):
     return [*range(0, width - STRIP + 1, STRIP), *([width - STRIP] if width % STRIP else [])]
 
 
-@jit_inline
-def half_lanes(array):
-    """Columns for which half a vector does."""
-    return HALF_BYTES * lanes(array) // SIMD_BYTES
-
-
 @jit_part
 def lines_in_cache(width, columns, itemsize):
     """Lines of dy[lines, width, columns] that stay in the cache while all taps pass by."""
     return max(1, BLOCK_BYTES // (width * columns * itemsize))
-
-
-@jit
-def windows(
-    c, c_at, c_row, a, a_at, a_step, b, b_at, b_run, b_row, tables, rows_at, rows, runs_at, runs, terms, start, s_at,
-    s_row, columns, block
-):  # fmt: skip
-    """c[i, j] = start[i, j] + sum_r sum_k a[row_at[i] + run_at[r] + k a_step] b[r b_run + k b_row + j].
-
-    As in `make_window_tile`, for any number of rows and columns: nothing of c but these is written. With less than all
-    runs in a `block` all rows go through one block after the other; `start` is c then.
-    """
-    width, half = lanes(c), half_lanes(c)
-    for r in range(0, runs, block):
-        count, run_at, b_from = min(block, runs - r), runs_at + r, b_at + r * b_run
-        j = 0
-        while j < columns:
-            at, left = b_from + j, columns - j
-            if left > (VECTORS_WIDE - 1) * width:  # or it would read more than whole vectors
-                for i in range(0, rows, ROWS_WIDE):
-                    window_wide(
-                        c, c_at + i * c_row + j, c_row, a, a_at, a_step, b, at, b_run, b_row, tables, rows_at + i,
-                        run_at, count, terms, start, s_at + i * s_row + j, s_row, rows - i, left, 0, 0, 0
-                    )  # fmt: skip
-                j += VECTORS_WIDE * width
-            elif left > width:
-                for i in range(0, rows, ROWS_MIDDLE):
-                    window_middle(
-                        c, c_at + i * c_row + j, c_row, a, a_at, a_step, b, at, b_run, b_row, tables, rows_at + i,
-                        run_at, count, terms, start, s_at + i * s_row + j, s_row, rows - i, left, 0, 0, 0
-                    )  # fmt: skip
-                j += 2 * width
-            elif left > half:
-                for i in range(0, rows, ROWS_NARROW):
-                    window_narrow(
-                        c, c_at + i * c_row + j, c_row, a, a_at, a_step, b, at, b_run, b_row, tables, rows_at + i,
-                        run_at, count, terms, start, s_at + i * s_row + j, s_row, rows - i, left, 0, 0, 0
-                    )  # fmt: skip
-                j += width
-            else:
-                for i in range(0, rows, ROWS_HALF):
-                    window_half(
-                        c, c_at + i * c_row + j, c_row, a, a_at, a_step, b, at, b_run, b_row, tables, rows_at + i,
-                        run_at, count, terms, start, s_at + i * s_row + j, s_row, rows - i, left, 0, 0, 0
-                    )  # fmt: skip
-                j += half
 
 
 @jit
@@ -127,7 +72,7 @@ def pad_image(
     for r in range(height):
         to, at = image_at + ((top + r * row_step) * padded_width + left) * channels, x_at + r * line
         for piece in range(pieces):
-            copy(image, to + piece * step, x, at + piece * count, count)
+            copy_part(image, to + piece * step, x, at + piece * count, count)
 
 
 @jit_part
@@ -138,7 +83,7 @@ def conv_forward(y, y_at, image, image_at, w, b, tables, pixels_at, pixels, runs
     `runs` begins, from `runs_at` on: `terms` contiguous numbers, which meet the rows of w in order. K = runs x terms.
     """
     row = w.shape[1]
-    windows(
+    conv_product(
         y, y_at, columns, image, image_at, 1, flattened(w), 0, terms * row, row, tables, pixels_at, pixels, runs_at,
         runs, terms, b, 0, 0, columns, runs
     )  # fmt: skip
@@ -182,7 +127,7 @@ def conv_backward_kernel(
     are `dw_row` apart.
     """
     block = lines_in_cache(width, columns, dy.itemsize)
-    windows(
+    conv_product(
         dw, dw_at, dw_row, image, image_at, step, dy, dy_at, width * columns, columns, tables, taps_at, taps, lines_at,
         lines, width, dw, dw_at, dw_row, columns, block
     )  # fmt: skip
@@ -225,7 +170,7 @@ def conv_backward_kernel_strips(
         for j in range(0, columns, lanes(dw)):
             for i in range(0, taps, ROWS_NARROW):
                 at = dw_at + i * dw_row + j
-                window_narrow(
+                tile_narrow(
                     dw, at, dw_row, image, image_at, channels, dy, dy_at + j, line, columns, tables, taps_at + i,
                     lines_at, lines, width - done, dw, at, dw_row, taps - i, columns - j, 0, 0, 0
                 )  # fmt: skip
@@ -260,3 +205,159 @@ def turn(turned, w, first, last, channels, filters):
         tap, c = row // channels, row % channels
         for f in range(filters):
             turned[(taps - 1 - tap) * filters + f, c] = w[row, f]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The operation.
+
+
+class Convolution(NamedTuple):
+    """The numbers of a convolution: an operation's integers. Tables of offsets follow, which begin at `..._at`.
+
+    A number of strips is 0 where pixels or taps are taken one by one. back_...: of the convolution that gives dx.
+    """
+
+    height: int  # of x
+    width: int
+    output_height: int  # of y
+    output_width: int
+    row_step: int  # from window to window
+    column_step: int
+    taps: int  # rows of the kernel
+    filters: int
+    filters_stride: int  # from row to row of the kernel
+    channels_stride: int  # the same of its turned copy
+    top: int  # zeros above the image's first pixel ...
+    left: int  # ... and before it
+    image_width: int  # pixels of a line, with its zeros
+    image_size: int  # numbers of an image; 0 where x needs no zeros around it, and is read where it is
+    runs: int
+    terms: int
+    strips: int
+    tap_strips: int
+    back_top: int
+    back_left: int
+    back_width: int
+    back_runs: int
+    back_terms: int
+    back_strips: int
+    pixels_at: int
+    runs_at: int
+    taps_at: int
+    lines_at: int
+    strips_at: int
+    outs_at: int
+    tap_strips_at: int
+    tap_outs_at: int
+    back_pixels_at: int
+    back_runs_at: int
+    back_strips_at: int
+    back_outs_at: int
+
+
+@jit_part
+def convolution_forward(ins, g, weights, batch, i, image, image_at):
+    """y of row i of the batch, from its image."""
+    row, pixels = g.filters_stride, g.output_height * g.output_width
+    w = w_matrix(weights, ins.kernel, 0, g.taps, row)
+    b = batch.zeros if ins.bias < 0 else w_vector(weights, ins.bias, 0, row)
+    y, y_at, runs_at = batch.activations, ins.y + i * ins.y_stride, ins.table + g.runs_at
+    if g.strips:
+        conv_forward_strips(
+            y, y_at, image, image_at, w, b, batch.tables, ins.table + g.strips_at, ins.table + g.outs_at, g.strips,
+            runs_at, g.runs, ins.channels, g.filters
+        )  # fmt: skip
+    else:
+        conv_forward(
+            y, y_at, image, image_at, w, b, batch.tables, ins.table + g.pixels_at, pixels, runs_at, g.runs, g.terms,
+            g.filters
+        )  # fmt: skip
+
+
+@jit_part
+def convolution_backward(ins, g, weights, batch, i, image, image_at, partial):
+    """Row i's part of the gradients of kernel and bias is added to the partial sums from `partial` on."""
+    row, pixels = g.filters_stride, g.output_height * g.output_width
+    dy_at = ins.y + i * ins.y_stride
+    taps_at, lines_at = ins.table + g.taps_at, ins.table + g.lines_at
+    if g.tap_strips:
+        conv_backward_kernel_strips(
+            batch.partials, partial, row, image, image_at, batch.gradients, dy_at, batch.tables,
+            ins.table + g.tap_strips_at, ins.table + g.tap_outs_at, g.tap_strips, taps_at, g.taps, lines_at,
+            g.output_height, g.output_width, ins.channels, g.filters
+        )  # fmt: skip
+    else:
+        conv_backward_kernel(
+            batch.partials, partial, row, image, image_at, batch.gradients, dy_at, batch.tables, taps_at, g.taps,
+            lines_at, g.output_height, g.output_width, g.column_step * ins.channels, g.filters
+        )  # fmt: skip
+    db = vector(batch.partials, partial + g.taps * row, row)
+    conv_backward_bias(db, batch.gradients, dy_at, pixels, g.filters)
+
+
+@jit_part
+def convolution_backward_input(ins, g, weights, batch, i, image, image_at):
+    """dx of row i of the batch, in whose image of dy the border is zero."""
+    dy_at, taps = ins.y + i * ins.y_stride, g.taps // ins.channels * g.filters
+    pad_image(
+        image, image_at, batch.gradients, dy_at, g.output_height, g.output_width, g.filters, g.back_top,
+        g.back_left, g.back_width, g.row_step, g.column_step
+    )  # fmt: skip
+    w_turned = matrix(weights.transposed, ins.transposed, taps, g.channels_stride)
+    dx_at, runs_at = ins.x + i * ins.x_stride, ins.table + g.back_runs_at
+    if g.back_strips:
+        conv_forward_strips(
+            batch.gradients, dx_at, image, image_at, w_turned, batch.zeros, batch.tables,
+            ins.table + g.back_strips_at, ins.table + g.back_outs_at, g.back_strips, runs_at, g.back_runs,
+            g.filters, ins.channels
+        )  # fmt: skip
+    else:
+        conv_forward(
+            batch.gradients, dx_at, image, image_at, w_turned, batch.zeros, batch.tables,
+            ins.table + g.back_pixels_at, g.height * g.width, runs_at, g.back_runs, g.back_terms, ins.channels
+        )  # fmt: skip
+
+
+@operation
+def convolution(task, ins, weights, batch, data, span):
+    """The layers Conv1D and Conv2D."""
+    g = numbers_at(Convolution, batch.tables, ins.table)
+    row = g.filters_stride
+    size, group, one = (g.taps + 1) * row, group_rows(span.rows), np.int64(1)
+
+    if task == op.FORWARD or task == op.BACKWARD:
+        scratch = flattened(batch.scratch)
+        scratch_at = span.thread * batch.scratch.shape[1] + ins.scratch
+        for i in range(span.start, span.stop):
+            image, image_at = batch.activations, ins.x + i * ins.x_stride
+            if g.image_size and (task == op.FORWARD or ins.trainable):
+                image, image_at = scratch, scratch_at
+                pad_image(
+                    image, image_at, batch.activations, ins.x + i * ins.x_stride, g.height, g.width, ins.channels,
+                    g.top, g.left, g.image_width, one, one
+                )  # fmt: skip
+            if task == op.FORWARD:
+                convolution_forward(ins, g, weights, batch, i, image, image_at)
+                continue
+            if ins.trainable:
+                partial = ins.partial + i // group * size
+                if i % group == 0:
+                    vector(batch.partials, partial, size)[:] = 0
+                convolution_backward(ins, g, weights, batch, i, image, image_at, partial)
+            if ins.gradient:
+                convolution_backward_input(ins, g, weights, batch, i, scratch, scratch_at + g.image_size)
+    elif task == op.GRADIENT:
+        first = span.start if span.which == 0 else g.taps
+        number = ins.kernel if span.which == 0 else ins.bias
+        for j in range(span.stop - span.start):
+            dw = dw_vector(weights, number, (span.start + j) * row, g.filters)
+            dw[:] = 0
+            for partial in range(0, (span.rows + group - 1) // group):
+                sums = vector(batch.partials, ins.partial + partial * size + (first + j) * row, g.filters)
+                for f in range(g.filters):
+                    dw[f] += sums[f]
+    elif task == op.COPIES:
+        taps = g.taps // ins.channels * g.filters
+        w = w_matrix(weights, ins.kernel, 0, g.taps, row)
+        turned = matrix(weights.transposed, ins.transposed, taps, g.channels_stride)
+        turn(turned, w, span.start, span.stop, ins.channels, g.filters)

@@ -5,9 +5,10 @@ B batch, I inputs, O outputs. Rows are padded to whole vectors (`tile.stride`) a
 """
 
 from . import instructions as op
+from .arrays import matrix
 from .jit import jit
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
-from .tile import matrix, product
+from .tile import product
 from .weights import dw_matrix, w_matrix, w_vector
 
 

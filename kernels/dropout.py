@@ -8,10 +8,10 @@ Srivastava et al. 2014, "Dropout", in its inverted form: scaled while training, 
 import numpy as np
 
 from . import instructions as op
+from .arrays import vector
 from .jit import jit
 from .operations import dy_rows, operation, y_rows
 from .random import normal, row_key, unit_bits
-from .tile import vector
 from .vectors import load, multiply, spread, store, where_reached, width
 
 _UNIT = 2.0**-24  # the step between the 24-bit numbers that are compared with the rate

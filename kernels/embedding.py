@@ -16,9 +16,9 @@ samples. Where there are more buckets than entries some share a list, and who re
 import numpy as np
 
 from . import instructions as op
+from .arrays import matrix, vector
 from .jit import jit, jit_inline
 from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
-from .tile import matrix, vector
 from .weights import dw_matrix, w_matrix
 
 BUCKET_SHIFT = 4

@@ -5,11 +5,10 @@ Each is the mean over a row of something that each output has alone.
 
 import math
 
-from . import instructions as op
 from .elementary import exp, log, log1p_ratio, tanh
+from .factories import loss
 from .jit import jit
 from .losses import sum_up
-from .operations import loss_rows, operation
 
 _EPSILON = 1e-7  # keras.config.epsilon()
 _LN_2 = math.log(2)
@@ -126,49 +125,9 @@ def squared_hinge(values, dx, y, targets, scale, outputs):
 # Operations.
 
 
-@operation
-def mean_absolute_error_loss(task, ins, weights, batch, data, span):
-    """`mean_absolute_error`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        mean_absolute_error(values, dx, y, targets, scale, ins.outputs)
-
-
-@operation
-def huber_loss(task, ins, weights, batch, data, span):
-    """`huber`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        huber(values, dx, y, targets, scale, ins.alpha, ins.outputs)
-
-
-@operation
-def log_cosh_loss(task, ins, weights, batch, data, span):
-    """`log_cosh`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        log_cosh(values, dx, y, targets, scale, ins.outputs)
-
-
-@operation
-def poisson_loss(task, ins, weights, batch, data, span):
-    """`poisson`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        poisson(values, dx, y, targets, scale, ins.outputs)
-
-
-@operation
-def hinge_loss(task, ins, weights, batch, data, span):
-    """`hinge`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        hinge(values, dx, y, targets, scale, ins.outputs)
-
-
-@operation
-def squared_hinge_loss(task, ins, weights, batch, data, span):
-    """`squared_hinge`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        squared_hinge(values, dx, y, targets, scale, ins.outputs)
+mean_absolute_error_loss = loss(mean_absolute_error)
+huber_loss = loss(huber, numbers=1)
+log_cosh_loss = loss(log_cosh)
+poisson_loss = loss(poisson)
+hinge_loss = loss(hinge)
+squared_hinge_loss = loss(squared_hinge)

@@ -14,13 +14,13 @@ import numpy as np
 from numba import prange
 
 from . import instructions as op
+from .arrays import ROWS, writable
 from .batches import shuffle
 from .calls import call_entry, reference
 from .instructions import Data, Span
 from .jit import jit, jit_parallel, jit_part
 from .operations import call_operation, group_rows
 from .optimizers import corrected_rate, decay
-from .tile import ROWS, writable
 from .weights import w_vector
 
 # Rows of the batch that a thread takes through the whole network at once, at most.

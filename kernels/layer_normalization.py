@@ -7,11 +7,10 @@ variance again rather than keep two numbers a pixel.
 import numpy as np
 
 from . import instructions as op
+from .arrays import copy, matrix, vector
 from .batch_normalization import add_up, own_space
-from .batches import copy
 from .jit import fma, jit, jit_inline
 from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
-from .tile import matrix, vector
 from .weights import dw_vector, w_or_none
 
 

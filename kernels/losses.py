@@ -7,10 +7,11 @@ stand before C. The formulas are Keras's: https://github.com/keras-team/keras/bl
 
 from . import instructions as op
 from .activations import softmax_row
+from .arrays import matrix
 from .elementary import exp, log, log1p_ratio, logistic
+from .factories import loss, sparse_loss
 from .jit import jit
-from .operations import loss_rows, operation, sparse_loss_rows, target_rows
-from .tile import matrix
+from .operations import operation, target_rows
 
 _EPSILON = 1e-7  # keras.config.epsilon()
 
@@ -269,89 +270,14 @@ def label_smoothing(task, ins, weights, batch, data, span):
         smooth_targets(target_rows(ins, batch, span), targets, ins.alpha, ins.channels, ins.outputs)
 
 
-@operation
-def sparse_softmax_cross_entropy_loss(task, ins, weights, batch, data, span):
-    """`sparse_softmax_cross_entropy`."""
-    if task == op.FORWARD:
-        values, dx, y, labels, scale = sparse_loss_rows(ins, batch, span)
-        sparse_softmax_cross_entropy(values, dx, y, labels, scale, ins.outputs)
-
-
-@operation
-def softmax_cross_entropy_loss(task, ins, weights, batch, data, span):
-    """`softmax_cross_entropy`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        softmax_cross_entropy(values, dx, y, targets, scale, ins.outputs)
-
-
-@operation
-def sigmoid_binary_cross_entropy_loss(task, ins, weights, batch, data, span):
-    """`sigmoid_binary_cross_entropy`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        sigmoid_binary_cross_entropy(values, dx, y, targets, scale, ins.outputs)
-
-
-@operation
-def mean_squared_error_loss(task, ins, weights, batch, data, span):
-    """`mean_squared_error`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        mean_squared_error(values, dx, y, targets, scale, ins.outputs)
-
-
-@operation
-def half_mean_squared_error_loss(task, ins, weights, batch, data, span):
-    """`half_mean_squared_error`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        half_mean_squared_error(values, dx, y, targets, scale, ins.outputs)
-
-
-@operation
-def cross_entropy_loss(task, ins, weights, batch, data, span):
-    """`cross_entropy`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        cross_entropy(values, dx, y, targets, scale, ins.outputs)
-
-
-@operation
-def sparse_cross_entropy_loss(task, ins, weights, batch, data, span):
-    """`sparse_cross_entropy`."""
-    if task == op.FORWARD:
-        values, dx, y, labels, scale = sparse_loss_rows(ins, batch, span)
-        sparse_cross_entropy(values, dx, y, labels, scale, ins.outputs)
-
-
-@operation
-def binary_cross_entropy_loss(task, ins, weights, batch, data, span):
-    """`binary_cross_entropy`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        binary_cross_entropy(values, dx, y, targets, scale, ins.outputs)
-
-
-@operation
-def softmax_focal_cross_entropy_loss(task, ins, weights, batch, data, span):
-    """`softmax_focal_cross_entropy`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        softmax_focal_cross_entropy(values, dx, y, targets, scale, ins.alpha, ins.beta, ins.outputs)
-
-
-@operation
-def focal_cross_entropy_loss(task, ins, weights, batch, data, span):
-    """`focal_cross_entropy`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        focal_cross_entropy(values, dx, y, targets, scale, ins.alpha, ins.beta, ins.outputs)
-
-
-@operation
-def kl_divergence_loss(task, ins, weights, batch, data, span):
-    """`kl_divergence`."""
-    if task == op.FORWARD:
-        values, dx, y, targets, scale = loss_rows(ins, batch, span)
-        kl_divergence(values, dx, y, targets, scale, ins.outputs)
+sparse_softmax_cross_entropy_loss = sparse_loss(sparse_softmax_cross_entropy)
+softmax_cross_entropy_loss = loss(softmax_cross_entropy)
+sigmoid_binary_cross_entropy_loss = loss(sigmoid_binary_cross_entropy)
+mean_squared_error_loss = loss(mean_squared_error)
+half_mean_squared_error_loss = loss(half_mean_squared_error)
+cross_entropy_loss = loss(cross_entropy)
+sparse_cross_entropy_loss = sparse_loss(sparse_cross_entropy)
+binary_cross_entropy_loss = loss(binary_cross_entropy)
+softmax_focal_cross_entropy_loss = loss(softmax_focal_cross_entropy, numbers=2)
+focal_cross_entropy_loss = loss(focal_cross_entropy, numbers=2)
+kl_divergence_loss = loss(kl_divergence)

@@ -9,10 +9,11 @@ B batch, C outputs or classes.
 import numpy as np
 
 from . import instructions as op
+from .arrays import vector
 from .elementary import logistic
+from .factories import metric, sparse_metric
 from .jit import jit
-from .operations import label_rows, operation, target_rows, value_rows, y_rows
-from .tile import vector
+from .operations import label_rows, operation, target_rows, y_rows
 
 _NO_PROBABILITY = 1e-9  # Keras's: a largest output below it is no hit for F1Score
 
@@ -199,60 +200,13 @@ def squared_sums(state, y, targets, rows, outputs):
 # Operations.
 
 
-@operation
-def sparse_categorical_accuracy_metric(task, ins, weights, batch, data, span):
-    """`sparse_categorical_accuracy`."""
-    if task == op.FORWARD:
-        values, y, labels = value_rows(ins, batch, span), y_rows(ins, batch, span), label_rows(batch, span)
-        sparse_categorical_accuracy(values, y, labels, ins.outputs)
-
-
-@operation
-def categorical_accuracy_metric(task, ins, weights, batch, data, span):
-    """`categorical_accuracy`."""
-    if task == op.FORWARD:
-        values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
-        categorical_accuracy(values, y, targets, ins.outputs)
-
-
-@operation
-def binary_accuracy_metric(task, ins, weights, batch, data, span):
-    """`binary_accuracy`."""
-    if task == op.FORWARD:
-        values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
-        binary_accuracy(values, y, targets, ins.alpha, ins.outputs)
-
-
-@operation
-def mean_squared_error_metric(task, ins, weights, batch, data, span):
-    """`mean_squared_error`."""
-    if task == op.FORWARD:
-        values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
-        mean_squared_error(values, y, targets, ins.outputs)
-
-
-@operation
-def mean_absolute_error_metric(task, ins, weights, batch, data, span):
-    """`mean_absolute_error`."""
-    if task == op.FORWARD:
-        values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
-        mean_absolute_error(values, y, targets, ins.outputs)
-
-
-@operation
-def sparse_top_k_categorical_accuracy_metric(task, ins, weights, batch, data, span):
-    """`sparse_top_k_categorical_accuracy`."""
-    if task == op.FORWARD:
-        values, y, labels = value_rows(ins, batch, span), y_rows(ins, batch, span), label_rows(batch, span)
-        sparse_top_k_categorical_accuracy(values, y, labels, ins.alpha, ins.outputs)
-
-
-@operation
-def top_k_categorical_accuracy_metric(task, ins, weights, batch, data, span):
-    """`top_k_categorical_accuracy`."""
-    if task == op.FORWARD:
-        values, y, targets = value_rows(ins, batch, span), y_rows(ins, batch, span), target_rows(ins, batch, span)
-        top_k_categorical_accuracy(values, y, targets, ins.alpha, ins.outputs)
+sparse_categorical_accuracy_metric = sparse_metric(sparse_categorical_accuracy)
+categorical_accuracy_metric = metric(categorical_accuracy)
+binary_accuracy_metric = metric(binary_accuracy, numbers=1)
+mean_squared_error_metric = metric(mean_squared_error)
+mean_absolute_error_metric = metric(mean_absolute_error)
+sparse_top_k_categorical_accuracy_metric = sparse_metric(sparse_top_k_categorical_accuracy, numbers=1)
+top_k_categorical_accuracy_metric = metric(top_k_categorical_accuracy, numbers=1)
 
 
 @operation

@@ -17,9 +17,9 @@ what another one computed, and the bits stay the same.
 
 from typing import Any
 
+from .arrays import matrix, vector
 from .calls import call_entry, reference
 from .jit import JIT_ENABLED, jit, jit_part
-from .tile import matrix, vector
 
 # Groups of a batch at most: more would be shared more evenly among many threads, and cost more memory.
 GROUPS = 32

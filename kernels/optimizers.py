@@ -127,83 +127,64 @@ def decay(p, amount):
 
 
 @jit_part
-def _p_and_g(weights, number, start, size):
-    """Elements [start, start + size) of a weight and of its gradient."""
-    return w_vector(weights, number, start, size), dw_vector(weights, number, start, size)
+def _no_slot(weights, number, start, size):
+    return ()
 
 
-@jit
-def sgd_step(weights, number, start, size, hyper):
-    """`sgd`."""
-    p, g = _p_and_g(weights, number, start, size)
-    sgd(p, g, hyper[op.RATE])
+@jit_part
+def _one_slot(weights, number, start, size):
+    return (slot_vector(weights, 0, number, start, size),)
 
 
-@jit
-def momentum_step(weights, number, start, size, hyper):
-    """`momentum`."""
-    p, g = _p_and_g(weights, number, start, size)
-    m = slot_vector(weights, 0, number, start, size)
-    momentum(p, g, m, hyper[op.RATE], hyper[op.MOMENTUM])
+@jit_part
+def _two_slots(weights, number, start, size):
+    return slot_vector(weights, 0, number, start, size), slot_vector(weights, 1, number, start, size)
 
 
-@jit
-def nesterov_step(weights, number, start, size, hyper):
-    """`nesterov`."""
-    p, g = _p_and_g(weights, number, start, size)
-    m = slot_vector(weights, 0, number, start, size)
-    nesterov(p, g, m, hyper[op.RATE], hyper[op.MOMENTUM])
+@jit_part
+def _three_slots(weights, number, start, size):
+    first, second = slot_vector(weights, 0, number, start, size), slot_vector(weights, 1, number, start, size)
+    return first, second, slot_vector(weights, 2, number, start, size)
 
 
-@jit
-def adagrad_step(weights, number, start, size, hyper):
-    """`adagrad`."""
-    p, g = _p_and_g(weights, number, start, size)
-    a = slot_vector(weights, 0, number, start, size)
-    adagrad(p, g, a, hyper[op.RATE], hyper[op.EPSILON])
+_SLOTS = _no_slot, _one_slot, _two_slots, _three_slots
 
 
-@jit
-def rmsprop_step(weights, number, start, size, hyper):
-    """`rmsprop`."""
-    p, g = _p_and_g(weights, number, start, size)
-    v = slot_vector(weights, 0, number, start, size)
-    rmsprop(p, g, v, hyper[op.RATE], hyper[op.RHO], hyper[op.EPSILON])
+def _chosen(*places):
+    """A function of `hyper` that gives the numbers at up to three places."""
+    if not places:
+        return jit_part(lambda hyper: ())
+    first, second, third = (*places, 0, 0)[:3]
+    if len(places) == 1:
+        return jit_part(lambda hyper: (hyper[first],))
+    if len(places) == 2:
+        return jit_part(lambda hyper: (hyper[first], hyper[second]))
+    return jit_part(lambda hyper: (hyper[first], hyper[second], hyper[third]))
 
 
-@jit
-def rmsprop_momentum_step(weights, number, start, size, hyper):
-    """`rmsprop_momentum`."""
-    p, g = _p_and_g(weights, number, start, size)
-    v = slot_vector(weights, 0, number, start, size)
-    m = slot_vector(weights, 1, number, start, size)
-    rmsprop_momentum(p, g, v, m, hyper[op.RATE], hyper[op.RHO], hyper[op.MOMENTUM], hyper[op.EPSILON])
+def step(kernel, slots, *places):
+    """What the interpreter calls for an optimizer's step on elements [start, start + size) of a weight.
+
+    `places` are those of the kernel's numbers in `hyper`, after its arrays and the rate. The name is the kernel's and
+    `_step`, by which the disk cache finds it again.
+    """
+    slots_of, numbers_of = _SLOTS[slots], _chosen(*places)
+
+    def run(weights, number, start, size, hyper):
+        p, g = w_vector(weights, number, start, size), dw_vector(weights, number, start, size)
+        kernel(p, g, *slots_of(weights, number, start, size), hyper[op.RATE], *numbers_of(hyper))
+
+    run.__name__ = run.__qualname__ = f"{kernel.__name__}_step"
+    run.__doc__ = f"{run.__name__}: {kernel.__doc__}"
+    return jit(run)
 
 
-@jit
-def rmsprop_centered_step(weights, number, start, size, hyper):
-    """`rmsprop_centered`."""
-    p, g = _p_and_g(weights, number, start, size)
-    v = slot_vector(weights, 0, number, start, size)
-    m = slot_vector(weights, 1, number, start, size)
-    a = slot_vector(weights, 2, number, start, size)
-    rmsprop_centered(p, g, v, m, a, hyper[op.RATE], hyper[op.RHO], hyper[op.MOMENTUM], hyper[op.EPSILON])
-
-
-@jit
-def adam_step(weights, number, start, size, hyper):
-    """`adam`."""
-    p, g = _p_and_g(weights, number, start, size)
-    m = slot_vector(weights, 0, number, start, size)
-    v = slot_vector(weights, 1, number, start, size)
-    adam(p, g, m, v, hyper[op.RATE], hyper[op.BETA_1], hyper[op.BETA_2], hyper[op.EPSILON])
-
-
-@jit
-def amsgrad_step(weights, number, start, size, hyper):
-    """`amsgrad`."""
-    p, g = _p_and_g(weights, number, start, size)
-    m = slot_vector(weights, 0, number, start, size)
-    v = slot_vector(weights, 1, number, start, size)
-    largest = slot_vector(weights, 2, number, start, size)
-    amsgrad(p, g, m, v, largest, hyper[op.RATE], hyper[op.BETA_1], hyper[op.BETA_2], hyper[op.EPSILON])
+sgd_step = step(sgd, 0)
+momentum_step = step(momentum, 1, op.MOMENTUM)
+nesterov_step = step(nesterov, 1, op.MOMENTUM)
+adagrad_step = step(adagrad, 1, op.EPSILON)
+rmsprop_step = step(rmsprop, 1, op.RHO, op.EPSILON)
+rmsprop_momentum_step = step(rmsprop_momentum, 2, op.RHO, op.MOMENTUM, op.EPSILON)
+rmsprop_centered_step = step(rmsprop_centered, 3, op.RHO, op.MOMENTUM, op.EPSILON)
+adam_step = step(adam, 2, op.BETA_1, op.BETA_2, op.EPSILON)
+amsgrad_step = step(amsgrad, 3, op.BETA_1, op.BETA_2, op.EPSILON)

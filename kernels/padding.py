@@ -4,9 +4,9 @@ A line is a row of an image with all its channels: `above` counts lines, `before
 """
 
 from . import instructions as op
+from .arrays import flattened, vector
 from .jit import jit
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
-from .tile import flattened, vector
 
 
 @jit

@@ -7,8 +7,11 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .jit import JIT_ENABLED, SIMD_BYTES, jit
-from .tile import ROWS, VECTORS, broadcast, lanes_of, multiply_add
+from .arrays import ROWS, lanes_of
+from .jit import JIT_ENABLED, jit
+from .llvm import broadcast, multiply_add
+from .processor import SIMD_BYTES
+from .tile import VECTORS
 
 # As many independent sums as the tile has: the latency of one is hidden behind the work of the others.
 SUMS = ROWS * VECTORS

@@ -9,9 +9,9 @@ from typing import NamedTuple
 import numpy as np
 
 from . import instructions as op
+from .arrays import flattened, numbers_at, vector
 from .jit import jit, jit_inline
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
-from .tile import flattened, vector
 from .vectors import add, divide, larger, load, spread, store, where_reached, width
 
 
@@ -28,15 +28,6 @@ class Windows(NamedTuple):
     column_step: int
     above: int  # how far the first window begins above x ...
     before: int  # ... and before it
-
-
-@jit_inline
-def windows_at(tables, at):
-    """The `Windows` that are written in the tables."""
-    return Windows(
-        tables[at], tables[at + 1], tables[at + 2], tables[at + 3], tables[at + 4], tables[at + 5], tables[at + 6],
-        tables[at + 7], tables[at + 8], tables[at + 9],
-    )  # fmt: skip
 
 
 @jit_inline
@@ -251,7 +242,7 @@ def global_average_backward(dx, dy, pixels, channels):
 @operation
 def max_pooling(task, ins, weights, batch, data, span):
     """The layers MaxPooling1D and 2D."""
-    w, x, y = windows_at(batch.tables, ins.table), x_rows(ins, batch, span), y_rows(ins, batch, span)
+    w, x, y = numbers_at(Windows, batch.tables, ins.table), x_rows(ins, batch, span), y_rows(ins, batch, span)
     if task == op.FORWARD:
         max_pooling_forward(y, x, w, ins.channels)
     elif task == op.BACKWARD and ins.gradient:
@@ -261,7 +252,7 @@ def max_pooling(task, ins, weights, batch, data, span):
 @operation
 def average_pooling(task, ins, weights, batch, data, span):
     """The layers AveragePooling1D and 2D."""
-    w = windows_at(batch.tables, ins.table)
+    w = numbers_at(Windows, batch.tables, ins.table)
     if task == op.FORWARD:
         average_pooling_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), w, ins.channels)
     elif task == op.BACKWARD and ins.gradient:

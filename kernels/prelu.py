@@ -6,9 +6,9 @@ slopes are a matrix alpha[rows, width] with the row `row_of[p]` for pixel p, and
 """
 
 from . import instructions as op
+from .arrays import flattened, matrix, vector
 from .jit import jit, jit_inline, jit_part
 from .operations import dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
-from .tile import flattened, matrix, vector
 from .weights import dw_matrix, w_matrix
 
 

@@ -11,206 +11,23 @@ Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication" (d
 background; unlike there nothing is packed, since at a network's sizes an odd row stride does as well.
 """
 
-import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
-from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
-from numba.np.arrayobj import populate_array
 
-from .jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES, VECTOR_REGISTERS, jit
+from .arrays import ROWS, flattened, lanes, lanes_of
+from .jit import JIT_ENABLED, jit
+from .llvm import broadcast, load_vector, multiply_add, prefetch, vector_at
+from .processor import SIMD_BYTES
 
-# Enough accumulators to keep two multiply-add units busy over their latency, few enough to stay in the registers with
-# the vectors of B and one broadcast element of A. Measured against other shapes for both numbers of registers.
-ROWS, VECTORS = 8 if VECTOR_REGISTERS == 32 else 4, 3
+# With ROWS rows: measured against other shapes for both numbers of registers.
+VECTORS = 3
 # A single row has no other row to reuse B for: more columns at once instead.
 VECTORS_OF_ONE_ROW = 8
 # Terms of a sum that are added before the next block of columns: the part of B that they take fits into the L2 cache.
 DEPTH = 512
 # Terms that A and B are fetched ahead: their rows lie too far apart for the processor to guess the next one.
 PREFETCH = 8
-CACHE_LINE = 64
-
-
-def lanes_of(dtype):
-    """Elements of `dtype` in one vector."""
-    return SIMD_BYTES // np.dtype(dtype).itemsize
-
-
-def stride(columns, dtype):
-    """Elements from one row of a padded matrix to the next: whole vectors, and never a power of two that is large.
-
-    Rows whose distance is a multiple of 1 KiB or more fall into few sets of the cache and push each other out, so long
-    rows take an odd number of cache lines.
-    """
-    unit = max(lanes_of(dtype), ROWS)  # ROWS too: in the weight gradient columns of x are rows of the tile
-    padded_columns = -(-columns // unit) * unit
-    line = CACHE_LINE // np.dtype(dtype).itemsize
-    if padded_columns < 16 * line:
-        return padded_columns
-    lines = -(-padded_columns // line)
-    return (lines | 1) * line
-
-
-def padded(rows):
-    """Rows of a padded matrix: whole tiles."""
-    return -(-rows // ROWS) * ROWS
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Views into a flat array. They own nothing, so making one costs neither a call nor a reference count.
-
-
-def _view(dimensions):
-    def build(flat, sizes):
-        result = types.Array(flat.dtype, dimensions, "C", readonly=not flat.mutable)
-
-        def code(context, builder, signature, args):
-            data = builder.gep(context.make_array(flat)(context, builder, args[0]).data, [args[1]])
-            shape = list(args[2:])
-            itemsize = context.get_constant(types.intp, flat.dtype.bitwidth // 8)
-            strides = [itemsize] if dimensions == 1 else [builder.mul(shape[1], itemsize), itemsize]
-            array = context.make_array(result)(context, builder)
-            populate_array(array, data=data, shape=shape, strides=strides, itemsize=itemsize, meminfo=None)
-            return array._getvalue()
-
-        return result(flat, types.intp, *[types.intp] * len(sizes)), code
-
-    return build
-
-
-@intrinsic
-def _vector(typing_context, flat, offset, size):
-    return _view(1)(flat, [size])
-
-
-@intrinsic
-def _matrix(typing_context, flat, offset, rows, columns):
-    return _view(2)(flat, [rows, columns])
-
-
-def vector(flat, offset, size):
-    """`size` elements of a flat array from `offset` on."""
-    return flat[offset : offset + size]
-
-
-def matrix(flat, offset, rows, columns):
-    """`rows` times `columns` elements of a flat array from `offset` on, as a matrix."""
-    return flat[offset : offset + rows * columns].reshape(rows, columns)
-
-
-@intrinsic
-def _flattened(typing_context, array):
-    build = _view(1)
-
-    def code(context, builder, signature, args):
-        source = context.make_array(array)(context, builder, args[0])
-        zero = context.get_constant(types.intp, 0)
-        return build(array, [0])[1](context, builder, None, [args[0], zero, source.nitems])
-
-    return types.Array(array.dtype, 1, "C", readonly=not array.mutable)(array), code
-
-
-def flattened(array):
-    """A contiguous array as a flat one, in the same memory."""
-    return array.reshape(-1)
-
-
-@intrinsic
-def _writable(typing_context, array):
-    result = types.Array(array.dtype, array.ndim, array.layout)
-
-    def code(context, builder, signature, args):
-        return impl_ret_borrowed(context, builder, result, args[0])
-
-    return result(array), code
-
-
-def writable(array):
-    """The array without its read-only mark.
-
-    Data comes in marked read-only, whatever the caller's array allows, so that there is one type of it; Numba drops the
-    mark where it shares work among threads. Dropping it everywhere keeps it from compiling everything twice.
-    """
-    return array
-
-
-@intrinsic
-def _copy(typing_context, target, target_at, source, source_at, size):
-    def code(context, builder, signature, args):
-        to, at = (
-            builder.gep(context.make_array(signature.args[p])(context, builder, args[p]).data, [args[p + 1]])
-            for p in (0, 2)
-        )
-        cgutils.raw_memcpy(builder, to, at, args[4], target.dtype.bitwidth // 8)
-        return context.get_dummy_value()
-
-    return types.void(target, types.intp, source, types.intp, types.intp), code
-
-
-def copy(target, target_at, source, source_at, size):
-    """Copy `size` elements of one flat array into another: faster than a loop where there are few."""
-    target[target_at : target_at + size] = source[source_at : source_at + size]
-
-
-@intrinsic
-def _lanes(typing_context, array):
-    count = SIMD_BYTES // (array.dtype.bitwidth // 8)
-    return types.intp(array), lambda context, builder, signature, args: context.get_constant(types.intp, count)
-
-
-def lanes(array):
-    """Elements of the array's type in one vector, known at compile time."""
-    return lanes_of(array.dtype)
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# The tile.
-
-
-def broadcast(builder, scalar, width):
-    """LLVM: a vector of `width` times the same scalar."""
-    undefined = ir.Constant(ir.VectorType(scalar.type, width), ir.Undefined)
-    first = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
-    zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
-    return builder.shuffle_vector(first, undefined, zeros)
-
-
-def multiply_add(builder, x, y, z):
-    """LLVM: x y + z for vectors, fused where the processor can."""
-    if not HAS_FMA:
-        return builder.fadd(builder.fmul(x, y), z)
-    name = f"llvm.fma.v{x.type.count}f{64 if isinstance(x.type.element, ir.DoubleType) else 32}"
-    function = cgutils.get_or_insert_function(builder.module, ir.FunctionType(x.type, [x.type] * 3), name)
-    return builder.call(function, [x, y, z])
-
-
-def prefetch(builder, address):
-    """LLVM: begin to bring the cache line at `address` close; harmless where there is nothing."""
-    byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
-    kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
-    function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
-    read, keep, data = number(0), number(3), number(1)
-    builder.call(function, [builder.bitcast(address, byte), read, keep, data])
-
-
-def vector_at(builder, base, v, width):
-    """LLVM: a pointer to the v-th vector of `width` elements from `base` on."""
-    block = builder.gep(base, [ir.IntType(64)(width * v)])
-    return builder.bitcast(block, ir.VectorType(base.type.pointee, width).as_pointer())
-
-
-def load_vector(builder, base, v, width, align):
-    """LLVM: the v-th vector of `width` elements from `base` on, which need no more alignment than one element."""
-    return builder.load(vector_at(builder, base, v, width), align=align)
-
-
-def lane_mask(builder, count, width):
-    """LLVM: which of a vector's `width` lanes are among the first `count`."""
-    number = ir.IntType(32)
-    lane = ir.Constant(ir.VectorType(number, width), list(range(width)))
-    return builder.icmp_signed("<", lane, broadcast(builder, builder.trunc(count, number), width))
 
 
 def make_tile(rows, vectors):
@@ -297,10 +114,6 @@ def make_tile(rows, vectors):
 
     return tile if JIT_ENABLED else plain
 
-
-if JIT_ENABLED:
-    vector, matrix, flattened, writable, lanes = _vector, _matrix, _flattened, _writable, _lanes
-    copy = _copy
 
 tile_wide = make_tile(ROWS, VECTORS)
 tile_middle = make_tile(ROWS, 2)

@@ -16,12 +16,11 @@ chain of additions, however many threads there are.
 import numpy as np
 
 from . import instructions as op
-from .batches import copy
+from .arrays import copy, flattened, matrix, vector
 from .calls import call_entry, reference
 from .interpreter import GRADIENT_ROWS, optimize, part
 from .jit import jit, jit_inline, jit_part
 from .optimizers import decay
-from .tile import flattened, matrix, vector
 from .weights import dw_vector, slot_vector, w_vector
 
 # Sums run in so many lanes side by side, each a chain of its own; norms of so many columns are taken at once.

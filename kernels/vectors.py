@@ -9,17 +9,15 @@ they do not fill a vector, the others are neither read nor written.
 import numpy as np
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.core.datamodel import PrimitiveModel
 from numba.extending import intrinsic, register_model
 
-from .jit import HAS_MASKS, JIT_ENABLED, SIMD_BYTES
-from .tile import broadcast, lane_mask
+from .jit import JIT_ENABLED
+from .llvm import broadcast, lane_mask, masked_load, masked_store
+from .processor import HAS_MASKS, SIMD_BYTES
 
 # Eight channels are common: twice as wide, half of each vector would be empty and lie across two cache lines.
 VECTOR_BYTES = min(SIMD_BYTES, 32)
-
-_NUMBER = ir.IntType(32)
 
 
 class Vector(types.Type):
@@ -60,12 +58,6 @@ def _place(context, builder, array, value, at, kind):
     return builder.bitcast(builder.gep(data, [at]), kind.ir.as_pointer())
 
 
-def _masked(builder, name, kind, result, *values):
-    function_type = ir.FunctionType(result, [value.type for value in values])
-    name = f"llvm.masked.{name}.v{kind.count}f{kind.dtype.bitwidth}.p0"
-    return builder.call(cgutils.get_or_insert_function(builder.module, function_type, name), values)
-
-
 @intrinsic
 def _width(typing_context, array):
     count = Vector(array.dtype).count
@@ -85,7 +77,7 @@ def _load(typing_context, array, at, count):
             return value
 
         def masked(mask):
-            return _masked(builder, "load", kind, kind.ir, place, _NUMBER(size), mask, ir.Constant(kind.ir, None))
+            return masked_load(builder, place, mask, size)
 
         return _whole_or_masked(builder, args[2], kind, whole, masked)
 
@@ -103,7 +95,7 @@ def _store(typing_context, array, at, count, value):
             return stored
 
         def masked(mask):
-            return _masked(builder, "store", value, ir.VoidType(), args[3], place, _NUMBER(size), mask)
+            return masked_store(builder, args[3], place, mask, size)
 
         _whole_or_masked(builder, args[2], value, whole, masked)
         return context.get_dummy_value()

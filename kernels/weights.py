@@ -1,15 +1,15 @@
 """Where a program's weights lie: each has memory of its own, and `instructions.Weights` says where that begins.
 
 An instruction names a weight by its number in the program. So a layer that two models share has its weights once, and
-they are freed with the last model that uses them. `stride` is the length of a row with its padding (`tile.stride`).
+they are freed with the last model that uses them. `stride` is the length of a row with its padding (`arrays.stride`).
 """
 
 from numba import types
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
+from .arrays import vector
 from .jit import JIT_ENABLED, jit_part
-from .tile import vector
 
 
 @intrinsic

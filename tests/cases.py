@@ -22,7 +22,7 @@ from fastnn.kernels import error_losses as error_kernels
 from fastnn.kernels import losses as loss_kernels
 from fastnn.kernels import metrics as metric_kernels
 from fastnn.kernels import optimizers as optimizer_kernels
-from fastnn.kernels.tile import padded, stride
+from fastnn.kernels.arrays import padded, stride
 
 from .reference import activations as activations_reference
 from .reference import conv as conv_reference

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from fastnn.kernels import jit
+from fastnn.kernels import jit, processor
 
 from .subprocesses import ROOT, run_python
 
@@ -17,13 +17,13 @@ pytestmark = [
 
 ALL = sorted(f"tests/kernels/{path.name}" for path in (ROOT / "tests" / "kernels").glob("test_*.py"))
 # What depends on the width of a vector, and a whole training run; the second float type would double the compile time.
-WIDTHS = ["tests/kernels/test_tile.py", "tests/kernels/test_dense.py", "tests/kernels/test_training.py"]
+WIDTHS = [f"tests/kernels/test_{name}.py" for name in ("arrays", "tile", "dense", "training")]
 ONE_TYPE = ["-k", "not test_training or float32"]
 # How Python brings an input into form is the same in all modes.
 NO_FORMS = "not any_layout and not any_type_of_numbers"
 
 WITHOUT_AVX512 = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
-HAS_AVX2 = {"avx2", "fma"} <= jit._FEATURES
+HAS_AVX2 = {"avx2", "fma"} <= processor.FEATURES
 
 # Many forward passes, which say nothing of plain Python that the comparison with the reference does not.
 QUICK = f"{NO_FORMS} and not central_differences"
@@ -35,7 +35,7 @@ MODES = {
     **{f"width {w}": ([*WIDTHS, *ONE_TYPE], {"FASTNN_SIMD_WIDTH": w}) for w in ("4", "8", "16")},
 }
 if HAS_AVX2:  # as on an x86 processor without AVX-512: another shape of the tile
-    MODES["half the registers"] = WIDTHS[:2], WITHOUT_AVX512
+    MODES["half the registers"] = WIDTHS[:3], WITHOUT_AVX512
 
 
 def run_tests(mode):
@@ -73,7 +73,7 @@ def test_bounds_are_checked_when_that_is_asked_for():
 
 
 DIGEST = """
-    from fastnn.kernels.jit import SIMD_BYTES
+    from fastnn.kernels.processor import SIMD_BYTES
     from tests.kernels.test_tile import digest
     print(SIMD_BYTES, digest())
 """

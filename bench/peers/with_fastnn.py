@@ -12,9 +12,9 @@ from fastnn.checks import read_only
 from fastnn.engine.parameters import aligned_zeros
 from fastnn.engine.program import Program
 from fastnn.engine.run import Run, Samples
+from fastnn.kernels.arrays import ROWS, padded, stride
 from fastnn.kernels.dense import dense_forward
 from fastnn.kernels.interpreter import run
-from fastnn.kernels.tile import ROWS, padded, stride
 
 LOSSES = {
     "sparse_cross_entropy": "sparse_categorical_crossentropy",

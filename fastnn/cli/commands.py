@@ -139,14 +139,15 @@ def info() -> None:
     import numpy as np
 
     from ..engine.entries import kernels_are_cached
-    from ..kernels import jit
+    from ..kernels import jit, processor
+    from ..kernels.cache import CACHE_FOLDER
     from . import peak as measure
 
-    lanes = jit.SIMD_BYTES // 4
-    width = f"{lanes} float32 lanes, {jit.SIMD_BYTES} bytes, {'with' if jit.HAS_FMA else 'without'} FMA"
+    lanes = processor.SIMD_BYTES // 4
+    width = f"{lanes} float32 lanes, {processor.SIMD_BYTES} bytes, {'with' if processor.HAS_FMA else 'without'} FMA"
     cache = "none: every process compiles the kernels again"
-    if jit.CACHE_FOLDER is not None:
-        cache = f"{jit.CACHE_FOLDER} ({'warm' if kernels_are_cached() else 'cold: the first use compiles'})"
+    if CACHE_FOLDER is not None:
+        cache = f"{CACHE_FOLDER} ({'warm' if kernels_are_cached() else 'cold: the first use compiles'})"
     _show("fastnn", fastnn.__version__)
     _show("Python", platform.python_version())
     _show("NumPy", np.__version__)

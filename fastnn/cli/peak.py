@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 
 from ..engine.parameters import aligned_zeros
+from ..kernels.arrays import padded, stride
 from ..kernels.dense import dense_forward
 from ..kernels.peak import multiply_adds, sums_size
-from ..kernels.tile import padded, stride
 
 ROWS, INPUTS, OUTPUTS = 128, 784, 256  # the largest product of the default network, for one batch
 _ROUNDS, _SECONDS_A_ROUND = 10, 0.01

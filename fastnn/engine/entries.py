@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from ..kernels import instructions as op
+from ..kernels.cache import is_cached
 from ..kernels.calls import Referenced, entry_point
-from ..kernels.interpreter import share
-from ..kernels.jit import CACHE_FOLDER, JIT_ENABLED
+from ..kernels.interpreter import run, share
+from ..kernels.jit import JIT_ENABLED
 from ..kernels.operations import OPERATIONS
 from ..kernels.updating import update
 from .tables import empty_batch, empty_data, plan_of, weight_table
@@ -25,7 +26,7 @@ _entries: dict[tuple[Any, np.dtype], Any] = {}
 
 def kernels_are_cached() -> bool:
     """Whether the disk holds the interpreter, compiled; if not, the first use compiles it."""
-    return _is_cached("interpreter.run")
+    return JIT_ENABLED and bool(is_cached(run.py_func))
 
 
 def interpreter_of(dtype: np.dtype) -> Any:
@@ -67,14 +68,9 @@ def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
 
 def _announce(function: Any) -> None:
     """Say, once in a process, that it takes a while."""
-    name = f"{function.__module__.rpartition('.')[2]}.{function.__name__}"
-    if not _announced.is_set() and not _is_cached(name):
+    if not _announced.is_set() and not is_cached(function):
         print("fastnn compiles the kernels that this model needs, once on this machine", file=sys.stderr, flush=True)
         _announced.set()
-
-
-def _is_cached(function: str) -> bool:
-    return CACHE_FOLDER is not None and any(CACHE_FOLDER.glob(f"{function}-*.nbc"))
 
 
 @functools.cache

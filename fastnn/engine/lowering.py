@@ -8,9 +8,9 @@ import numpy as np
 
 from ..kernels import batches as kernels
 from ..kernels import instructions as op
+from ..kernels.arrays import CACHE_LINE, padded, stride
 from ..kernels.interpreter import SAMPLE_ROWS
 from ..kernels.operations import GROUPS, SMALLEST_GROUP
-from ..kernels.tile import CACHE_LINE, padded, stride
 from ..kernels.updating import LANES
 from .entries import operation_entry, update_entry
 from .tables import table

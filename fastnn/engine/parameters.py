@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..kernels.arrays import CACHE_LINE, padded, stride
 from ..kernels.jit import JIT_ENABLED
-from ..kernels.tile import CACHE_LINE, padded, stride
 
 if TYPE_CHECKING:
     from ..constraints import Constraint
@@ -29,7 +29,7 @@ def aligned_zeros(size: int, dtype: np.dtype) -> np.ndarray:
 class Parameter:
     """One weight of a layer, with its gradient.
 
-    In memory its last axis is padded to whole vectors, and the rows before it to whole tiles (`kernels/tile.py`);
+    In memory its last axis is padded to whole vectors, and the rows before it to whole tiles (`kernels/arrays.py`);
     `value` and `gradient` are live views without the padding: writing into them changes the layer.
 
     Args:

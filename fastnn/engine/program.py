@@ -8,9 +8,9 @@ import numpy as np
 
 from ..checks import read_only
 from ..kernels import instructions as op
+from ..kernels.arrays import CACHE_LINE
 from ..kernels.calls import bound
 from ..kernels.interpreter import run as run_steps
-from ..kernels.tile import CACHE_LINE
 from . import threads
 from .entries import NO_NUMBERS, NO_OPTIMIZER, interpreter_of, optimizer_entry
 from .lowering import Lowering, lower

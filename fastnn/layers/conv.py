@@ -1,14 +1,14 @@
 """Convolution layers."""
 
+import itertools
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import checks
-from ..kernels import convolution as kernels
-from ..kernels.conv import in_strips, strips_of
-from ..kernels.tile import stride
+from ..kernels import conv as kernels
+from ..kernels.arrays import stride
 from .activations import Activation
 from .base import AXES, Shape, image_of
 from .kernel_and_bias import KernelAndBias
@@ -66,7 +66,7 @@ class _Conv(KernelAndBias):
         for name, axis in zip(AXES[self._axes], axes, strict=True):
             if axis.outputs < 1:
                 raise ValueError(
-                    f"layer {self.name} ({type(self).__name__}) has windows of {axis.window} along the {name}, "
+                    f"layer {self.name} ({type(self).__name__}) has windows of {axis.extent} along the {name}, "
                     f'received inputs of shape {input_shape}; use a smaller kernel_size, or padding="same"'
                 )
         return (input_shape[0], *(axis.outputs for axis in axes), self.filters)
@@ -89,39 +89,57 @@ class _Conv(KernelAndBias):
         back_runs, back_terms = _runs(height, width, back_line, self.filters)
         strips = np.zeros(0, np.int64), np.zeros(0, np.int64)
         back_strips = tap_strips = strips
-        if in_strips(width.taps, width.stride, width.dilation, width.outputs, self.filters):
+        if kernels.in_strips(width.taps, width.stride, width.dilation, width.outputs, self.filters):
             strips = _strips(height.outputs, height.stride * line, width.outputs, channels, self.filters)
             tap_strips = (
                 _grid(height.taps, height.dilation * line, channels, 1),
                 _grid(height.taps, width.taps * channels, channels, 1) * self.kernel.stride,
             )
-        if in_strips(width.taps, 1, width.dilation, width.inputs, channels):
+        if kernels.in_strips(width.taps, 1, width.dilation, width.inputs, channels):
             back_strips = _strips(height.inputs, back_line, width.inputs, self.filters, channels)
         tables = {
-            "PIXELS_AT": _grid(height.outputs, height.stride * line, width.outputs, width.stride * channels),
-            "RUNS_AT": runs,
-            "TAPS_AT": np.add.outer(_taps(height, width, line, channels), np.arange(channels)),
-            "LINES_AT": np.arange(height.outputs) * height.stride * line,
-            "BACK_PIXELS_AT": _grid(height.inputs, back_line, width.inputs, self.filters),
-            "BACK_RUNS_AT": back_runs,
-            "STRIPS_AT": strips[0], "OUTS_AT": strips[1], "TAP_STRIPS_AT": tap_strips[0], "TAP_OUTS_AT": tap_strips[1],
-            "BACK_STRIPS_AT": back_strips[0], "BACK_OUTS_AT": back_strips[1],
-        }  # fmt: skip
-        numbers = {
-            "HEIGHT": height.inputs, "WIDTH": width.inputs, "TAPS": taps, "OUTPUT_HEIGHT": height.outputs,
-            "OUTPUT_WIDTH": width.outputs, "FILTERS": self.filters, "FILTERS_STRIDE": self.kernel.stride,
-            "CHANNELS_STRIDE": stride(channels, self.dtype), "ROW_STEP": height.stride, "COLUMN_STEP": width.stride,
-            "TOP": height.before, "LEFT": width.before, "IMAGE_WIDTH": width.padded, "IMAGE_SIZE": image,
-            "RUNS": len(runs), "TERMS": terms, "BACK_TOP": height.back_before, "BACK_LEFT": width.back_before,
-            "BACK_WIDTH": width.back_padded, "BACK_RUNS": len(back_runs), "BACK_TERMS": back_terms,
-            "STRIPS": strips[0].size, "TAP_STRIPS": tap_strips[0].size, "BACK_STRIPS": back_strips[0].size,
-        }  # fmt: skip
-        integers = np.zeros(kernels.INTEGERS, np.int64)
-        for name, number in numbers.items():
-            integers[getattr(kernels, name)] = number
-        for name, table in tables.items():
-            integers[getattr(kernels, name)] = integers.size
-            integers = np.concatenate([integers, table.reshape(-1)])
+            "pixels_at": _grid(height.outputs, height.stride * line, width.outputs, width.stride * channels),
+            "runs_at": runs,
+            "taps_at": np.add.outer(_taps(height, width, line, channels), np.arange(channels)),
+            "lines_at": np.arange(height.outputs) * height.stride * line,
+            "strips_at": strips[0],
+            "outs_at": strips[1],
+            "tap_strips_at": tap_strips[0],
+            "tap_outs_at": tap_strips[1],
+            "back_pixels_at": _grid(height.inputs, back_line, width.inputs, self.filters),
+            "back_runs_at": back_runs,
+            "back_strips_at": back_strips[0],
+            "back_outs_at": back_strips[1],
+        }
+        sizes = (table.size for table in tables.values())
+        starts = itertools.accumulate(sizes, initial=len(kernels.Convolution._fields))
+        numbers = kernels.Convolution(
+            height=height.inputs,
+            width=width.inputs,
+            output_height=height.outputs,
+            output_width=width.outputs,
+            row_step=height.stride,
+            column_step=width.stride,
+            taps=taps,
+            filters=self.filters,
+            filters_stride=self.kernel.stride,
+            channels_stride=stride(channels, self.dtype),
+            top=height.before,
+            left=width.before,
+            image_width=width.padded,
+            image_size=image,
+            runs=len(runs),
+            terms=terms,
+            strips=strips[0].size,
+            tap_strips=tap_strips[0].size,
+            back_top=height.back_before,
+            back_left=width.back_before,
+            back_width=width.back_padded,
+            back_runs=len(back_runs),
+            back_terms=back_terms,
+            back_strips=back_strips[0].size,
+            **dict(zip(tables, starts, strict=False)),
+        )
         lowering.emit(
             kernels.convolution,
             outputs=self.sample_output_shape,
@@ -131,7 +149,7 @@ class _Conv(KernelAndBias):
             copies=taps // channels * self.filters * stride(channels, self.dtype),
             scratch_size=image + height.back_padded * back_line,
             partial_size=(taps + 1) * self.kernel.stride if lowering.backward else 0,
-            integers=integers.tolist(),
+            integers=np.concatenate([numbers, *(table.reshape(-1) for table in tables.values())]).tolist(),
         )
 
 
@@ -141,7 +159,7 @@ def _grid(rows: int, row_step: int, columns: int, column_step: int) -> np.ndarra
 
 def _strips(rows: int, row_step: int, width: int, step: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
     """Where the strips of each row begin in the image, and in the output with `columns` numbers per pixel."""
-    starts = np.array(strips_of(width))
+    starts = np.array(kernels.strips_of(width))
     image = np.add.outer(np.arange(rows) * row_step, starts * step)
     return image, np.add.outer(np.arange(rows) * width, starts) * columns
 

@@ -47,16 +47,20 @@ class _Pooling(KernelLayer):
 
     def lower(self, lowering: "Lowering") -> None:
         """One instruction."""
-        axes = self._geometry(lowering.shape[:-1])
-        # In the order of `kernels.Windows`.
-        integers = [
-            *(axis.inputs for axis in axes),
-            *(axis.outputs for axis in axes),
-            *(axis.taps for axis in axes),
-            *(axis.stride for axis in axes),
-            *(axis.before for axis in axes),
-        ]
-        lowering.emit(self._operation, self.sample_output_shape, self._needs_output, integers=integers)
+        height, width = self._geometry(lowering.shape[:-1])
+        windows = kernels.Windows(
+            height=height.inputs,
+            width=width.inputs,
+            rows=height.outputs,
+            columns=width.outputs,
+            window_height=height.taps,
+            window_width=width.taps,
+            row_step=height.stride,
+            column_step=width.stride,
+            above=height.before,
+            before=width.before,
+        )
+        lowering.emit(self._operation, self.sample_output_shape, self._needs_output, integers=windows)
 
 
 class MaxPooling2D(_Pooling):

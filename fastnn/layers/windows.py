@@ -1,4 +1,4 @@
-"""The position of the windows in an image."""
+"""The position of the windows of a convolution or a pooling in an image."""
 
 from collections.abc import Sequence
 
@@ -8,18 +8,18 @@ class Axis:
 
     Attributes:
         inputs, outputs: the number of pixels of x and of y.
-        taps, stride, dilation: the size, step and dilation of the windows, in pixels; a window spans `window` pixels.
+        taps, stride, dilation: the size, step and dilation of the windows, in pixels; a window spans `extent` pixels.
         before, padded: the zeros before the first pixel, and the number of pixels with all zeros.
         back_before, back_padded: the same for the padded dy, from whose windows dx is computed.
     """
 
     def __init__(self, inputs: int, taps: int, stride: int, dilation: int, padding: str):
         self.inputs, self.taps, self.stride, self.dilation = inputs, taps, stride, dilation
-        self.window = (taps - 1) * dilation + 1
-        self.outputs = -(-inputs // stride) if padding == "same" else (inputs - self.window) // stride + 1
-        zeros = max(0, (self.outputs - 1) * stride + self.window - inputs) if padding == "same" else 0
+        self.extent = (taps - 1) * dilation + 1
+        self.outputs = -(-inputs // stride) if padding == "same" else (inputs - self.extent) // stride + 1
+        zeros = max(0, (self.outputs - 1) * stride + self.extent - inputs) if padding == "same" else 0
         self.before, self.padded = zeros // 2, inputs + zeros
-        self.back_before, self.back_padded = self.window - 1 - self.before, inputs + self.window - 1
+        self.back_before, self.back_padded = self.extent - 1 - self.before, inputs + self.extent - 1
 
 
 def geometry(

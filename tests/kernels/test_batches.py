@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastnn.kernels.batches import all_finite, copy, gather, gather_labels, scatter, shuffle
+from fastnn.kernels.batches import gather, gather_labels, scatter, shuffle
 from fastnn.kernels.jit import JIT_ENABLED
 
 from ..comparing import assert_close, assert_same_bits, canaries, exact
@@ -135,25 +135,3 @@ def test_scatter(dtype, seed, rows, columns):
     expected = np.full((12, columns), 7, dtype)
     expected[order[2 : 2 + rows]] = y[:, :columns]
     assert_same_bits(predictions, expected)
-
-
-def test_copy(dtype, rng):
-    x = rng.normal(size=33).astype(dtype)
-    with canaries() as place:
-        y = place(np.zeros(33, dtype))
-        copy(y, place(x, kept=True))
-    assert_same_bits(y, x)
-
-
-@given(size=FEATURES, wrong=st.sampled_from([np.nan, np.inf, -np.inf]), data=st.data())
-def test_all_finite(dtype, size, wrong, data):
-    limits = np.finfo(dtype)
-    numbers = st.sampled_from([0.0, -0.0, 1.0, float(limits.max), float(limits.min), float(limits.smallest_subnormal)])
-    x = np.array(data.draw(st.lists(numbers, min_size=size, max_size=size)), dtype)
-    assert all_finite(x)
-    x[data.draw(st.integers(0, size - 1))] = wrong
-    assert not all_finite(x)
-
-
-def test_nothing_is_finite(dtype):
-    assert all_finite(np.zeros(0, dtype))

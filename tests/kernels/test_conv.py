@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastnn.kernels.arrays import stride
 from fastnn.kernels.conv import (
     BLOCK_BYTES,
-    STRIP,
     conv_backward_bias,
     conv_backward_kernel,
     conv_backward_kernel_strips,
@@ -21,8 +21,9 @@ from fastnn.kernels.conv import (
     strips_of,
     turn,
 )
-from fastnn.kernels.jit import HAS_FMA, JIT_ENABLED
-from fastnn.kernels.tile import stride
+from fastnn.kernels.conv_tile import STRIP
+from fastnn.kernels.jit import JIT_ENABLED
+from fastnn.kernels.processor import HAS_FMA
 
 from ..cases import padded_matrix
 from ..comparing import assert_close, assert_same_bits, canaries, exact

@@ -6,6 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fastnn.kernels.arrays import ROWS, padded, stride
 from fastnn.kernels.dense import (
     dense_backward_bias,
     dense_backward_input,
@@ -14,7 +15,6 @@ from fastnn.kernels.dense import (
     transpose,
 )
 from fastnn.kernels.jit import JIT_ENABLED
-from fastnn.kernels.tile import ROWS, padded, stride
 
 from ..cases import padded_matrix
 from ..comparing import assert_close, assert_same_bits, canaries, exact

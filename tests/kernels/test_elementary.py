@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fastnn.kernels import elementary
-from fastnn.kernels.jit import FASTMATH, HAS_FMA, JIT_ENABLED
+from fastnn.kernels.jit import FASTMATH, JIT_ENABLED
+from fastnn.kernels.processor import HAS_FMA
 
 from ..comparing import assert_same_bits, exact
 from ..reference import elementary as reference

@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
+from fastnn.kernels.arrays import ROWS, lanes_of
 from fastnn.kernels.peak import multiply_adds, sums_size
-from fastnn.kernels.tile import ROWS, VECTORS, lanes_of
+from fastnn.kernels.tile import VECTORS
 
 from ..comparing import assert_close, canaries
 

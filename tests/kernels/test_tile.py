@@ -1,27 +1,16 @@
-"""The register tile, the product made of it, the padding rules and the views."""
+"""The register tile, and the product made of it."""
 
 import hashlib
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastnn.kernels.jit import HAS_FMA, JIT_ENABLED, SIMD_BYTES
-from fastnn.kernels.tile import (
-    CACHE_LINE,
-    DEPTH,
-    ROWS,
-    lanes,
-    lanes_of,
-    matrix,
-    padded,
-    product,
-    stride,
-    vector,
-    writable,
-)
+from fastnn.kernels.arrays import ROWS, lanes_of, padded
+from fastnn.kernels.jit import JIT_ENABLED
+from fastnn.kernels.processor import HAS_FMA
+from fastnn.kernels.tile import DEPTH, product
 
 from ..cases import padded_matrix
 from ..comparing import assert_close, assert_same_bits, canaries, exact
@@ -120,69 +109,6 @@ def test_numbers_that_cancel_overflow_and_underflow(dtype):
     a = np.array([[largest, -largest, 1], [largest, largest, 1], [tiny, tiny, 0]], dtype)
     c = run(a, np.ones((3, 1), dtype), np.zeros(1, dtype))
     np.testing.assert_array_equal(c[:, 0], np.array([1, np.inf, 2 * tiny], dtype))
-
-
-@given(columns=st.integers(1, 10**5))
-def test_stride(dtype, columns):
-    elements, line = stride(columns, dtype), CACHE_LINE // dtype.itemsize
-    assert elements >= columns
-    assert elements % lanes_of(dtype) == 0
-    assert elements % ROWS == 0
-    assert elements - columns < max(2 * line, lanes_of(dtype), ROWS) + line
-    if elements * dtype.itemsize >= 1024:
-        assert elements % (2 * line) == line, "rows would push each other out of the cache"
-
-
-@given(rows=st.integers(1, 10**6))
-def test_padded(rows):
-    assert padded(rows) % ROWS == 0
-    assert rows <= padded(rows) < rows + ROWS
-
-
-@numba.njit
-def _fill_vector(flat, offset, size, value):
-    view = vector(flat, offset, size)
-    for i in range(view.size):
-        view[i] = value + i
-
-
-@numba.njit
-def _fill_matrix(flat, offset, rows, columns, value):
-    view = matrix(flat, offset, rows, columns)
-    for i in range(view.shape[0]):
-        for j in range(view.shape[1]):
-            view[i, j] = value + 10 * i + j
-
-
-@numba.njit
-def _first_through_writable(array, value):
-    view = writable(array)
-    view[0, 0] = value
-
-
-@numba.njit
-def _lanes(array):
-    return lanes(array)
-
-
-def test_views_reach_their_part_of_the_flat_array(dtype):
-    flat = np.zeros(20, dtype)
-    _fill_vector(flat, 2, 3, 5.0)
-    _fill_matrix(flat, 7, 3, 4, 100.0)
-    expected = np.zeros(20, dtype)
-    expected[2:5] = [5, 6, 7]
-    expected[7:19] = [100, 101, 102, 103, 110, 111, 112, 113, 120, 121, 122, 123]
-    np.testing.assert_array_equal(flat, expected)
-
-
-def test_writable_is_the_same_array(dtype):
-    array = np.zeros((2, 3), dtype)
-    _first_through_writable(array, 4)
-    assert array[0, 0] == 4
-
-
-def test_lanes(dtype):
-    assert _lanes(np.zeros(3, dtype)) == lanes_of(dtype) == SIMD_BYTES // dtype.itemsize
 
 
 def digest():

@@ -1,0 +1,226 @@
+"""Where compiled kernels are kept on disk, and under which names.
+
+Numba looks only at the file of the function it loads, so a change in a file that this one imports would go unnoticed.
+Here the names say all that the machine code depends on, so that nothing stale is ever found:
+
+- The folder is named by a hash of the versions and settings (`settings_key`).
+- Each file is named by its function and by a hash of the function's module and of all modules in this folder that it
+  imports, directly or through others (`module_key`). An edit recompiles what imports the edited file, and nothing else.
+
+`FASTNN_CACHE_DIR`, read once at import, moves it; by default it is `fastnn` in the user's cache folder.
+"""
+
+import contextlib
+import functools
+import hashlib
+import os
+import re
+import sys
+import tempfile
+import warnings
+from pathlib import Path
+
+import llvmlite
+import numba
+import numpy as np
+from numba.core import caching
+
+from . import processor
+
+_HERE = Path(__file__).parent
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The keys.
+
+
+def _hash(*parts):
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(len(part).to_bytes(8) + part)
+    return digest.hexdigest()[:16]
+
+
+def settings_key():
+    """A hash of what all machine code depends on, beyond the processor (which Numba itself checks)."""
+    python = sys.version_info[:2], getattr(sys, "abiflags", "")
+    versions = (numba.__version__, llvmlite.__version__, np.__version__, python)
+    settings = (processor.SIMD_BYTES, processor.HAS_FMA, processor.HAS_MASKS, processor.VECTOR_REGISTERS)
+    return _hash(repr((versions, settings, numba.config.BOUNDSCHECK, numba.config.OPT)).encode())
+
+
+# `from .x import ...` and `from . import x, y as z`, wherever in a file. Reading all sources with `ast` instead would
+# double the time that `import fastnn` takes.
+_IMPORT = re.compile(r"^[ \t]*from[ \t]+\.(\w*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
+
+
+@functools.cache
+def _source(path):
+    return path.read_bytes()
+
+
+@functools.cache
+def _imports(path):
+    """The files in the same folder that a source file imports."""
+    names = set()
+    for module, imported in _IMPORT.findall(_source(path).decode()):
+        listed = re.sub(r"#[^\n]*", "", imported).strip("()").split(",")
+        names |= {module} if module else {name.split()[0] for name in listed if name.strip()}
+    files = (path.with_name(f"{name}.py") for name in names)
+    return sorted(file for file in files if file.exists())
+
+
+@functools.cache
+def module_key(path):
+    """A hash of a source file and of all files in its folder that it imports, directly or through others."""
+    found, waiting = {path}, [path]
+    while waiting:
+        new = set(_imports(waiting.pop())) - found
+        found |= new
+        waiting += new
+    return _hash(*(part for file in sorted(found) for part in (file.name.encode(), _source(file))))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The folder.
+
+
+def _user_cache():
+    """fastnn's folder among the user's caches."""
+    if sys.platform == "win32":
+        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "fastnn" / "cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "fastnn"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnn"
+
+
+def cache_roots():
+    """The folders that may hold the cache, best first."""
+    if asked := os.environ.get("FASTNN_CACHE_DIR"):
+        yield Path(asked)
+    if asked := os.environ.get("NUMBA_CACHE_DIR"):
+        yield Path(asked) / "fastnn"
+    with contextlib.suppress(RuntimeError):  # no home folder can be found
+        yield _user_cache()
+    # A name of the user's own: cached kernels are executed, so nobody else may have put them there.
+    yield Path(tempfile.gettempdir()) / f"fastnn-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+
+
+def own_and_writable(folder):
+    """Make `folder` if need be; true where this user can write there, and nobody else put it there or can swap it."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if hasattr(os, "getuid"):
+        user = os.getuid()
+        if folder.stat().st_uid != user or folder.parent.stat().st_uid not in (user, 0):
+            return False
+    tempfile.TemporaryFile(dir=folder).close()
+    return True
+
+
+def _find_cache_folder():
+    """The folder of these settings' kernels, or None (with a warning) where nothing can be written."""
+    key = settings_key()
+    tried = []
+    for root in cache_roots():
+        folder = root / key
+        try:
+            if own_and_writable(folder):
+                return folder
+        except OSError as error:
+            tried.append(f"{folder} ({error.strerror})")
+    warnings.warn(
+        "fastnn cannot keep its compiled kernels: no folder can be written, so every process compiles anew. "
+        f"Set FASTNN_CACHE_DIR to a folder of your own. Tried: {', '.join(tried) or 'none'}",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+    return None
+
+
+CACHE_FOLDER = None if numba.config.DISABLE_JIT else _find_cache_folder()
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The files.
+
+
+def _source_of(function):
+    """The file of a function's module; None for a module without one."""
+    file = getattr(sys.modules.get(function.__module__), "__file__", None)
+    return None if file is None else Path(file)
+
+
+def _file_name(function):
+    """What the names of a function's files begin with, in CACHE_FOLDER: module.function-key."""
+    source = _source_of(function)
+    return f"{source.stem}.{function.__qualname__}-{module_key(source)}"
+
+
+def can_be_kept(function):
+    """Whether there is a folder, and `function` belongs to a source file next to this one: others have no key."""
+    source = _source_of(function)
+    return CACHE_FOLDER is not None and source is not None and source.parent == _HERE and source.exists()
+
+
+def is_cached(function):
+    """Whether the disk holds a kernel, a Python function, compiled for some types."""
+    return can_be_kept(function) and any(CACHE_FOLDER.glob(f"{_file_name(function)}.*.nbc"))
+
+
+class _Locator(caching._CacheLocator):
+    """Puts every function's files into CACHE_FOLDER."""
+
+    def __init__(self, function):
+        self.file_name = _file_name(function)
+        self._py_file = function.__code__.co_filename  # Numba names it where a kernel cannot be kept
+
+    def get_cache_path(self):
+        return str(CACHE_FOLDER)
+
+    def get_source_stamp(self):
+        return self.file_name
+
+    def get_disambiguator(self):
+        return ""
+
+    @classmethod
+    def from_function(cls, function, _file):
+        return cls(function)
+
+
+class _CacheFiles(caching.CompileResultCacheImpl):
+    _locator_classes = [_Locator]  # noqa: RUF012 (Numba's own attribute)
+
+    def get_filename_base(self, fullname, abiflags):
+        return self.locator.file_name
+
+
+class KernelCache(caching.FunctionCache):
+    """Numba's function cache, which a broken or full disk cannot turn into an error."""
+
+    _impl_class = _CacheFiles
+
+    def _index_key(self, sig, codegen):
+        # The names of the files say what the code is. Numba's key has the pickled contents of a closure, which differ
+        # from process to process where they are kernels: operations made by a factory would never be found again.
+        return sig, codegen.magic_tuple(), hashlib.sha256(self._py_func.__code__.co_code).hexdigest()
+
+    def load_overload(self, sig, target_context):
+        """The kernel for a signature from the disk, or None."""
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception as error:  # a damaged file can raise anything while it is unpickled: compile instead
+            warnings.warn(
+                f"fastnn compiles {self._py_func.__name__} anew: its cache file is damaged ({error})",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+            with contextlib.suppress(OSError):
+                self.flush()  # or saving would stumble over the damaged index
+            return None
+
+    def save_overload(self, sig, data):
+        """Keep the kernel for a signature."""
+        try:
+            super().save_overload(sig, data)
+        except OSError as error:
+            warnings.warn(f"fastnn cannot keep a compiled kernel: {error}", RuntimeWarning, stacklevel=2)

@@ -1,0 +1,361 @@
+"""Where compiled kernels are kept and under which key, and what must not go wrong with it."""
+
+import ast
+import os
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+import numba
+import pytest
+from numba.core.errors import NumbaWarning
+
+from fastnn.kernels import cache, processor, rescaling
+from fastnn.kernels.jit import JIT_ENABLED
+from fastnn.kernels.operations import OPERATIONS
+
+from .subprocesses import ROOT, run_python
+
+KERNELS = ROOT / "kernels"
+SOURCES = sorted(KERNELS.glob("*.py"))
+needs_compiler = pytest.mark.skipif(not JIT_ENABLED, reason="plain Python compiles and keeps nothing")
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The keys.
+
+
+def forget_sources():
+    for function in (cache._source, cache._imports, cache.module_key):
+        function.cache_clear()
+
+
+@pytest.fixture
+def keys_of(tmp_path):
+    """A copy of kernels/ whose sources may be changed, and a function that gives the key of each of its modules."""
+    folder = tmp_path / "copied"
+    shutil.copytree(KERNELS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+
+    def keys():
+        forget_sources()
+        return {path.stem: cache.module_key(path) for path in folder.glob("*.py")}
+
+    yield folder, keys
+    forget_sources()
+
+
+def imported(source):
+    """The modules beside it that a source file imports, as Python itself reads it."""
+    names = set()
+    for node in ast.walk(ast.parse(source.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            names |= {node.module} if node.module else {alias.name for alias in node.names}
+    return names
+
+
+def everything_below(name):
+    """A module of kernels/, and all that it imports, directly or through others."""
+    found = {name}
+    for below in imported(KERNELS / f"{name}.py"):
+        found |= everything_below(below)
+    return found
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda path: path.stem)
+def test_imports_are_found(source):
+    assert {path.stem for path in cache._imports(source)} == imported(source)
+
+
+def test_any_way_of_importing_is_found(keys_of):
+    folder, _ = keys_of
+    text = """
+from . import (
+    jit,  # with a comment, and more
+    tile as t,
+)
+from .random import below
+
+def late():
+    from .pooling import (max_pooling,
+        average_pooling)
+    from . import dense, nowhere
+"""
+    (folder / "new.py").write_text(text)
+    assert [path.stem for path in cache._imports(folder / "new.py")] == ["dense", "jit", "pooling", "random", "tile"]
+
+
+def test_a_key_does_not_depend_on_the_place(keys_of):
+    _, keys = keys_of
+    assert keys() == keys() == {path.stem: cache.module_key(path) for path in SOURCES}
+
+
+@pytest.mark.parametrize("changed", ["activations", "instructions", "interpreter", "jit", "pooling", "tile"])
+def test_an_edit_changes_the_keys_of_what_imports_it_and_no_others(keys_of, changed):
+    folder, keys = keys_of
+    before = keys()
+    with (folder / f"{changed}.py").open("a") as file:
+        file.write("# edited\n")
+    after = keys()
+    assert {name for name in after if after[name] != before[name]} == {
+        name for name in after if changed in everything_below(name)
+    }
+
+
+def test_an_edited_activation_recompiles_neither_the_interpreter_nor_the_dense_layer():
+    """So that whoever works on one waits for that one only."""
+    for name in ("interpreter", "updating", "dense", "tile", "conv", "operations"):
+        assert not everything_below(name) & {"activations", "losses", "metrics", "pooling", "dropout"}
+
+
+def test_a_renamed_module_changes_keys(keys_of):
+    folder, keys = keys_of
+    before = keys()
+    (folder / "tile.py").rename(folder / "tiles.py")
+    after = keys()
+    assert after["tiles"] != before["tile"]
+    assert after["dense"] != before["dense"]
+
+
+def test_operations_know_what_they_are_called_with():
+    """They are called by address, with tables whose layout `instructions.py` says: its edits must be in their keys."""
+    for name in {function.__module__.rpartition(".")[2] for function in OPERATIONS}:
+        assert "instructions" in everything_below(name)
+
+
+@pytest.mark.parametrize("name", ["SIMD_BYTES", "HAS_FMA", "HAS_MASKS", "VECTOR_REGISTERS"])
+def test_the_folder_is_that_of_the_settings(name, monkeypatch):
+    key = cache.settings_key()
+    monkeypatch.setattr(processor, name, 7)
+    assert cache.settings_key() != key
+
+
+@pytest.mark.parametrize("name", ["BOUNDSCHECK", "OPT"])
+def test_the_folder_is_that_of_numbas_settings(name, monkeypatch):
+    key = cache.settings_key()
+    monkeypatch.setattr(numba.config, name, 7)
+    assert cache.settings_key() != key
+
+
+@pytest.mark.parametrize("package", ["numba", "llvmlite", "np"])
+def test_the_folder_is_that_of_the_versions(package, monkeypatch):
+    key = cache.settings_key()
+    monkeypatch.setattr(getattr(cache, package), "__version__", "0.0.1")
+    assert cache.settings_key() != key
+
+
+@needs_compiler
+def test_files_are_named_by_the_keys():
+    rescale = rescaling.rescaling_forward.py_func
+    name = f"rescaling.rescaling_forward-{cache.module_key(KERNELS / 'rescaling.py')}"
+    assert cache._file_name(rescale) == name
+    files = cache._CacheFiles(rescale)
+    assert files.filename_base == files.locator.get_source_stamp() == name
+    assert cache.CACHE_FOLDER is None or cache.CACHE_FOLDER.name == cache.settings_key()
+
+
+def test_only_kernels_are_kept():
+    """The key of another function's source would not take in the kernels that it calls."""
+    assert not cache.can_be_kept(run_python)
+    assert not cache.is_cached(run_python)
+    assert not cache.can_be_kept(SimpleNamespace(__module__="of no file"))
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The place.
+
+
+@pytest.fixture
+def homeless(tmp_path, monkeypatch):
+    """No place to write but what a test allows: returns a path below a regular file."""
+    (tmp_path / "file").write_text("")
+    nowhere = tmp_path / "file" / "nowhere"
+    for name in ("FASTNN_CACHE_DIR", "NUMBA_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    for name in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "USERPROFILE"):
+        monkeypatch.setenv(name, str(nowhere))
+    monkeypatch.setattr(tempfile, "tempdir", str(nowhere))
+    return nowhere
+
+
+@pytest.mark.parametrize("name", ["FASTNN_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME"])
+def test_the_folder_is_where_the_variables_say(name, homeless, tmp_path, monkeypatch):
+    if name == "HOME":
+        monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.setenv(name, str(tmp_path / "here"))
+    folder = cache._find_cache_folder()
+    below = {"FASTNN_CACHE_DIR": "", "NUMBA_CACHE_DIR": "fastnn", "XDG_CACHE_HOME": "fastnn", "HOME": ".cache/fastnn"}
+    if sys.platform.startswith("linux") or name.endswith("CACHE_DIR"):
+        assert folder == tmp_path / "here" / below[name] / cache.settings_key()
+    assert folder.is_dir()
+
+
+def test_the_first_that_can_be_written_is_taken(homeless, tmp_path, monkeypatch):
+    monkeypatch.setenv("FASTNN_CACHE_DIR", str(homeless))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
+    assert cache._find_cache_folder() == tmp_path / "numba" / "fastnn" / cache.settings_key()
+    monkeypatch.setenv("FASTNN_CACHE_DIR", str(tmp_path / "fastnn"))
+    assert cache._find_cache_folder() == tmp_path / "fastnn" / cache.settings_key()
+
+
+def test_the_temporary_folder_comes_last_under_a_name_of_ones_own(homeless, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    folder = cache._find_cache_folder()
+    assert folder.parents[1] == tmp_path
+    assert folder.parent.name == f"fastnn-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+
+
+def test_without_a_home_the_temporary_folder_is_left(homeless, tmp_path, monkeypatch):
+    """A user that the machine does not know, as in `docker run --user`."""
+
+    def home():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    monkeypatch.delenv("LOCALAPPDATA")
+    monkeypatch.setattr(Path, "home", home)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert cache._find_cache_folder().parents[1] == tmp_path
+
+
+def test_nowhere_is_a_warning_that_says_what_to_do(homeless, monkeypatch):
+    monkeypatch.setenv("FASTNN_CACHE_DIR", str(homeless))
+    with pytest.warns(RuntimeWarning, match="Set FASTNN_CACHE_DIR to a folder of your own") as caught:
+        assert cache._find_cache_folder() is None
+    assert len(caught) == 1
+    assert str(homeless) in str(caught[0].message)
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners to tell apart")
+def test_a_folder_of_somebody_elses_is_not_used(homeless, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert cache._find_cache_folder() is not None
+    monkeypatch.setattr(os, "getuid", lambda: 4321)
+    with pytest.warns(RuntimeWarning, match="no folder can be written"):
+        assert cache._find_cache_folder() is None
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners to tell apart")
+def test_nor_a_folder_that_somebody_else_could_swap(homeless, tmp_path, monkeypatch):
+    """One's own, but in a folder of another user's: cached kernels are executed."""
+    stat = Path.stat
+
+    def owned_by_another(path, **options):
+        found = stat(path, **options)
+        return SimpleNamespace(st_mode=found.st_mode, st_uid=4321) if path == tmp_path / "others" else found
+
+    monkeypatch.setenv("FASTNN_CACHE_DIR", str(tmp_path / "others"))
+    assert cache._find_cache_folder() is not None
+    monkeypatch.setattr(Path, "stat", owned_by_another)
+    with pytest.warns(RuntimeWarning, match="no folder can be written"):
+        assert cache._find_cache_folder() is None
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# In processes of their own. Rescaling is quickly compiled.
+
+ONE_KERNEL = """
+    import numpy as np
+    from numba.core import event
+    compiled = event.RecordingListener()
+    event.register("numba:compile", compiled)
+    from fastnn.kernels import cache
+    from fastnn.kernels.rescaling import rescaling_forward
+    y = np.array([1.0, 2.0], np.float32)
+    rescaling_forward(y, 2.0, 1.0)
+    assert y.tolist() == [3, 5]
+    print(len(compiled.buffer) > 0, cache.CACHE_FOLDER)
+"""
+
+
+def is_warned(result, text):
+    """Whether standard error holds this one RuntimeWarning of ours and nothing else."""
+    return result.stderr.count("Warning") == 1 and f"RuntimeWarning: fastnn {text}" in result.stderr
+
+
+@needs_compiler
+@pytest.mark.parametrize(("name", "below"), [("FASTNN_CACHE_DIR", "."), ("NUMBA_CACHE_DIR", "fastnn")])
+def test_kernels_are_kept_and_found_again(name, below, tmp_path):
+    settings = {"FASTNN_CACHE_DIR": None, "NUMBA_CACHE_DIR": None} | {name: str(tmp_path)}
+    first, second = (run_python(ONE_KERNEL, **settings) for _ in range(2))
+    folder = tmp_path / below / cache.settings_key()
+    assert first.stdout == f"True {folder}\n"
+    assert second.stdout == f"False {folder}\n"
+    assert first.stderr == second.stderr == ""
+    assert len(list(folder.glob("*.nbi"))) == len(list(folder.glob("*.nbc"))) == 1
+
+
+@needs_compiler
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+@pytest.mark.parametrize("damage", ["emptied", "half"])
+def test_a_damaged_file_is_reported_and_replaced(suffix, damage, tmp_path):
+    settings = {"FASTNN_CACHE_DIR": str(tmp_path)}
+    run_python(ONE_KERNEL, **settings)
+    (file,) = tmp_path.glob(f"*/*{suffix}")
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2] if damage == "half" else b"")
+    second, third = (run_python(ONE_KERNEL, **settings) for _ in range(2))
+    assert second.stdout.startswith("True ")
+    assert is_warned(second, "compiles rescaling_forward anew: its cache file is damaged")
+    assert third.stdout.startswith("False ")
+    assert third.stderr == ""
+
+
+@needs_compiler
+def test_a_cache_that_is_emptied_meanwhile_is_made_anew(tmp_path):
+    emptied = ONE_KERNEL.replace("    y = np", "    import shutil; shutil.rmtree(cache.CACHE_FOLDER)\n    y = np", 1)
+    assert run_python(emptied, FASTNN_CACHE_DIR=str(tmp_path)).stderr == ""
+    assert run_python(ONE_KERNEL, FASTNN_CACHE_DIR=str(tmp_path)).stdout.startswith("False ")
+
+
+@needs_compiler
+def test_a_cache_that_can_no_longer_be_written_is_a_warning(tmp_path):
+    lost = """
+    import shutil; shutil.rmtree(cache.CACHE_FOLDER); cache.CACHE_FOLDER.write_text("no folder")
+    y = np"""
+    result = run_python(ONE_KERNEL.replace("\n    y = np", lost, 1), FASTNN_CACHE_DIR=str(tmp_path))
+    assert "RuntimeWarning: fastnn cannot keep a compiled kernel" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@needs_compiler
+def test_a_kernel_that_numba_cannot_keep_is_a_warning():
+    """As with NUMBA_OPT=0, where some hold addresses of this process."""
+    files = cache._CacheFiles(rescaling.rescaling_forward.py_func)
+    result = SimpleNamespace(
+        lifted=[], library=SimpleNamespace(has_dynamic_globals=True), fndesc=SimpleNamespace(qualname="kernel")
+    )
+    with pytest.warns(NumbaWarning, match='Cannot cache compiled function "kernel"'):
+        assert not files.check_cachable(result)
+
+
+UNWRITABLE_HOME = {"FASTNN_CACHE_DIR": None, "NUMBA_CACHE_DIR": None, "HOME": "/proc/x", "XDG_CACHE_HOME": "/proc/y"}
+
+
+@needs_compiler
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even root cannot write")
+def test_an_unwritable_home_goes_unnoticed_while_there_is_a_temporary_folder(tmp_path):
+    result = run_python(ONE_KERNEL, **UNWRITABLE_HOME, TMPDIR=str(tmp_path))
+    assert result.stderr == ""
+    assert str(tmp_path) in result.stdout
+
+
+TRAINING = """
+    import tempfile
+    tempfile.tempdir = "/proc/z"
+    import numpy as np, fastnn
+    from fastnn import layers
+    model = fastnn.Sequential([fastnn.Input((5,)), layers.Dense(4, "relu"), layers.Dense(3, "softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy")
+    history = model.fit(np.ones((20, 5)), np.zeros(20, int), epochs=3, verbose=0).history
+    print(history["loss"][0] > history["loss"][-1])
+"""
+
+
+@needs_compiler
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even root cannot write")
+def test_training_works_where_nothing_can_be_written():
+    result = run_python(TRAINING, **UNWRITABLE_HOME, NUMBA_OPT="0")
+    assert result.stdout == "True\n"
+    assert is_warned(result, "cannot keep its compiled kernels: no folder can be written")
