@@ -254,7 +254,7 @@ def test_kernels_never_raise_and_are_compiled_by_jit_py(source):
     assert ("jit_any_order" in decorators) == (source.stem == "batches")
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_kernels_run_without_the_rest_of_fastnn(tmp_path):
     shutil.copytree(KERNELS, tmp_path / "alone")
     code = """
@@ -378,7 +378,7 @@ TRAINING = """
 
 
 @needs_compiler
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even root cannot write")
 def test_training_works_where_nothing_can_be_written():
     result = run_python(TRAINING, **UNWRITABLE_HOME, NUMBA_OPT="0")

@@ -63,7 +63,8 @@ def run_script(code, **variables):
 
 
 NETWORK = """
-import sys, threading, numpy as np, fastnn, fastnn.threads
+import sys, threading, numpy as np, fastnn
+from fastnn.engine import threads
 rng = np.random.default_rng(1)
 x, y = rng.normal(size=(600, 300)).astype(np.float32), rng.integers(3, size=600)
 def train():
@@ -107,7 +108,7 @@ WORKQUEUE = (
     NETWORK
     + """
 print(train(), flush=True)
-print(fastnn.threads.threading_layer(), fastnn.threads.threads_for(1e12))
+print(threads.threading_layer(), threads.threads_for(1e12))
 fastnn.set_num_threads(2)
 print(train(), flush=True)
 losses = []
