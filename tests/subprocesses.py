@@ -14,15 +14,13 @@ def run_python(code_or_arguments, cwd=ROOT, check=True, timeout=300, **variables
 
     Returns the finished process, its output as text. With `check` it must not have failed.
     """
-    named = {"PYTHONPATH": str(ROOT)} | variables
-    environment = {name: value for name, value in (dict(os.environ) | named).items() if value is not None}
     arguments = code_or_arguments
     if isinstance(arguments, str):
         arguments = ["-c", textwrap.dedent(arguments)]
     result = subprocess.run(
         [sys.executable, *arguments],
         cwd=cwd,
-        env=environment,
+        env=_environment(variables),
         capture_output=True,
         text=True,
         timeout=timeout,
@@ -31,3 +29,19 @@ def run_python(code_or_arguments, cwd=ROOT, check=True, timeout=300, **variables
     if check and result.returncode != 0:
         raise AssertionError(f"exit code {result.returncode}\n{result.stdout[-6000:]}\n{result.stderr[-6000:]}")
     return result
+
+
+def start_python(code, *arguments, **variables):
+    """Start code with arguments, for tests that talk to it; its output comes as text. The test ends or kills it."""
+    return subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code), *arguments],
+        env=_environment(variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def _environment(variables):
+    named = {"PYTHONPATH": str(ROOT)} | variables
+    return {name: value for name, value in (dict(os.environ) | named).items() if value is not None}

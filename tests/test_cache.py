@@ -353,7 +353,7 @@ TRAINING = """
 
 
 @needs_compiler
-@pytest.mark.slow
+@pytest.mark.full
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs a folder that even root cannot write")
 def test_training_works_where_nothing_can_be_written():
     result = run_python(TRAINING, **UNWRITABLE_HOME, NUMBA_OPT="0")

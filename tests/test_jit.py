@@ -112,7 +112,7 @@ def test_kernels_never_raise_and_are_compiled_by_jit_py(source):
     assert ("jit_any_order" in decorators) == (source.stem == "arrays")
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_kernels_run_without_the_rest_of_fastnn(tmp_path):
     shutil.copytree(KERNELS, tmp_path / "alone")
     code = """

@@ -1,7 +1,8 @@
-"""The tests of the kernels again, in processes with other settings: plain Python, checked bounds, other vectors."""
+"""The tests of the kernels again, in processes with other settings: plain Python, checked bounds, other vectors.
 
-import concurrent.futures
-import os
+Each mode compiles everything anew, so the plain run takes a few tests of each and `.ci/run --full` all of them.
+"""
+
 import re
 
 import pytest
@@ -10,54 +11,50 @@ from fastnn.kernels import jit, processor
 
 from .subprocesses import ROOT, run_python
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not jit.JIT_ENABLED, reason="is such a run itself"),
-]
+pytestmark = pytest.mark.skipif(not jit.JIT_ENABLED, reason="is such a run itself")
 
-ALL = sorted(f"tests/kernels/{path.name}" for path in (ROOT / "tests" / "kernels").glob("test_*.py"))
-# What depends on the width of a vector, and a whole training run; the second float type would double the compile time.
-WIDTHS = [f"tests/kernels/test_{name}.py" for name in ("arrays", "tile", "dense", "training")]
-ONE_TYPE = ["-k", "not test_training or float32"]
-# How Python brings an input into form is the same in all modes.
-NO_FORMS = "not any_layout and not any_type_of_numbers"
-
+PLAIN, CHECKED = {"NUMBA_DISABLE_JIT": "1"}, {"NUMBA_BOUNDSCHECK": "1"}
 WITHOUT_AVX512 = {"NUMBA_CPU_NAME": "generic", "NUMBA_CPU_FEATURES": "+avx2,+fma"}
+# As on an x86 processor without AVX-512: half the registers, and so another shape of the tile.
 HAS_AVX2 = {"avx2", "fma"} <= processor.FEATURES
-
-# Many forward passes, which say nothing of plain Python that the comparison with the reference does not.
-QUICK = f"{NO_FORMS} and not central_differences"
-
-MODES = {
-    "plain Python": ([*ALL, "-k", QUICK], {"NUMBA_DISABLE_JIT": "1"}),
-    # An index outside an array is an IndexError here. The tile reads and writes without any: it has its canaries.
-    "checked bounds": ([*ALL, "-k", f"not float64 and {NO_FORMS}"], {"NUMBA_BOUNDSCHECK": "1"}),
-    **{f"width {w}": ([*WIDTHS, *ONE_TYPE], {"FASTNN_SIMD_WIDTH": w}) for w in ("4", "8", "16")},
-}
-if HAS_AVX2:  # as on an x86 processor without AVX-512: another shape of the tile
-    MODES["half the registers"] = WIDTHS[:3], WITHOUT_AVX512
+WIDTHS = {f"width {width}": {"FASTNN_SIMD_WIDTH": width} for width in ("4", "8", "16")}
+OTHER_VECTORS = WIDTHS | ({"half the registers": WITHOUT_AVX512} if HAS_AVX2 else {})
 
 
-def run_tests(mode):
-    arguments, settings = MODES[mode]
-    options = ["-q", "-p", "no:cacheprovider", "--hypothesis-profile=few", "--tb=short"]
-    return run_python(["-m", "pytest", *options, *arguments], timeout=900, **settings)
-
-
-@pytest.fixture(scope="module")
-def runs(request):
-    """The runs of the modes that are asked for, as many at once as there are processors: each needs only one."""
-    names = [item.callspec.params["mode"] for item in request.session.items if "runs" in item.fixturenames]
-    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        yield {name: pool.submit(run_tests, name) for name in names}
-
-
-@pytest.mark.parametrize("mode", MODES)
-def test_kernels(runs, mode):
-    summary = runs[mode].result().stdout.splitlines()[-1]
-    assert int(re.match(r"(\d+) passed", summary)[1]) > 50
+def run_tests(files, chosen, settings):
+    """The tests of some files that `chosen` names must pass; none may be left out."""
+    options = ["-q", "-n0", "-p", "no:cacheprovider", "--hypothesis-profile=few", "--tb=short", "-k", chosen]
+    paths = [f"tests/kernels/{name}.py" for name in files]
+    run = run_python(["-m", "pytest", *options, *paths], timeout=900, **settings)
+    summary = run.stdout.splitlines()[-1]
+    assert re.match(r"\d+ passed", summary), summary
     assert "skipped" not in summary
     assert "xfailed" not in summary
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# In the plain run.
+
+FEW = {
+    # Whole trainings, and the formulas against the reference.
+    "plain Python": (
+        ["test_dense", "test_losses", "test_optimizers", "test_training"],
+        "float32 and not blocks_of_rows and not any_layout",
+        PLAIN,
+    ),
+    # Every index of the losses and of the mini-batches, and of one network in the interpreter.
+    "checked bounds": (
+        ["test_batches", "test_losses", "test_training"],
+        "float32 and (gather or through_the_object or test_hidden_activations and relu and not leaky)",
+        CHECKED,
+    ),
+    **{name: (["test_tile"], "float32 and test_product", settings) for name, settings in OTHER_VECTORS.items()},
+}
+
+
+@pytest.mark.parametrize("mode", FEW)
+def test_a_few_tests_in_each_mode(mode):
+    run_tests(*FEW[mode])
 
 
 BOUNDS_ARE_CHECKED = """
@@ -69,7 +66,7 @@ BOUNDS_ARE_CHECKED = """
 
 
 def test_bounds_are_checked_when_that_is_asked_for():
-    run_python(BOUNDS_ARE_CHECKED, NUMBA_BOUNDSCHECK="1")
+    run_python(BOUNDS_ARE_CHECKED, **CHECKED)
 
 
 DIGEST = """
@@ -79,16 +76,41 @@ DIGEST = """
 """
 
 
-def test_bits_do_not_depend_on_the_width():
-    widths, digests = zip(
-        *(run_python(DIGEST, FASTNN_SIMD_WIDTH=w).stdout.split() for w in ("4", "8", "16")), strict=True
-    )
-    assert widths == ("16", "32", "64")
+def test_bits_depend_neither_on_the_width_nor_on_the_shape_of_the_tile():
+    printed = {name: run_python(DIGEST, **settings).stdout.split() for name, settings in OTHER_VECTORS.items()}
+    widths, digests = zip(*printed.values(), strict=True)
+    assert widths[:3] == ("16", "32", "64")
     assert len(set(digests)) == 1
 
 
-@pytest.mark.skipif(not HAS_AVX2, reason="no x86 processor with AVX2")
-def test_bits_do_not_depend_on_the_shape_of_the_tile():
-    _, other = run_python(DIGEST, **WITHOUT_AVX512).stdout.split()
-    _, own = run_python(DIGEST, FASTNN_SIMD_WIDTH="8").stdout.split()
-    assert own == other
+# ---------------------------------------------------------------------------------------------------------------------
+# All of them. A file at a time, so that two processes share the work.
+
+ALL = sorted(path.stem for path in (ROOT / "tests" / "kernels").glob("test_*.py"))
+# How Python brings an input into form is the same in all modes.
+NO_FORMS = "not any_layout and not any_type_of_numbers"
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1000)
+@pytest.mark.parametrize("file", ALL)
+def test_all_in_plain_python(file):
+    # Central differences say nothing of plain Python that the comparison with the reference does not.
+    run_tests([file], f"{NO_FORMS} and not central_differences", PLAIN)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1000)
+@pytest.mark.parametrize("file", ALL)
+def test_all_with_checked_bounds(file):
+    """An index outside an array is an IndexError here. The tile reads and writes without any: it has its canaries."""
+    run_tests([file], f"not float64 and {NO_FORMS}", CHECKED)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(1000)
+@pytest.mark.parametrize("mode", OTHER_VECTORS)
+@pytest.mark.parametrize("file", ["test_arrays", "test_tile", "test_dense", "test_conv", "test_training"])
+def test_all_that_depends_on_the_vectors(file, mode):
+    # The second float type of whole trainings would double the compile time.
+    run_tests([file], "not test_training or float32", OTHER_VECTORS[mode])

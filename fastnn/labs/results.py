@@ -17,6 +17,7 @@ from fastnn.callbacks import History
 from fastnn.files import written_whole
 
 INTERRUPTED = 130  # the exit status of a command ended by Ctrl-C: 128 + SIGINT
+DPI = 150  # of the pictures
 SUFFIXES = (".png", ".csv", ".json", ".safetensors")  # of the files that labs write
 
 
@@ -74,7 +75,7 @@ class Results:
         """Save a figure as NAME.png."""
         path = self.folder / f"{name}.png"
         with written_whole(path) as unfinished:
-            figure.savefig(unfinished, format="png", dpi=150)
+            figure.savefig(unfinished, format="png", dpi=DPI)
         self._say(what, path)
 
     def history(self, history: History | Mapping[str, History], first_column: str = "epoch") -> None:

@@ -85,13 +85,13 @@ def assert_same(result, expected):
 
 
 @pytest.mark.filterwarnings("ignore:the loss is no longer:RuntimeWarning")
-@given(trainings(), st.integers(1, 4))
+@given(trainings(), st.sampled_from([1, 3]))
 def test_any_network(case, count):
     assert_same(train_on(count, case), train(case, eager=True))
 
 
 @pytest.mark.filterwarnings("ignore:the loss is no longer:RuntimeWarning")
 @settings(max_examples=20)
-@given(trainings(WIDE), st.integers(2, 4))
-def test_any_wide_network(case, count):
-    assert_same(train_on(count, case), train(case, eager=True))
+@given(trainings(WIDE))
+def test_any_wide_network(case):
+    assert_same(train_on(3, case), train(case, eager=True))

@@ -195,9 +195,8 @@ def assert_same(result, expected):
 def test_threads(case):
     fastnn.set_num_threads(1)
     expected = train(case)
-    for n in (2, 3, 4):
-        fastnn.set_num_threads(n)
-        assert_same(train(case), expected)
+    fastnn.set_num_threads(3)  # which divides nothing evenly, and is more than small networks have shares
+    assert_same(train(case), expected)
 
 
 @pytest.mark.parametrize("case", CASES)

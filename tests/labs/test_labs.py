@@ -93,6 +93,7 @@ def command_options(function):
 # mnist
 
 
+@pytest.mark.usefixtures("full_size")
 def test_mnist(lab, images, tmp_path):
     stdout = finished(
         lab("mnist", "--epochs", 2, "--hidden", "30,20", "--activation", "sigmoid", "--optimizer", "adam")
@@ -158,6 +159,7 @@ def test_mnist_from_csv_names_line_and_column(lab, images, tmp_path):
 # backprop
 
 
+@pytest.mark.usefixtures("full_size")
 def test_backprop_converges_and_says_so(lab, tmp_path):
     stdout = finished(lab("backprop"))
     assert re.search(r"^\[ 200\] linear loss : 0\.\d{4}   XOR loss : 0\.\d{4}$", stdout, re.MULTILINE)
@@ -209,6 +211,7 @@ def test_backprop_compares_everything(lab, tmp_path):
 # wide-deep
 
 
+@pytest.mark.usefixtures("full_size")
 def test_wide_deep(lab, tmp_path):
     stdout = finished(lab("wide-deep", "--epochs", 2))
     # 785 256 + 257 10; 785 204 + 205 202 + 203 10
@@ -243,6 +246,7 @@ def test_wide_deep_with_replacement_counts_iterations(lab, tmp_path):
 # autoencoder
 
 
+@pytest.mark.usefixtures("full_size")
 def test_autoencoder(lab, images, tmp_path):
     stdout = finished(lab("autoencoder", "--epochs", 2, "--labels", 200))
     shares = re.findall(r"^  (784 pixels|128 features \(autoencoder\)): (\S+)%$", stdout, re.MULTILINE)
@@ -297,6 +301,7 @@ def not_mnist(tmp_path_factory):
     return path
 
 
+@pytest.mark.usefixtures("full_size")
 def test_letters_from_a_file(lab, not_mnist, tmp_path):
     stdout = finished(lab("letters", "--data", not_mnist, "--epochs", 8, "--hidden", 20))
     assert "784-20-10, 15,910 parameters" in stdout
@@ -320,6 +325,7 @@ def test_letters_needs_enough_of_them(lab, tmp_path):
 # convnet
 
 
+@pytest.mark.usefixtures("full_size")
 @pytest.mark.parametrize("big", [False, True])
 def test_convnet(lab, images, tmp_path, big):
     stdout = finished(lab("convnet", "--epochs", 2, "--filters", "4,6", *(["--big"] if big else [])))
@@ -485,7 +491,7 @@ def test_the_picture_of_a_denoising_autoencoder_shows_what_becomes_of_the_noisy_
 # What they reach, on all of the data
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_wide_and_deep_both_reach_97_8_percent(tmp_path):
     result = CliRunner().invoke(cli.app, ["lab", "wide-deep", "--out", str(tmp_path / "out")])
     finished(result)
@@ -493,7 +499,7 @@ def test_wide_and_deep_both_reach_97_8_percent(tmp_path):
     assert min(networks[name]["test accuracy"] for name in ("wide", "deep")) >= 0.978
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_the_autoencoder_reaches_a_cross_entropy_of_0_075_and_a_denoising_one_learns_strokes(tmp_path):
     """The plain network is that of the default settings."""
     finished(CliRunner().invoke(cli.app, ["lab", "autoencoder", "--compare", "--out", str(tmp_path)]))
@@ -523,7 +529,7 @@ def test_the_autoencoder_reaches_a_cross_entropy_of_0_075_and_a_denoising_one_le
     assert peakedness("plain") < 3.3 < 4 < peakedness("denoising")
 
 
-@pytest.mark.slow
+@pytest.mark.full
 def test_letters_reach_90_percent(tmp_path):
     finished(CliRunner().invoke(cli.app, ["lab", "letters", "--out", str(tmp_path / "out")]))
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())

@@ -289,9 +289,8 @@ def test_the_same_bits(size, frozen):
     fastnn.set_num_threads(1)
     expected = train(size, frozen=frozen)
     assert np.isfinite(expected[1]["loss"]).all()
-    for count in (2, 3, 5):
-        fastnn.set_num_threads(count)
-        assert_same(train(size, frozen=frozen), expected)
+    fastnn.set_num_threads(3)
+    assert_same(train(size, frozen=frozen), expected)
     assert_same(train(size, eager=True, frozen=frozen), expected)
 
 
