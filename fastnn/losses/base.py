@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import checks
 from ..configured import Configured
-from ..kernels import losses as kernels
+from ..kernels import probabilities as kernels
 from ..layers.base import Layer, uses_kernels
 
 

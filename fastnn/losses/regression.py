@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..kernels import error_losses as error_kernels
-from ..kernels import losses as kernels
+from ..kernels import regression as kernels
 from .base import KernelLoss, first
 
 
@@ -33,8 +32,8 @@ class MeanAbsoluteError(KernelLoss):
     """The mean over the outputs of |y - t|."""
 
     name = "mean_absolute_error"
-    operation = staticmethod(error_kernels.mean_absolute_error_loss)
-    _kernel = error_kernels.mean_absolute_error
+    operation = staticmethod(kernels.mean_absolute_error_loss)
+    _kernel = kernels.mean_absolute_error
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,8 +49,8 @@ class Huber(KernelLoss):
     """
 
     name = "huber"
-    operation = staticmethod(error_kernels.huber_loss)
-    _kernel = error_kernels.huber
+    operation = staticmethod(kernels.huber_loss)
+    _kernel = kernels.huber
 
     def __init__(self, delta: float = 1.0):
         super().__init__()
@@ -65,8 +64,8 @@ class LogCosh(KernelLoss):
     """The mean over the outputs of log cosh e, e = y - t: nearly e^2 / 2 where small and |e| - log 2 where large."""
 
     name = "log_cosh"
-    operation = staticmethod(error_kernels.log_cosh_loss)
-    _kernel = error_kernels.log_cosh
+    operation = staticmethod(kernels.log_cosh_loss)
+    _kernel = kernels.log_cosh
 
     def __init__(self) -> None:
         super().__init__()
@@ -76,8 +75,8 @@ class Poisson(KernelLoss):
     """The mean over the outputs of y - t log(y + 1e-7), for targets that count something; none may be negative."""
 
     name = "poisson"
-    operation = staticmethod(error_kernels.poisson_loss)
-    _kernel = error_kernels.poisson
+    operation = staticmethod(kernels.poisson_loss)
+    _kernel = kernels.poisson
 
     def __init__(self) -> None:
         super().__init__()
