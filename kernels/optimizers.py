@@ -11,8 +11,8 @@ weight.
 import numpy as np
 
 from . import instructions as op
-from .jit import jit, jit_part
-from .weights import dw_vector, slot_vector, w_vector
+from .factories import step
+from .jit import jit
 
 
 @jit
@@ -124,59 +124,6 @@ def decay(p, amount):
 
 # ---------------------------------------------------------------------------------------------------------------------
 # What the interpreter calls.
-
-
-@jit_part
-def _no_slot(weights, number, start, size):
-    return ()
-
-
-@jit_part
-def _one_slot(weights, number, start, size):
-    return (slot_vector(weights, 0, number, start, size),)
-
-
-@jit_part
-def _two_slots(weights, number, start, size):
-    return slot_vector(weights, 0, number, start, size), slot_vector(weights, 1, number, start, size)
-
-
-@jit_part
-def _three_slots(weights, number, start, size):
-    first, second = slot_vector(weights, 0, number, start, size), slot_vector(weights, 1, number, start, size)
-    return first, second, slot_vector(weights, 2, number, start, size)
-
-
-_SLOTS = _no_slot, _one_slot, _two_slots, _three_slots
-
-
-def _chosen(*places):
-    """A function of `hyper` that gives the numbers at up to three places."""
-    if not places:
-        return jit_part(lambda hyper: ())
-    first, second, third = (*places, 0, 0)[:3]
-    if len(places) == 1:
-        return jit_part(lambda hyper: (hyper[first],))
-    if len(places) == 2:
-        return jit_part(lambda hyper: (hyper[first], hyper[second]))
-    return jit_part(lambda hyper: (hyper[first], hyper[second], hyper[third]))
-
-
-def step(kernel, slots, *places):
-    """What the interpreter calls for an optimizer's step on elements [start, start + size) of a weight.
-
-    `places` are those of the kernel's numbers in `hyper`, after its arrays and the rate. The name is the kernel's and
-    `_step`, by which the disk cache finds it again.
-    """
-    slots_of, numbers_of = _SLOTS[slots], _chosen(*places)
-
-    def run(weights, number, start, size, hyper):
-        p, g = w_vector(weights, number, start, size), dw_vector(weights, number, start, size)
-        kernel(p, g, *slots_of(weights, number, start, size), hyper[op.RATE], *numbers_of(hyper))
-
-    run.__name__ = run.__qualname__ = f"{kernel.__name__}_step"
-    run.__doc__ = f"{run.__name__}: {kernel.__doc__}"
-    return jit(run)
 
 
 sgd_step = step(sgd, 0)
