@@ -10,8 +10,8 @@ weight.
 
 import numpy as np
 
-from . import instructions as op
 from .factories import step
+from .instructions import BETA_1, BETA_2, EPSILON, MOMENTUM, RHO
 from .jit import jit
 
 
@@ -127,11 +127,11 @@ def decay(p, amount):
 
 
 sgd_step = step(sgd, 0)
-momentum_step = step(momentum, 1, op.MOMENTUM)
-nesterov_step = step(nesterov, 1, op.MOMENTUM)
-adagrad_step = step(adagrad, 1, op.EPSILON)
-rmsprop_step = step(rmsprop, 1, op.RHO, op.EPSILON)
-rmsprop_momentum_step = step(rmsprop_momentum, 2, op.RHO, op.MOMENTUM, op.EPSILON)
-rmsprop_centered_step = step(rmsprop_centered, 3, op.RHO, op.MOMENTUM, op.EPSILON)
-adam_step = step(adam, 2, op.BETA_1, op.BETA_2, op.EPSILON)
-amsgrad_step = step(amsgrad, 3, op.BETA_1, op.BETA_2, op.EPSILON)
+momentum_step = step(momentum, 1, MOMENTUM)
+nesterov_step = step(nesterov, 1, MOMENTUM)
+adagrad_step = step(adagrad, 1, EPSILON)
+rmsprop_step = step(rmsprop, 1, RHO, EPSILON)
+rmsprop_momentum_step = step(rmsprop_momentum, 2, RHO, MOMENTUM, EPSILON)
+rmsprop_centered_step = step(rmsprop_centered, 3, RHO, MOMENTUM, EPSILON)
+adam_step = step(adam, 2, BETA_1, BETA_2, EPSILON)
+amsgrad_step = step(amsgrad, 3, BETA_1, BETA_2, EPSILON)
