@@ -223,9 +223,8 @@ class _Crew:
         helpers: list[threading.Thread] = []
         try:
             for _ in range(workers - 1):
-                helper = threading.Thread(target=self._help, daemon=True)
-                helper.start()
-                helpers.append(helper)
+                helpers.append(threading.Thread(target=self._help, daemon=True))
+                helpers[-1].start()
             self._work_off(len(self.models))
             _join(helpers)
         except BaseException:  # Ctrl-C between two folds, or a thread could not be started
@@ -273,6 +272,10 @@ class _Stopping(Callback):
 
 
 def _join(helpers: list[threading.Thread]) -> None:
+    """Wait for the threads that run. Ctrl-C may have come while one was being started: it gets a second to appear."""
+    appears = time.monotonic() + 1
     for helper in helpers:
+        while helper.ident is None and time.monotonic() < appears:
+            time.sleep(0.01)
         while helper.is_alive():
             helper.join(0.05)  # a wait without a timeout cannot be interrupted on every platform

@@ -50,14 +50,14 @@ print("usable", flush=True)
 
 @pytest.mark.parametrize(("units", "batch_size"), [(10, 8), (500, 32), (500, 2000)])
 def test_ctrl_c(units, batch_size):
-    child = start_python(TRAINING, str(units), str(batch_size))
-    try:
-        assert child.stdout.readline() == "training\n", child.stderr.read()
-        sent = time.time()
-        child.send_signal(signal.SIGINT)
-        output, errors = child.communicate(timeout=SECONDS)
-    finally:
-        child.kill()
+    with start_python(TRAINING, str(units), str(batch_size)) as child:
+        try:
+            assert child.stdout.readline() == "training\n"
+            sent = time.time()
+            child.send_signal(signal.SIGINT)
+            output, errors = child.communicate(timeout=SECONDS)
+        finally:
+            child.kill()
     assert errors == ""
     assert child.returncode == 0
     stopped, usable = output.splitlines()

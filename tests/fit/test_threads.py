@@ -116,7 +116,10 @@ def test_predicting_while_the_model_trains():
         np.testing.assert_array_equal(seen[0], seen[1])
         np.testing.assert_array_equal(seen[2], model.predict(X))
 
-        training = pool.submit(model.fit, X, Y, epochs=10**6, verbose=0)
+        began = threading.Event()
+        tells = fastnn.callbacks.LambdaCallback(on_train_begin=lambda logs: began.set())
+        training = pool.submit(model.fit, X, Y, epochs=10**6, verbose=0, callbacks=tells)
+        assert began.wait(SECONDS)
         answers = [model.predict(X) for _ in range(5)]
         assert not training.done()
         model.stop_training = True
