@@ -136,8 +136,8 @@ MUTATIONS = [
     Mutation(
         "weight decay counts the rate after Adam's correction",
         "order",
-        "decay(vector(weights.values, at, size), hyper[op.WEIGHT_DECAY] * hyper[op.LEARNING_RATE])",
-        "decay(vector(weights.values, at, size), hyper[op.WEIGHT_DECAY] * hyper[op.RATE])",
+        "decay(w_vector(weights, number, start, size), hyper[op.WEIGHT_DECAY] * hyper[op.LEARNING_RATE])",
+        "decay(w_vector(weights, number, start, size), hyper[op.WEIGHT_DECAY] * hyper[op.RATE])",
         "tests/fit/test_clipping.py -k 'adamw or decay'",
     ),
     Mutation(
@@ -290,10 +290,10 @@ MUTATIONS = [
         "tests/fit/test_sample_weights.py",
     ),
     Mutation(
-        "an optimizer's second slot begins behind the first block of weights",
+        "all slots of an optimizer are the first",
         "stride",
-        "vector(weights.slots, number * weights.values.size + at, size)",
-        "vector(weights.slots, number * size + at, size)",
+        "return vector_at(weights.slots[slot, number], start, size, weights.transposed)",
+        "return vector_at(weights.slots[0, number], start, size, weights.transposed)",
         "tests/kernels/test_training.py -k 'optimizers and adam'",
     ),
     Mutation(
