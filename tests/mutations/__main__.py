@@ -49,7 +49,7 @@ def first_failure(tree: Path, cache: Path, arguments: list[str]) -> str | None:
     run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if run.returncode == 0:
         return None
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", run.stdout, re.MULTILINE)
     if failed is None:
         raise SystemExit(f"pytest {shlex.join(arguments)} ended with {run.returncode}:\n{run.stdout}\n{run.stderr}")
     return failed[1]
