@@ -308,7 +308,7 @@ MUTATIONS = [
         "state",
         "if training:\n        refresh_all",
         "if training and cursor[op.STEP] == 0:\n        refresh_all",
-        "tests/fit/test_fit.py tests/fit/test_changes_in_fit.py tests/fit/test_by_hand.py",
+        "tests/fit/test_fit.py",
     ),
     # What the user calls.
     Mutation(
@@ -394,7 +394,7 @@ MUTATIONS = [
         "state",
         "p.trainable = name not in frozen",
         "p.trainable = True",
-        f"{SAVING}/test_training.py -k frozen",
+        f"{SAVING}/test_saving.py -k every_layer",
     ),
     Mutation(
         "an earlier file is replaced where that was not allowed",
