@@ -13,7 +13,7 @@ import numpy as np
 from . import checks
 from .configured import Configured, from_identifier, without_own_call
 from .engine.tables import table
-from .kernels import instructions as op
+from .kernels import instructions
 from .kernels.updating import LANES, constrain
 
 
@@ -39,7 +39,7 @@ class Constraint(Configured, module="fastnn.constraints", abstract=True):
         result = np.array(array, array.dtype if array.dtype in (np.float32, np.float64) else np.float64, order="C")
         columns = result.shape[-1] if result.ndim else 1
         place = {"rows": result.size // max(1, columns), "stride": columns}
-        record = table([place | self.fields(result.shape)], op.PARAMETER)[0]
+        record = table([place | self.fields(result.shape)], instructions.PARAMETER)[0]
         constrain(record, result.reshape(-1), np.zeros(LANES, result.dtype), 0, 1)
         return result
 
@@ -57,7 +57,7 @@ class NonNeg(Constraint):
 
     def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """The kind of constraint."""
-        return {"constraint": op.NON_NEGATIVE}
+        return {"constraint": instructions.NON_NEGATIVE}
 
 
 class _Norm(Constraint):
@@ -99,7 +99,13 @@ class _Norm(Constraint):
     def fields(self, shape: tuple[int, ...]) -> dict[str, Any]:
         """The norms, and their bounds."""
         low, high, rate = self._numbers()
-        return {"constraint": op.NORM, "together": self._together(shape), "low": low, "high": high, "rate": rate}
+        return {
+            "constraint": instructions.NORM,
+            "together": self._together(shape),
+            "low": low,
+            "high": high,
+            "rate": rate,
+        }
 
 
 class MaxNorm(_Norm):

@@ -10,8 +10,26 @@ from . import checks, schedules
 from .configured import Configured, from_identifier
 from .engine import update
 from .engine.parameters import Parameter, aligned_zeros, trained
-from .kernels import instructions as op
 from .kernels import optimizers as kernels
+from .kernels.instructions import (
+    AVERAGED,
+    BETA_1,
+    BETA_2,
+    CLIP_NORM,
+    CLIP_VALUE,
+    EMA_FREQUENCY,
+    EMA_MOMENTUM,
+    EPSILON,
+    GLOBAL_CLIP_NORM,
+    HYPER_NUMBERS,
+    ITERATION,
+    LEARNING_RATE,
+    MOMENTUM,
+    RATE,
+    RHO,
+    SEPARATE_DECAY,
+    WEIGHT_DECAY,
+)
 
 if TYPE_CHECKING:
     from .layers.base import Layer
@@ -133,14 +151,14 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
 
     def hyper(self) -> np.ndarray:
         """The vector of numbers that the kernels take."""
-        vector = np.zeros(op.HYPER_NUMBERS)
-        vector[op.LEARNING_RATE] = vector[op.RATE] = self.learning_rate
-        vector[op.SEPARATE_DECAY if self._excludes else op.WEIGHT_DECAY] = self.weight_decay or 0
-        vector[op.CLIP_NORM], vector[op.CLIP_VALUE] = self.clipnorm or 0, self.clipvalue or 0
-        vector[op.GLOBAL_CLIP_NORM] = self.global_clipnorm or 0
+        vector = np.zeros(HYPER_NUMBERS)
+        vector[LEARNING_RATE] = vector[RATE] = self.learning_rate
+        vector[SEPARATE_DECAY if self._excludes else WEIGHT_DECAY] = self.weight_decay or 0
+        vector[CLIP_NORM], vector[CLIP_VALUE] = self.clipnorm or 0, self.clipvalue or 0
+        vector[GLOBAL_CLIP_NORM] = self.global_clipnorm or 0
         if self.use_ema:
-            vector[op.AVERAGED], vector[op.EMA_MOMENTUM] = 1, self.ema_momentum
-            vector[op.EMA_FREQUENCY] = self.ema_overwrite_frequency or 0
+            vector[AVERAGED], vector[EMA_MOMENTUM] = 1, self.ema_momentum
+            vector[EMA_FREQUENCY] = self.ema_overwrite_frequency or 0
         for place, value in self._numbers().items():
             vector[place] = value
         return vector
@@ -290,11 +308,14 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         self.build([p for layer in layers for p in layer.parameters])
         hyper = self.hyper()  # before the step is counted: a schedule begins with step 0
         self.iterations += 1
-        if hyper[op.BETA_1] > 0 or hyper[op.BETA_2] > 0:
-            hyper[op.RATE] = kernels.corrected_rate(
-                hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], self.iterations
+        if hyper[BETA_1] > 0 or hyper[BETA_2] > 0:
+            hyper[RATE] = kernels.corrected_rate(
+                hyper[LEARNING_RATE],
+                hyper[BETA_1],
+                hyper[BETA_2],
+                self.iterations,
             )
-        hyper[op.ITERATION] = self.iterations
+        hyper[ITERATION] = self.iterations
         update.step(trained(layers), self, hyper)
 
     def __repr__(self) -> str:
@@ -344,7 +365,7 @@ class SGD(Optimizer):
         return kernels.nesterov_step if self.nesterov else kernels.momentum_step
 
     def _numbers(self) -> dict[int, float]:
-        return {op.MOMENTUM: self.momentum}
+        return {MOMENTUM: self.momentum}
 
 
 class Adagrad(Optimizer):
@@ -384,7 +405,7 @@ class Adagrad(Optimizer):
         return kernels.adagrad_step
 
     def _numbers(self) -> dict[int, float]:
-        return {op.EPSILON: self.epsilon}
+        return {EPSILON: self.epsilon}
 
 
 class RMSprop(Optimizer):
@@ -427,7 +448,7 @@ class RMSprop(Optimizer):
         return steps[self.slot_count]
 
     def _numbers(self) -> dict[int, float]:
-        return {op.RHO: self.rho, op.MOMENTUM: self.momentum, op.EPSILON: self.epsilon}
+        return {RHO: self.rho, MOMENTUM: self.momentum, EPSILON: self.epsilon}
 
 
 class Adam(Optimizer):
@@ -471,7 +492,7 @@ class Adam(Optimizer):
         return kernels.amsgrad_step if self.slot_count == 3 else kernels.adam_step
 
     def _numbers(self) -> dict[int, float]:
-        return {op.BETA_1: self.beta_1, op.BETA_2: self.beta_2, op.EPSILON: self.epsilon}
+        return {BETA_1: self.beta_1, BETA_2: self.beta_2, EPSILON: self.epsilon}
 
 
 class AdamW(Adam):

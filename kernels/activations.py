@@ -9,10 +9,10 @@ elsewhere. The arrays must not overlap.
 """
 
 from . import elementary
-from . import instructions as op
 from .arrays import matrix
 from .elementary import exp, expm1_negative, logistic, normal, normal_distribution
 from .factories import in_place, out_of_place
+from .instructions import BACKWARD, FORWARD
 from .jit import jit, jit_part
 from .operations import operation
 
@@ -249,7 +249,7 @@ def softmax(task, ins, weights, batch, data, span):
     """softmax: along the last axis of each sample."""
     for i in range(span.start, span.stop):
         y = _softmax_rows(batch.activations, ins, i)
-        if task == op.FORWARD:
+        if task == FORWARD:
             softmax_forward(y, ins.channels)
-        elif task == op.BACKWARD:
+        elif task == BACKWARD:
             softmax_backward(_softmax_rows(batch.gradients, ins, i), y, ins.channels)

@@ -9,8 +9,8 @@ Every group of rows has sums of its own (`operations.group_rows`), which one thr
 
 import numpy as np
 
-from . import instructions as op
 from .arrays import copy, matrix, vector
+from .instructions import BACKWARD, FORWARD, GRADIENT, TOTAL_BACKWARD, TOTAL_FORWARD
 from .jit import fma, jit, jit_part
 from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
 from .weights import dw_vector, w_or_none
@@ -257,9 +257,9 @@ def batch_statistics(task, ins, weights, batch, data, span):
     """BatchNormalization while training, its first instruction: x's statistics forward, dx backward."""
     lanes, group = batch.tables[ins.table], group_rows(span.rows)
     parts = matrix(batch.partials, ins.partial, PARTS * GROUPS, lanes)
-    if task == op.FORWARD:
+    if task == FORWARD:
         group_statistics(parts, x_rows(ins, batch, span), span.start, group, ins.inputs)
-    elif task == op.TOTAL_FORWARD:
+    elif task == TOTAL_FORWARD:
         mean, variance = vector(parts[BATCH_MEAN], 0, ins.channels), vector(parts[BATCH_VARIANCE], 0, ins.channels)
         merge_statistics(mean, variance, parts, span.rows, group, ins.inputs)
         update_moving(w_or_none(weights, batch.tables[ins.table + 1], ins.channels), mean, ins.beta)
@@ -270,12 +270,12 @@ def batch_statistics(task, ins, weights, batch, data, span):
             parts[MEAN], parts[SCALE], parts[OFFSET], mean, inverse,
             w_or_none(weights, ins.kernel, ins.channels), w_or_none(weights, ins.bias, ins.channels),
         )  # fmt: skip
-    elif task == op.BACKWARD and ins.gradient:
+    elif task == BACKWARD and ins.gradient:
         batch_statistics_backward(
             dx_rows(ins, batch, span), dy_rows(ins, batch, span), x_rows(ins, batch, span), parts[MEAN], parts[SCALE],
             parts[SHARE_DY], parts[SHARE_DY_X], ins.inputs,
         )  # fmt: skip
-    elif task == op.GRADIENT:
+    elif task == GRADIENT:
         number, part = (ins.kernel, DGAMMA) if span.which == 0 else (ins.bias, DBETA)
         copy(dw_vector(weights, number, 0, ins.channels), vector(parts[part], 0, ins.channels))
 
@@ -285,15 +285,15 @@ def batch_normalization(task, ins, weights, batch, data, span):
     """BatchNormalization while training, its second instruction: y forward, backward the sums that dx needs."""
     lanes, group = batch.tables[ins.table], group_rows(span.rows)
     parts = matrix(batch.partials, ins.partial, PARTS * GROUPS, lanes)
-    if task == op.FORWARD:
+    if task == FORWARD:
         batch_normalization_forward(
             y_rows(ins, batch, span), x_rows(ins, batch, span), parts[MEAN], parts[SCALE], parts[OFFSET], ins.inputs
         )
-    elif task == op.BACKWARD:
+    elif task == BACKWARD:
         batch_normalization_backward(
             parts, dy_rows(ins, batch, span), x_rows(ins, batch, span), parts[MEAN], span.start, group, ins.inputs
         )
-    elif task == op.TOTAL_BACKWARD:
+    elif task == TOTAL_BACKWARD:
         numbers = span.rows * (ins.inputs // ins.channels)
         inverse = vector(parts[INVERSE], 0, ins.channels)
         share_gradients(parts, inverse, (span.rows + group - 1) // group, numbers)
@@ -312,16 +312,16 @@ def moving_normalization(task, ins, weights, batch, data, span):
         mean, scale, offset, w_or_none(weights, batch.tables[ins.table + 1], ins.channels), inverse,
         w_or_none(weights, ins.kernel, ins.channels), w_or_none(weights, ins.bias, ins.channels),
     )  # fmt: skip
-    if task == op.FORWARD:
+    if task == FORWARD:
         y, x = y_rows(ins, batch, span), x_rows(ins, batch, span)
         batch_normalization_forward(y, x, mean, scale, offset, ins.inputs)
-    elif task == op.BACKWARD:
+    elif task == BACKWARD:
         dy = dy_rows(ins, batch, span)
         if ins.trainable:
             batch_normalization_backward(parts, dy, x_rows(ins, batch, span), mean, span.start, group, ins.inputs)
         if ins.gradient:
             moving_normalization_backward(dx_rows(ins, batch, span), dy, scale, ins.inputs)
-    elif task == op.GRADIENT:
+    elif task == GRADIENT:
         part = SUM_DY_X if span.which == 0 else SUM_DY
         add_up(parts, part, (span.rows + group - 1) // group, ins.channels)
         if span.which == 0:

@@ -5,8 +5,8 @@ N samples, B batch, F features.
 
 import numpy as np
 
-from . import instructions as op
 from .arrays import copy, matrix
+from .instructions import BACKWARD, FORWARD
 from .jit import jit
 from .operations import dx_flat, dy_flat, label_rows, operation, x_flat, y_flat, y_rows
 from .random import below, splitmix64
@@ -57,28 +57,28 @@ def scatter(predictions, y, order, first):
 @operation
 def pixels_to_batch(task, ins, weights, batch, data, span):
     """x from uint8 samples."""
-    if task == op.FORWARD:
+    if task == FORWARD:
         gather(y_rows(ins, batch, span), data.pixels, data.order, span.first + span.start, ins.alpha, ins.beta)
 
 
 @operation
 def features_to_batch(task, ins, weights, batch, data, span):
     """x from samples of numbers."""
-    if task == op.FORWARD:
+    if task == FORWARD:
         gather(y_rows(ins, batch, span), data.features, data.order, span.first + span.start, ins.alpha, ins.beta)
 
 
 @operation
 def labels_to_batch(task, ins, weights, batch, data, span):
     """The targets that are labels."""
-    if task == op.FORWARD:
+    if task == FORWARD:
         gather_labels(label_rows(batch, span), data.labels, data.order, span.first + span.start)
 
 
 @operation
 def targets_to_batch(task, ins, weights, batch, data, span):
     """The targets that are rows."""
-    if task == op.FORWARD:
+    if task == FORWARD:
         targets = matrix(batch.targets, span.start * ins.y_stride, span.stop - span.start, ins.y_stride)
         gather(targets, data.targets, data.order, span.first + span.start, 1.0, 0.0)
 
@@ -86,14 +86,14 @@ def targets_to_batch(task, ins, weights, batch, data, span):
 @operation
 def copied(task, ins, weights, batch, data, span):
     """y = x, where x must stay as it is."""
-    if task == op.FORWARD:
+    if task == FORWARD:
         copy(y_flat(ins, batch, span), x_flat(ins, batch, span))
-    elif task == op.BACKWARD:
+    elif task == BACKWARD:
         copy(dx_flat(ins, batch, span), dy_flat(ins, batch, span))
 
 
 @operation
 def batch_to_predictions(task, ins, weights, batch, data, span):
     """The output, to where the samples' predictions stand."""
-    if task == op.FORWARD:
+    if task == FORWARD:
         scatter(data.predictions, y_rows(ins, batch, span), data.order, span.first + span.start)

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import instructions as op
 from .arrays import copy_part, flattened, lanes, matrix, numbers_at, vector
 from .conv_tile import (
     ROWS_NARROW,
@@ -32,6 +31,7 @@ from .conv_tile import (
     tap_strips_half,
     tile_narrow,
 )
+from .instructions import BACKWARD, COPIES, FORWARD, GRADIENT
 from .jit import jit, jit_part
 from .operations import group_rows, operation
 from .vectors import add, load, spread, store, width
@@ -325,18 +325,18 @@ def convolution(task, ins, weights, batch, data, span):
     row = g.filters_stride
     size, group, one = (g.taps + 1) * row, group_rows(span.rows), np.int64(1)
 
-    if task == op.FORWARD or task == op.BACKWARD:
+    if task == FORWARD or task == BACKWARD:
         scratch = flattened(batch.scratch)
         scratch_at = span.thread * batch.scratch.shape[1] + ins.scratch
         for i in range(span.start, span.stop):
             image, image_at = batch.activations, ins.x + i * ins.x_stride
-            if g.image_size and (task == op.FORWARD or ins.trainable):
+            if g.image_size and (task == FORWARD or ins.trainable):
                 image, image_at = scratch, scratch_at
                 pad_image(
                     image, image_at, batch.activations, ins.x + i * ins.x_stride, g.height, g.width, ins.channels,
                     g.top, g.left, g.image_width, one, one
                 )  # fmt: skip
-            if task == op.FORWARD:
+            if task == FORWARD:
                 convolution_forward(ins, g, weights, batch, i, image, image_at)
                 continue
             if ins.trainable:
@@ -346,7 +346,7 @@ def convolution(task, ins, weights, batch, data, span):
                 convolution_backward(ins, g, weights, batch, i, image, image_at, partial)
             if ins.gradient:
                 convolution_backward_input(ins, g, weights, batch, i, scratch, scratch_at + g.image_size)
-    elif task == op.GRADIENT:
+    elif task == GRADIENT:
         first = span.start if span.which == 0 else g.taps
         number = ins.kernel if span.which == 0 else ins.bias
         for j in range(span.stop - span.start):
@@ -356,7 +356,7 @@ def convolution(task, ins, weights, batch, data, span):
                 sums = vector(batch.partials, ins.partial + partial * size + (first + j) * row, g.filters)
                 for f in range(g.filters):
                     dw[f] += sums[f]
-    elif task == op.COPIES:
+    elif task == COPIES:
         taps = g.taps // ins.channels * g.filters
         w = w_matrix(weights, ins.kernel, 0, g.taps, row)
         turned = matrix(weights.transposed, ins.transposed, taps, g.channels_stride)

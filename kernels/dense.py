@@ -1,11 +1,11 @@
 """The dense layer: y = x w + b, its gradients, and the copy of w that the input gradient reads.
 
-B batch, I inputs, O outputs. Rows are padded to whole vectors (`tile.stride`) and matrices to whole tiles of rows
-(`tile.padded`); the padding of w, b and dy is zero.
+B batch, I inputs, O outputs. Rows are padded to whole vectors (`arrays.stride`) and matrices to whole tiles of rows
+(`arrays.padded`); the padding of w, b and dy is zero.
 """
 
-from . import instructions as op
 from .arrays import matrix
+from .instructions import BACKWARD, COPIES, FORWARD, GRADIENT
 from .jit import jit
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
 from .tile import product
@@ -48,15 +48,15 @@ def transpose(w_transposed, w, first, rows, outputs):
 def dense(task, ins, weights, batch, data, span):
     """The layer Dense without its activation."""
     rows = span.stop - span.start
-    if task == op.FORWARD:
+    if task == FORWARD:
         w = w_matrix(weights, ins.kernel, 0, ins.inputs, ins.y_stride)
         b = batch.zeros if ins.bias < 0 else w_vector(weights, ins.bias, 0, ins.y_stride)
         dense_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), w, b, rows, ins.inputs, ins.outputs)
-    elif task == op.BACKWARD and ins.gradient:
+    elif task == BACKWARD and ins.gradient:
         w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
         dx, dy = dx_rows(ins, batch, span), dy_rows(ins, batch, span)
         dense_backward_input(dx, dy, w_transposed, batch.zeros, rows, ins.inputs, ins.outputs)
-    elif task == op.GRADIENT:
+    elif task == GRADIENT:
         dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
         if span.which == 0:
             x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)
@@ -65,7 +65,7 @@ def dense(task, ins, weights, batch, data, span):
         else:
             db = dw_matrix(weights, ins.bias, 0, 1, ins.y_stride)
             dense_backward_bias(db, dy, batch.one, batch.zeros, span.rows, ins.outputs)
-    elif task == op.COPIES:
+    elif task == COPIES:
         w = w_matrix(weights, ins.kernel, 0, ins.inputs, ins.y_stride)
         w_transposed = matrix(weights.transposed, ins.transposed, ins.outputs, ins.x_stride)
         transpose(w_transposed, w, span.start, rows, ins.outputs)

@@ -7,8 +7,8 @@ Srivastava et al. 2014, "Dropout", in its inverted form: scaled while training, 
 
 import numpy as np
 
-from . import instructions as op
 from .arrays import vector
+from .instructions import BACKWARD, FORWARD
 from .jit import jit
 from .operations import dy_rows, operation, y_rows
 from .random import normal, row_key, unit_bits
@@ -69,16 +69,16 @@ def drop_channels(y, factors, rate, seed, step, first, pixels, channels):
 @operation
 def dropout_layer(task, ins, weights, batch, data, span):
     """The layer Dropout."""
-    if task == op.FORWARD:
+    if task == FORWARD:
         dropout(y_rows(ins, batch, span), ins.alpha, ins.seed, span.step, span.start, ins.outputs)
-    elif task == op.BACKWARD:
+    elif task == BACKWARD:
         dropout(dy_rows(ins, batch, span), ins.alpha, ins.seed, span.step, span.start, ins.outputs)
 
 
 @operation
 def gaussian_noise_layer(task, ins, weights, batch, data, span):
     """The layer GaussianNoise."""
-    if task == op.FORWARD:
+    if task == FORWARD:
         gaussian_noise(y_rows(ins, batch, span), ins.alpha, ins.seed, span.step, span.start, ins.outputs)
 
 
@@ -87,9 +87,9 @@ def spatial_dropout(task, ins, weights, batch, data, span):
     """The layers SpatialDropout1D and 2D."""
     factors = vector(batch.scratch[span.thread], ins.scratch, ins.channels)
     pixels = ins.inputs // ins.channels
-    if task == op.FORWARD:
+    if task == FORWARD:
         y = y_rows(ins, batch, span)
         drop_channels(y, factors, ins.alpha, ins.seed, span.step, span.start, pixels, ins.channels)
-    elif task == op.BACKWARD and ins.gradient:
+    elif task == BACKWARD and ins.gradient:
         dy = dy_rows(ins, batch, span)
         drop_channels(dy, factors, ins.alpha, ins.seed, span.step, span.start, pixels, ins.channels)

@@ -15,8 +15,8 @@ samples. Where there are more buckets than entries some share a list, and who re
 
 import numpy as np
 
-from . import instructions as op
 from .arrays import matrix, vector
+from .instructions import BACKWARD, FORWARD, GRADIENT
 from .jit import jit, jit_inline
 from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
 from .weights import dw_matrix, w_matrix
@@ -103,10 +103,10 @@ def embedding(task, ins, weights, batch, data, span):
     own = vector(batch.tables, ins.table, np.int64(OWN))
     at, columns, out, size, rows, stride = own[AT], own[COLUMNS], own[OUT], own[SIZE], own[ROWS], own[STRIDE]
     lists, per_group, group = own[LISTS], own[PER_GROUP], group_rows(span.rows)
-    if task == op.FORWARD:
+    if task == FORWARD:
         w = w_matrix(weights, ins.kernel, 0, rows, stride)
         embedding_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), w, at, columns, out, size)
-    elif task == op.BACKWARD:
+    elif task == BACKWARD:
         if ins.gradient:
             dx = dx_rows(ins, batch, span)
             for i in range(dx.shape[0]):
@@ -121,7 +121,7 @@ def embedding(task, ins, weights, batch, data, span):
             following = vector(batch.partials, place + lists, per_group - lists)
             embedding_lists(last, following, x, at, columns, rows, start - number * group)
             start = stop
-    elif task == op.GRADIENT:
+    elif task == GRADIENT:
         dw = dw_matrix(weights, ins.kernel, span.start, span.stop - span.start, stride)
         dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
         x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)
@@ -149,7 +149,7 @@ def selection_backward(dx, dy, columns):
 def selection(task, ins, weights, batch, data, span):
     """The columns of a CategoricalEmbedding that are no indices."""
     columns = vector(batch.tables, ins.table + 1, batch.tables[ins.table])
-    if task == op.FORWARD:
+    if task == FORWARD:
         selection_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), columns)
-    elif task == op.BACKWARD and ins.gradient:
+    elif task == BACKWARD and ins.gradient:
         selection_backward(dx_rows(ins, batch, span), dy_rows(ins, batch, span), columns)

@@ -1,12 +1,12 @@
-"""Makes the operations that differ in their kernels only: activations, losses, and metrics of each sample.
+"""Makes the operations that differ only in their kernels: of activations, losses, metrics of each sample, optimizers.
 
 `numbers` says how many numbers of its own a kernel takes, after its arrays: ins.alpha, then ins.beta. An operation has
 its name from its kernel (`relu_forward` gives `relu`, `hinge` gives `hinge_loss`) and belongs to the kernel's module:
 that is how the disk cache finds it again (`cache.py`).
 """
 
-from .instructions import BACKWARD, FORWARD
-from .jit import jit_part
+from .instructions import BACKWARD, FORWARD, RATE
+from .jit import jit, jit_part
 from .operations import (
     dx_flat,
     dy_flat,
@@ -20,6 +20,7 @@ from .operations import (
     y_flat,
     y_rows,
 )
+from .weights import dw_vector, slot_vector, w_vector
 
 
 @jit_part
@@ -40,12 +41,17 @@ def _two_numbers(ins):
 _NUMBERS = _no_number, _one_number, _two_numbers
 
 
-def _made(function, kernel, name):
-    """Make a function an operation of this name, of the kernel's module."""
+def _named(function, kernel, name):
+    """Give a function this name, in the kernel's module."""
     function.__name__ = function.__qualname__ = name
     function.__module__ = kernel.__module__
     function.__doc__ = f"{name}: {kernel.__doc__}"
-    return operation(function)
+    return function
+
+
+def _made(function, kernel, name):
+    """Make a function an operation of this name, of the kernel's module."""
+    return operation(_named(function, kernel, name))
 
 
 def in_place(forward, backward, numbers=0):
@@ -116,3 +122,57 @@ def sparse_metric(kernel, numbers=0):
             kernel(values, y, label_rows(batch, span), *own(ins), ins.outputs)
 
     return _made(run, kernel, f"{kernel.__name__}_metric")
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Optimizers' steps.
+
+
+@jit_part
+def _no_slot(weights, number, start, size):
+    return ()
+
+
+@jit_part
+def _one_slot(weights, number, start, size):
+    return (slot_vector(weights, 0, number, start, size),)
+
+
+@jit_part
+def _two_slots(weights, number, start, size):
+    return slot_vector(weights, 0, number, start, size), slot_vector(weights, 1, number, start, size)
+
+
+@jit_part
+def _three_slots(weights, number, start, size):
+    first, second = slot_vector(weights, 0, number, start, size), slot_vector(weights, 1, number, start, size)
+    return first, second, slot_vector(weights, 2, number, start, size)
+
+
+_SLOTS = _no_slot, _one_slot, _two_slots, _three_slots
+
+
+def _chosen(*places):
+    """A function of `hyper` that gives the numbers at up to three places."""
+    if not places:
+        return jit_part(lambda hyper: ())
+    first, second, third = (*places, 0, 0)[:3]
+    if len(places) == 1:
+        return jit_part(lambda hyper: (hyper[first],))
+    if len(places) == 2:
+        return jit_part(lambda hyper: (hyper[first], hyper[second]))
+    return jit_part(lambda hyper: (hyper[first], hyper[second], hyper[third]))
+
+
+def step(kernel, slots, *places):
+    """What the interpreter calls for an optimizer's step on elements [start, start + size) of a weight.
+
+    `places` are those of the kernel's numbers in `hyper`, after its arrays and the rate.
+    """
+    slots_of, numbers_of = _SLOTS[slots], _chosen(*places)
+
+    def run(weights, number, start, size, hyper):
+        p, g = w_vector(weights, number, start, size), dw_vector(weights, number, start, size)
+        kernel(p, g, *slots_of(weights, number, start, size), hyper[RATE], *numbers_of(hyper))
+
+    return jit(_named(run, kernel, f"{kernel.__name__}_step"))

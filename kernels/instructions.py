@@ -87,7 +87,7 @@ NO_CONSTRAINT, NON_NEGATIVE, NORM = range(3)
 FORWARD, BACKWARD, TOTAL_FORWARD, TOTAL_BACKWARD, GRADIENT, COPIES = range(6)
 
 # The places of an optimizer's numbers in the vector `hyper`. RATE and ITERATION are set anew in every step.
-# Of numbers that are 0 nothing is done; but AVERAGED says whether there are averages, whose momentum may be 0.
+# A number that is 0 switches its part off; averages are switched by AVERAGED, because their momentum may be 0.
 RATE, LEARNING_RATE, MOMENTUM, RHO, BETA_1, BETA_2, EPSILON, WEIGHT_DECAY = range(8)
 SEPARATE_DECAY, CLIP_NORM, GLOBAL_CLIP_NORM, CLIP_VALUE, AVERAGED, EMA_MOMENTUM, EMA_FREQUENCY, ITERATION = range(8, 16)
 HYPER_NUMBERS = 16

@@ -13,11 +13,33 @@ No thread adds to what another one computed, so the result has the same bits for
 import numpy as np
 from numba import prange
 
-from . import instructions as op
 from .arrays import ROWS, writable
 from .batches import shuffle
 from .calls import call_entry, reference
-from .instructions import Data, Span
+from .instructions import (
+    BACKWARD,
+    BETA_1,
+    BETA_2,
+    COPIES,
+    EPOCH,
+    FORWARD,
+    GRADIENT,
+    ITERATION,
+    LEARNING_RATE,
+    NOT_FINITE,
+    PARAMETERS,
+    RATE,
+    REFRESH,
+    ROW,
+    SAMPLES,
+    STEP,
+    TOTAL,
+    UPDATE,
+    UPDATE_TOGETHER,
+    WEIGHT_DECAY,
+    Data,
+    Span,
+)
 from .jit import jit, jit_parallel, jit_part
 from .operations import call_operation, group_rows
 from .optimizers import corrected_rate, decay
@@ -39,18 +61,18 @@ def sample_stage(plan, stage, weights, batch, data, span):
             batch.weight[i] = weight
             batch.scale[i] = weight * share
     for i in range(stage.start, stage.stop):
-        call_operation(op.FORWARD, plan.code[i], weights, batch, data, span)
+        call_operation(FORWARD, plan.code[i], weights, batch, data, span)
     for i in range(stage.back_start - 1, stage.back_stop - 1, -1):
         ins = plan.code[i]
         if ins.gradient or ins.trainable:
-            call_operation(op.BACKWARD, ins, weights, batch, data, span)
+            call_operation(BACKWARD, ins, weights, batch, data, span)
 
 
 @jit
 def optimize(weights, number, start, size, optimizer, hyper):
     """One optimizer step on elements [start, start + size) of a weight. Python calls it with the tuple `weights`."""
-    if hyper[op.WEIGHT_DECAY] > 0:
-        decay(w_vector(weights, number, start, size), hyper[op.WEIGHT_DECAY] * hyper[op.LEARNING_RATE])
+    if hyper[WEIGHT_DECAY] > 0:
+        decay(w_vector(weights, number, start, size), hyper[WEIGHT_DECAY] * hyper[LEARNING_RATE])
     call_entry(
         optimizer, (reference(weights), number, start, size, hyper)
     )  # from Python, `weights` is no reference yet
@@ -77,12 +99,12 @@ def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, opt
         while row < last:
             count = min(GRADIENT_ROWS, last - row)
             span = Span(row, row + count, rows, 0, 0, thread, p.which)
-            if kind == op.PARAMETERS:
-                call_operation(op.GRADIENT, ins, weights, batch, data, span)
+            if kind == PARAMETERS:
+                call_operation(GRADIENT, ins, weights, batch, data, span)
                 if plan.steps_at_once:
                     optimize(weights, p.number, row * p.stride, count * p.stride, optimizer, hyper)
-            if ins.transposed >= 0 and p.which == 0 and (kind == op.REFRESH or plan.steps_at_once):
-                call_operation(op.COPIES, ins, weights, batch, data, span)
+            if ins.transposed >= 0 and p.which == 0 and (kind == REFRESH or plan.steps_at_once):
+                call_operation(COPIES, ins, weights, batch, data, span)
             row += count
 
 
@@ -90,15 +112,15 @@ def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, opt
 def share(stage, thread, threads, plan, weights, batch, data, first, rows, step, optimizer, hyper):
     """One thread's share of a stage: whole tiles or groups of rows of the batch, or whole tiles of rows of weights."""
     now = plan.stages[stage]
-    if now.kind == op.SAMPLES:
+    if now.kind == SAMPLES:
         start, stop = part(rows, group_rows(rows) if plan.grouped else ROWS, thread, threads)
         while start < stop:
             end = min(stop, start + plan.block)
             sample_stage(plan, now, weights, batch, data, Span(start, end, rows, first, step, thread, 0))
             start = end
-    elif now.kind == op.TOTAL:
+    elif now.kind == TOTAL:
         call_operation(now.stop, plan.code[now.start], weights, batch, data, Span(0, rows, rows, first, step, 0, 0))
-    elif now.kind == op.UPDATE or now.kind == op.UPDATE_TOGETHER:
+    elif now.kind == UPDATE or now.kind == UPDATE_TOGETHER:
         call_entry(plan.update, (now.start, plan, weights, batch, rows, thread, threads, optimizer, hyper))
     else:
         parameter_stage(plan, now.kind, weights, batch, data, rows, thread, threads, optimizer, hyper)
@@ -111,7 +133,7 @@ def refresh_all(plan, weights, batch, data):
         p = plan.parameters[i]
         ins = plan.code[p.instruction]
         if ins.transposed >= 0 and p.which == 0:
-            call_operation(op.COPIES, ins, weights, batch, data, Span(0, p.rows, 0, 0, 0, 0, 0))
+            call_operation(COPIES, ins, weights, batch, data, Span(0, p.rows, 0, 0, 0, 0, 0))
 
 
 @jit
@@ -171,22 +193,22 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
     if training:
         refresh_all(all_plan, all_weights, all_batch, all_data)
     for done in range(steps):
-        epoch, first = cursor[op.EPOCH], cursor[op.ROW]
+        epoch, first = cursor[EPOCH], cursor[ROW]
         if epoch == log.shape[0]:
             break
         if first == 0 and shuffled:
-            shuffle(order, seed, cursor[op.STEP])
+            shuffle(order, seed, cursor[STEP])
         rows = min(batch_size, samples - first)
-        step = cursor[op.STEP] + 1
+        step = cursor[STEP] + 1
         if training:
-            hyper[op.ITERATION] = step
-            hyper[op.LEARNING_RATE] = rates[min(done, rates.size - 1)]
-            hyper[op.RATE] = hyper[op.LEARNING_RATE]
-            if hyper[op.BETA_1] > 0 or hyper[op.BETA_2] > 0:  # without them the rate is right as it is
-                hyper[op.RATE] = corrected_rate(hyper[op.LEARNING_RATE], hyper[op.BETA_1], hyper[op.BETA_2], step)
+            hyper[ITERATION] = step
+            hyper[LEARNING_RATE] = rates[min(done, rates.size - 1)]
+            hyper[RATE] = hyper[LEARNING_RATE]
+            if hyper[BETA_1] > 0 or hyper[BETA_2] > 0:  # without them the rate is right as it is
+                hyper[RATE] = corrected_rate(hyper[LEARNING_RATE], hyper[BETA_1], hyper[BETA_2], step)
         for stage in range(plan.stages.size):
             kind = plan.stages[stage].kind
-            if threads == 1 or kind == op.TOTAL or kind == op.UPDATE_TOGETHER:
+            if threads == 1 or kind == TOTAL or kind == UPDATE_TOGETHER:
                 call_entry(entry, (stage, zero, one, all_plan, all_weights, all_batch, all_data, first, rows, step,
                                    optimizer, hyper))  # fmt: skip
             else:
@@ -195,13 +217,13 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
                     call_entry(entry, (stage, t, threads, reference(plan), reference(weights), reference(batch),
                                        reference(data), first, rows, step, optimizer, hyper))  # fmt: skip
         loss = add_to_log(log[epoch], batch, rows, plan.means)
-        cursor[op.ROW] = first + rows
+        cursor[ROW] = first + rows
         if first + rows == samples:
-            cursor[op.ROW] = 0
-            cursor[op.EPOCH] = epoch + 1
+            cursor[ROW] = 0
+            cursor[EPOCH] = epoch + 1
         if training:
-            cursor[op.STEP] = step
+            cursor[STEP] = step
         if not np.isfinite(loss):
-            cursor[op.NOT_FINITE] += 1
-            if cursor[op.NOT_FINITE] == 1:
+            cursor[NOT_FINITE] += 1
+            if cursor[NOT_FINITE] == 1:
                 break

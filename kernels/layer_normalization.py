@@ -6,9 +6,9 @@ variance again rather than keep two numbers a pixel.
 
 import numpy as np
 
-from . import instructions as op
 from .arrays import copy, matrix, vector
 from .batch_normalization import add_up, own_space
+from .instructions import BACKWARD, FORWARD, GRADIENT
 from .jit import fma, jit, jit_inline
 from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
 from .weights import dw_vector, w_or_none
@@ -97,16 +97,16 @@ def layer_normalization(task, ins, weights, batch, data, span):
         gamma = ones
     if ins.bias < 0:
         beta = vector(batch.zeros, 0, size)
-    if task == op.FORWARD:
+    if task == FORWARD:
         y, x = y_rows(ins, batch, span), x_rows(ins, batch, span)
         layer_normalization_forward(y, x, gamma, beta, ones, ins.alpha, ins.inputs)
-    elif task == op.BACKWARD:
+    elif task == BACKWARD:
         parts = matrix(batch.partials, ins.partial, 2 * GROUPS, size)
         layer_normalization_backward(
             dx_rows(ins, batch, span), parts, dy_rows(ins, batch, span), x_rows(ins, batch, span), gamma, ones,
             ins.alpha, span.start, group, ins.inputs,
         )  # fmt: skip
-    elif task == op.GRADIENT:
+    elif task == GRADIENT:
         parts, part = matrix(batch.partials, ins.partial, 2 * GROUPS, size), (1 - span.which) * GROUPS
         add_up(parts, part, (span.rows + group - 1) // group, size)
         number = ins.kernel if span.which == 0 else ins.bias

@@ -8,10 +8,10 @@ B batch, C outputs or classes.
 
 import numpy as np
 
-from . import instructions as op
 from .arrays import vector
 from .elementary import logistic
 from .factories import metric, sparse_metric
+from .instructions import TOTAL_FORWARD
 from .jit import jit
 from .operations import label_rows, operation, target_rows, y_rows
 
@@ -212,7 +212,7 @@ top_k_categorical_accuracy_metric = metric(top_k_categorical_accuracy, numbers=1
 @operation
 def binary_confusion_metric(task, ins, weights, batch, data, span):
     """`binary_confusion`: Precision and Recall."""
-    if task == op.TOTAL_FORWARD:
+    if task == TOTAL_FORWARD:
         state, y, targets = vector(batch.sums, ins.value, 3), y_rows(ins, batch, span), target_rows(ins, batch, span)
         binary_confusion(state, y, targets, ins.alpha, span.rows, ins.outputs)
 
@@ -220,7 +220,7 @@ def binary_confusion_metric(task, ins, weights, batch, data, span):
 @operation
 def class_confusion_metric(task, ins, weights, batch, data, span):
     """`class_confusion` of rows or of labels, whatever there is, and with a threshold: F1Score."""
-    if task == op.TOTAL_FORWARD:
+    if task == TOTAL_FORWARD:
         state, y = vector(batch.sums, ins.value, 3 * ins.outputs), y_rows(ins, batch, span)
         if data.labels.size:
             sparse_class_confusion(state, y, label_rows(batch, span), span.rows, ins.outputs)
@@ -233,7 +233,7 @@ def class_confusion_metric(task, ins, weights, batch, data, span):
 @operation
 def score_histogram_metric(task, ins, weights, batch, data, span):
     """`score_histogram`: AUC."""
-    if task == op.TOTAL_FORWARD:
+    if task == TOTAL_FORWARD:
         state = vector(batch.sums, ins.value, 2 * int(ins.beta))
         y, targets = y_rows(ins, batch, span), target_rows(ins, batch, span)
         score_histogram(state, y, targets, ins.alpha, ins.beta, span.rows, ins.outputs)
@@ -242,6 +242,6 @@ def score_histogram_metric(task, ins, weights, batch, data, span):
 @operation
 def squared_sums_metric(task, ins, weights, batch, data, span):
     """`squared_sums`: R2Score."""
-    if task == op.TOTAL_FORWARD:
+    if task == TOTAL_FORWARD:
         state = vector(batch.sums, ins.value, 3 * ins.outputs)
         squared_sums(state, y_rows(ins, batch, span), target_rows(ins, batch, span), span.rows, ins.outputs)

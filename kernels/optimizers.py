@@ -10,9 +10,9 @@ weight.
 
 import numpy as np
 
-from . import instructions as op
-from .jit import jit, jit_part
-from .weights import dw_vector, slot_vector, w_vector
+from .factories import step
+from .instructions import BETA_1, BETA_2, EPSILON, MOMENTUM, RHO
+from .jit import jit
 
 
 @jit
@@ -126,65 +126,12 @@ def decay(p, amount):
 # What the interpreter calls.
 
 
-@jit_part
-def _no_slot(weights, number, start, size):
-    return ()
-
-
-@jit_part
-def _one_slot(weights, number, start, size):
-    return (slot_vector(weights, 0, number, start, size),)
-
-
-@jit_part
-def _two_slots(weights, number, start, size):
-    return slot_vector(weights, 0, number, start, size), slot_vector(weights, 1, number, start, size)
-
-
-@jit_part
-def _three_slots(weights, number, start, size):
-    first, second = slot_vector(weights, 0, number, start, size), slot_vector(weights, 1, number, start, size)
-    return first, second, slot_vector(weights, 2, number, start, size)
-
-
-_SLOTS = _no_slot, _one_slot, _two_slots, _three_slots
-
-
-def _chosen(*places):
-    """A function of `hyper` that gives the numbers at up to three places."""
-    if not places:
-        return jit_part(lambda hyper: ())
-    first, second, third = (*places, 0, 0)[:3]
-    if len(places) == 1:
-        return jit_part(lambda hyper: (hyper[first],))
-    if len(places) == 2:
-        return jit_part(lambda hyper: (hyper[first], hyper[second]))
-    return jit_part(lambda hyper: (hyper[first], hyper[second], hyper[third]))
-
-
-def step(kernel, slots, *places):
-    """What the interpreter calls for an optimizer's step on elements [start, start + size) of a weight.
-
-    `places` are those of the kernel's numbers in `hyper`, after its arrays and the rate. The name is the kernel's and
-    `_step`, by which the disk cache finds it again.
-    """
-    slots_of, numbers_of = _SLOTS[slots], _chosen(*places)
-
-    def run(weights, number, start, size, hyper):
-        p, g = w_vector(weights, number, start, size), dw_vector(weights, number, start, size)
-        kernel(p, g, *slots_of(weights, number, start, size), hyper[op.RATE], *numbers_of(hyper))
-
-    run.__name__ = run.__qualname__ = f"{kernel.__name__}_step"
-    run.__doc__ = f"{run.__name__}: {kernel.__doc__}"
-    return jit(run)
-
-
 sgd_step = step(sgd, 0)
-momentum_step = step(momentum, 1, op.MOMENTUM)
-nesterov_step = step(nesterov, 1, op.MOMENTUM)
-adagrad_step = step(adagrad, 1, op.EPSILON)
-rmsprop_step = step(rmsprop, 1, op.RHO, op.EPSILON)
-rmsprop_momentum_step = step(rmsprop_momentum, 2, op.RHO, op.MOMENTUM, op.EPSILON)
-rmsprop_centered_step = step(rmsprop_centered, 3, op.RHO, op.MOMENTUM, op.EPSILON)
-adam_step = step(adam, 2, op.BETA_1, op.BETA_2, op.EPSILON)
-amsgrad_step = step(amsgrad, 3, op.BETA_1, op.BETA_2, op.EPSILON)
+momentum_step = step(momentum, 1, MOMENTUM)
+nesterov_step = step(nesterov, 1, MOMENTUM)
+adagrad_step = step(adagrad, 1, EPSILON)
+rmsprop_step = step(rmsprop, 1, RHO, EPSILON)
+rmsprop_momentum_step = step(rmsprop_momentum, 2, RHO, MOMENTUM, EPSILON)
+rmsprop_centered_step = step(rmsprop_centered, 3, RHO, MOMENTUM, EPSILON)
+adam_step = step(adam, 2, BETA_1, BETA_2, EPSILON)
+amsgrad_step = step(amsgrad, 3, BETA_1, BETA_2, EPSILON)

@@ -3,8 +3,8 @@
 A line is a row of an image with all its channels: `above` counts lines, `before` the numbers of a line.
 """
 
-from . import instructions as op
 from .arrays import flattened, vector
+from .instructions import BACKWARD, FORWARD
 from .jit import jit
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
 
@@ -40,9 +40,9 @@ def zero_padding(task, ins, weights, batch, data, span):
     height, line = batch.tables[ins.table], batch.tables[ins.table + 1]
     above, before = batch.tables[ins.table + 2], batch.tables[ins.table + 3]
     padded_height, padded_line = batch.tables[ins.table + 4], batch.tables[ins.table + 5]
-    if task == op.FORWARD:
+    if task == FORWARD:
         x, y = x_rows(ins, batch, span), y_rows(ins, batch, span)
         zero_padding_forward(y, x, height, line, above, before, padded_height, padded_line)
-    elif task == op.BACKWARD and ins.gradient:
+    elif task == BACKWARD and ins.gradient:
         dx, dy = dx_rows(ins, batch, span), dy_rows(ins, batch, span)
         zero_padding_backward(dx, dy, height, line, above, before, padded_line)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from . import instructions as op
 from .arrays import flattened, numbers_at, vector
+from .instructions import BACKWARD, FORWARD
 from .jit import jit, jit_inline
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
 from .vectors import add, divide, larger, load, spread, store, where_reached, width
@@ -243,9 +243,9 @@ def global_average_backward(dx, dy, pixels, channels):
 def max_pooling(task, ins, weights, batch, data, span):
     """The layers MaxPooling1D and 2D."""
     w, x, y = numbers_at(Windows, batch.tables, ins.table), x_rows(ins, batch, span), y_rows(ins, batch, span)
-    if task == op.FORWARD:
+    if task == FORWARD:
         max_pooling_forward(y, x, w, ins.channels)
-    elif task == op.BACKWARD and ins.gradient:
+    elif task == BACKWARD and ins.gradient:
         max_pooling_backward(dx_rows(ins, batch, span), dy_rows(ins, batch, span), x, y, w, ins.channels)
 
 
@@ -253,9 +253,9 @@ def max_pooling(task, ins, weights, batch, data, span):
 def average_pooling(task, ins, weights, batch, data, span):
     """The layers AveragePooling1D and 2D."""
     w = numbers_at(Windows, batch.tables, ins.table)
-    if task == op.FORWARD:
+    if task == FORWARD:
         average_pooling_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), w, ins.channels)
-    elif task == op.BACKWARD and ins.gradient:
+    elif task == BACKWARD and ins.gradient:
         average_pooling_backward(dx_rows(ins, batch, span), dy_rows(ins, batch, span), w, ins.channels)
 
 
@@ -263,9 +263,9 @@ def average_pooling(task, ins, weights, batch, data, span):
 def global_max_pooling(task, ins, weights, batch, data, span):
     """The layers GlobalMaxPooling1D and 2D."""
     pixels, x, y = ins.inputs // ins.channels, x_rows(ins, batch, span), y_rows(ins, batch, span)
-    if task == op.FORWARD:
+    if task == FORWARD:
         global_max_forward(y, x, pixels, ins.channels)
-    elif task == op.BACKWARD and ins.gradient:
+    elif task == BACKWARD and ins.gradient:
         global_max_backward(dx_rows(ins, batch, span), dy_rows(ins, batch, span), x, y, pixels, ins.channels)
 
 
@@ -273,7 +273,7 @@ def global_max_pooling(task, ins, weights, batch, data, span):
 def global_average_pooling(task, ins, weights, batch, data, span):
     """The layers GlobalAveragePooling1D and 2D."""
     pixels = ins.inputs // ins.channels
-    if task == op.FORWARD:
+    if task == FORWARD:
         global_average_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), pixels, ins.channels)
-    elif task == op.BACKWARD and ins.gradient:
+    elif task == BACKWARD and ins.gradient:
         global_average_backward(dx_rows(ins, batch, span), dy_rows(ins, batch, span), pixels, ins.channels)

@@ -5,8 +5,8 @@ slopes are a matrix alpha[rows, width] with the row `row_of[p]` for pixel p, and
 `width` is 1, one for all of them. So slopes can be shared along any axes. Rows of alpha are padded as all weights are.
 """
 
-from . import instructions as op
 from .arrays import flattened, matrix, vector
+from .instructions import BACKWARD, FORWARD, GRADIENT
 from .jit import jit, jit_inline, jit_part
 from .operations import dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
 from .weights import dw_matrix, w_matrix
@@ -122,10 +122,10 @@ def prelu(task, ins, weights, batch, data, span):
     stride, own = batch.tables[ins.table + STRIDE], batch.tables[ins.table + OWN]
     pixels = ins.inputs // ins.channels
     row_of = vector(batch.tables, ins.table + ROW_OF, pixels)
-    if task == op.FORWARD:
+    if task == FORWARD:
         alpha = w_matrix(weights, ins.kernel, 0, rows, stride)
         prelu_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), alpha, row_of, width, ins.channels)
-    elif task == op.BACKWARD:
+    elif task == BACKWARD:
         x, dy = x_rows(ins, batch, span), dy_rows(ins, batch, span)
         if ins.trainable and not own:
             size, i = group_rows(span.rows), span.start
@@ -140,7 +140,7 @@ def prelu(task, ins, weights, batch, data, span):
         if ins.gradient:
             alpha = w_matrix(weights, ins.kernel, 0, rows, stride)
             prelu_backward(dx_rows(ins, batch, span), dy, x, alpha, row_of, width, ins.channels)
-    elif task == op.GRADIENT:
+    elif task == GRADIENT:
         dalpha = dw_matrix(weights, ins.kernel, 0, rows, stride)
         dalpha[span.start : span.stop] = 0
         if own:

@@ -1,6 +1,6 @@
 """Rescaling and its gradient, in place: y holds x before and y after, dx dy before and dx after; both are flat."""
 
-from . import instructions as op
+from .instructions import BACKWARD, FORWARD
 from .jit import jit
 from .operations import dy_flat, operation, y_flat
 
@@ -25,7 +25,7 @@ def rescaling_backward(dx, scale):
 @operation
 def rescaling(task, ins, weights, batch, data, span):
     """The layer Rescaling."""
-    if task == op.FORWARD:
+    if task == FORWARD:
         rescaling_forward(y_flat(ins, batch, span), ins.alpha, ins.beta)
-    elif task == op.BACKWARD:
+    elif task == BACKWARD:
         rescaling_backward(dy_flat(ins, batch, span), ins.alpha)

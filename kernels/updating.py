@@ -15,9 +15,24 @@ chain of additions, however many threads there are.
 
 import numpy as np
 
-from . import instructions as op
 from .arrays import copy, flattened, matrix, vector
 from .calls import call_entry, reference
+from .instructions import (
+    AVERAGED,
+    CLIP_NORM,
+    CLIP_VALUE,
+    DESCEND,
+    EMA_FREQUENCY,
+    EMA_MOMENTUM,
+    GLOBAL_CLIP_NORM,
+    ITERATION,
+    LEARNING_RATE,
+    MEASURE,
+    NON_NEGATIVE,
+    NORM,
+    SEPARATE_DECAY,
+    SUM_UP,
+)
 from .interpreter import GRADIENT_ROWS, optimize, part
 from .jit import jit, jit_inline, jit_part
 from .optimizers import decay
@@ -212,12 +227,12 @@ def _sum_up(parameters, sums, rows, hyper):
         for group in range((p.rows + GRADIENT_ROWS - 1) // GRADIENT_ROWS):
             total += sums[p.sums + 1 + 2 * group]
             squares += sums[p.sums + 2 + 2 * group]
-        sums[p.sums] = clip_factor(np.sqrt(squares), hyper[op.CLIP_NORM])
+        sums[p.sums] = clip_factor(np.sqrt(squares), hyper[CLIP_NORM])
         all_squares += squares
     sums[0] += total * rows
-    if hyper[op.GLOBAL_CLIP_NORM] > 0:
+    if hyper[GLOBAL_CLIP_NORM] > 0:
         norm = np.sqrt(all_squares)
-        factor = clip_factor(norm, hyper[op.GLOBAL_CLIP_NORM]) + (norm - norm)  # an infinite norm makes all NaN
+        factor = clip_factor(norm, hyper[GLOBAL_CLIP_NORM]) + (norm - norm)  # an infinite norm makes all NaN
         for i in range(parameters.size):
             sums[parameters[i].sums] = factor
 
@@ -230,17 +245,17 @@ def _descend(p, weights, sums, thread, threads, optimizer, hyper):
         count = min(GRADIENT_ROWS, last - row)
         start, size = row * p.stride, count * p.stride
         w, g = w_vector(weights, p.number, start, size), dw_vector(weights, p.number, start, size)
-        if hyper[op.CLIP_NORM] > 0 or hyper[op.GLOBAL_CLIP_NORM] > 0:
+        if hyper[CLIP_NORM] > 0 or hyper[GLOBAL_CLIP_NORM] > 0:
             scale(g, sums[p.sums])
-        elif hyper[op.CLIP_VALUE] > 0:
-            clip_values(g, hyper[op.CLIP_VALUE])
-        if p.decayed and hyper[op.SEPARATE_DECAY] > 0:
-            decay(w, hyper[op.SEPARATE_DECAY] * hyper[op.LEARNING_RATE])
+        elif hyper[CLIP_VALUE] > 0:
+            clip_values(g, hyper[CLIP_VALUE])
+        if p.decayed and hyper[SEPARATE_DECAY] > 0:
+            decay(w, hyper[SEPARATE_DECAY] * hyper[LEARNING_RATE])
         optimize(weights, p.number, start, size, optimizer, hyper)
-        if hyper[op.AVERAGED] > 0:
+        if hyper[AVERAGED] > 0:
             a = slot_vector(weights, weights.slots.shape[0] - 1, p.number, start, size)
-            average(a, w, 0.0 if hyper[op.ITERATION] == 1 else hyper[op.EMA_MOMENTUM])
-            if hyper[op.EMA_FREQUENCY] > 0 and hyper[op.ITERATION] % hyper[op.EMA_FREQUENCY] == 0:
+            average(a, w, 0.0 if hyper[ITERATION] == 1 else hyper[EMA_MOMENTUM])
+            if hyper[EMA_FREQUENCY] > 0 and hyper[ITERATION] % hyper[EMA_FREQUENCY] == 0:
                 copy(w, a)
         row += count
 
@@ -248,17 +263,17 @@ def _descend(p, weights, sums, thread, threads, optimizer, hyper):
 @jit
 def constrain(p, w, lanes, thread, threads):
     """A thread's share of the columns of a weight w, constrained; of a weight with a single norm, the first's."""
-    if p.constraint == op.NORM and p.together == 0:
+    if p.constraint == NORM and p.together == 0:
         if thread == 0:
             norm_of_all(vector(w, 0, p.rows * p.stride), p.low, p.high, p.rate, lanes)
-    elif p.constraint == op.NORM:
+    elif p.constraint == NORM:
         rows = matrix(w, 0, p.rows, p.stride)
         first, last = part(p.stride, LANES, thread, threads)
         while first < last:
             columns = min(LANES, last - first)
             norm_of_columns(rows, first, columns, p.together, p.low, p.high, p.rate, lanes)
             first += columns
-    elif p.constraint == op.NON_NEGATIVE:
+    elif p.constraint == NON_NEGATIVE:
         row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
         non_negative(vector(w, row * p.stride, (last - row) * p.stride))
 
@@ -274,17 +289,17 @@ def update_alone(entry, task, plan, weights, batch, rows, optimizer, hyper):
 @jit
 def update(task, plan, weights, batch, rows, thread, threads, optimizer, hyper):
     """One thread's share of a task."""
-    if task == op.SUM_UP:
+    if task == SUM_UP:
         _sum_up(plan.parameters, batch.sums, rows, hyper)
         return
-    norms = hyper[op.CLIP_NORM] > 0 or hyper[op.GLOBAL_CLIP_NORM] > 0
+    norms = hyper[CLIP_NORM] > 0 or hyper[GLOBAL_CLIP_NORM] > 0
     row = batch.scratch[thread]  # its last numbers: what comes before belongs to the layers
     lanes = row[row.size - LANES :]
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
-        if task == op.MEASURE:
+        if task == MEASURE:
             _measure(p, weights, batch.sums, lanes, norms, thread, threads)
-        elif p.trained and task == op.DESCEND:
+        elif p.trained and task == DESCEND:
             _descend(p, weights, batch.sums, thread, threads, optimizer, hyper)
         elif p.trained:
             constrain(p, w_vector(weights, p.number, 0, p.rows * p.stride), lanes, thread, threads)

@@ -18,10 +18,11 @@ import numpy as np
 
 from fastnn import initializers, layers, losses, metrics, optimizers
 from fastnn.kernels import activations, dropout, rescaling
-from fastnn.kernels import error_losses as error_kernels
-from fastnn.kernels import losses as loss_kernels
+from fastnn.kernels import margins as margin_kernels
 from fastnn.kernels import metrics as metric_kernels
 from fastnn.kernels import optimizers as optimizer_kernels
+from fastnn.kernels import probabilities as probability_kernels
+from fastnn.kernels import regression as regression_kernels
 from fastnn.kernels.arrays import padded, stride
 
 from .reference import activations as activations_reference
@@ -29,12 +30,14 @@ from .reference import conv as conv_reference
 from .reference import dense as dense_reference
 from .reference import dropout as dropout_reference
 from .reference import embedding as embedding_reference
-from .reference import losses as losses_reference
+from .reference import margins as margins_reference
 from .reference import metrics as metrics_reference
 from .reference import normalization as normalization_reference
 from .reference import optimizers as optimizers_reference
 from .reference import padding as padding_reference
 from .reference import pooling as pooling_reference
+from .reference import probabilities as probabilities_reference
+from .reference import regression as regression_reference
 
 Array = np.ndarray
 
@@ -481,6 +484,10 @@ LAYERS = (
 # Losses and metrics.
 
 
+LOSS_KERNELS = probability_kernels, regression_kernels, margin_kernels
+LOSS_REFERENCES = probabilities_reference, regression_reference, margins_reference
+
+
 @dataclass(frozen=True)
 class LossCase:
     """A loss.
@@ -506,12 +513,12 @@ class LossCase:
     @property
     def kernel(self) -> Callable[..., None]:
         """(values[B], dx[B, C], y[B, C], targets, scale[B], *numbers, columns)."""
-        return getattr(error_kernels if hasattr(error_kernels, self.name) else loss_kernels, self.name)
+        return next(getattr(module, self.name) for module in LOSS_KERNELS if hasattr(module, self.name))
 
     @property
     def reference(self) -> Callable[..., tuple[Array, Array]]:
         """(values, dx) from (y, targets, scale, *numbers)."""
-        return getattr(losses_reference, self.name)
+        return next(getattr(module, self.name) for module in LOSS_REFERENCES if hasattr(module, self.name))
 
 
 _softmax, _sigmoid = activations_reference.softmax_forward, activations_reference.sigmoid_forward

@@ -11,17 +11,14 @@ from fastnn import layers, losses, metrics, optimizers
 from fastnn.engine.lowering import Lowering
 from fastnn.kernels import activations as activation_kernels
 from fastnn.kernels import batches
-from fastnn.kernels import error_losses as error_kernels
-from fastnn.kernels import losses as loss_kernels
 from fastnn.kernels import metrics as metric_kernels
 from fastnn.kernels import optimizers as optimizer_kernels
 from fastnn.kernels.operations import OPERATIONS
 from fastnn.layers.activations import FUNCTIONS
 
 from . import reference
-from .cases import LAYERS, LOSSES, METRICS, OPTIMIZERS, SUMS
+from .cases import LAYERS, LOSS_KERNELS, LOSS_REFERENCES, LOSSES, METRICS, OPTIMIZERS, SUMS
 from .reference import activations as activations_reference
-from .reference import losses as losses_reference
 from .reference import metrics as metrics_reference
 from .reference import optimizers as optimizers_reference
 
@@ -63,7 +60,7 @@ def test_every_layer_and_activation_has_a_row():
     assert {layer.activation for layer in made if isinstance(layer, layers.Activation)} == set(FUNCTIONS)
 
 
-LOSS_PARTS = {"sum_up", "smooth_targets"}
+LOSS_PARTS = {"smooth_targets"}
 
 
 def test_every_operation_has_a_row():
@@ -85,10 +82,10 @@ def test_every_operation_has_a_row():
 def test_every_loss_has_a_row():
     made = [case.make() for case in LOSSES]
     assert {type(loss) for loss in made} == {c for c in classes_of(losses, losses.Loss) if c.operation}
-    kernels = kernels_of(loss_kernels) | kernels_of(error_kernels)
+    kernels = set().union(*map(kernels_of, LOSS_KERNELS))
     assert {case.name for case in LOSSES} == kernels - LOSS_PARTS
     for case, loss in zip(LOSSES, made, strict=True):
-        operation = getattr(loss_kernels, f"{case.name}_loss", None) or getattr(error_kernels, f"{case.name}_loss")
+        (operation,) = (getattr(m, f"{case.name}_loss") for m in LOSS_KERNELS if hasattr(m, f"{case.name}_loss"))
         assert operation is (loss.fused_operation if loss.from_logits else loss.operation)
 
 
@@ -122,15 +119,14 @@ def test_what_a_row_makes_it_makes_anew(case):
     ("kernels", "in_numpy"),
     [
         (activation_kernels, activations_reference),
-        (loss_kernels, losses_reference),
-        (error_kernels, losses_reference),
+        *zip(LOSS_KERNELS, LOSS_REFERENCES, strict=True),
         (metric_kernels, metrics_reference),
         (optimizer_kernels, optimizers_reference),
     ],
-    ids=["activations", "losses", "error_losses", "metrics", "optimizers"],
+    ids=["activations", "probabilities", "regression", "margins", "metrics", "optimizers"],
 )
 def test_every_kernel_has_a_reference_of_its_name(kernels, in_numpy):
-    parts = {"softmax_row", "sum_up", "corrected_rate", "decay"}  # of softmax_forward, losses, adam and adamw
+    parts = {"softmax_row", "corrected_rate", "decay"}  # of softmax_forward, adam and adamw
     assert {name for name in kernels_of(kernels) - parts if not hasattr(in_numpy, name)} == set()
 
 

@@ -16,6 +16,7 @@ import fastnn
 from fastnn import callbacks, constraints, initializers, layers, losses, metrics, optimizers, regularizers, schedules
 from fastnn.engine import threads
 from fastnn.layers.dropout import Noise
+from fastnn.layers.gamma_and_beta import GammaAndBeta
 from fastnn.layers.kernel_and_bias import KernelAndBias
 from fastnn.layers.kernel_layer import KernelLayer
 
@@ -68,7 +69,7 @@ def test_all_is_complete():
 
 def test_every_layer_is_in_layers():
     assert layers.__all__ == sorted(layers.__all__, key=lambda name: (not name.isupper(), name))  # as ruff wants it
-    public = subclasses(layers.Layer) - {KernelAndBias, KernelLayer, Noise} | {layers.Layer, layers.Input}
+    public = subclasses(layers.Layer) - {GammaAndBeta, KernelAndBias, KernelLayer, Noise} | {layers.Layer, layers.Input}
     assert {getattr(layers, name) for name in layers.__all__} == public
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import instructions as op
+from ..kernels import instructions
 from ..kernels.cache import is_cached
 from ..kernels.calls import Referenced, entry_point
 from ..kernels.interpreter import run, share
@@ -16,7 +16,7 @@ from ..kernels.operations import OPERATIONS
 from ..kernels.updating import update
 from .tables import empty_batch, empty_data, plan_of, weight_table
 
-NO_NUMBERS = np.zeros(op.HYPER_NUMBERS)
+NO_NUMBERS = np.zeros(instructions.HYPER_NUMBERS)
 NO_OPTIMIZER = 0
 
 _compiling = threading.Lock()
@@ -40,7 +40,7 @@ def operation_entry(operation: Any, dtype: np.dtype) -> int:
     if not JIT_ENABLED:
         return int(OPERATIONS.index(operation))
     _, ins, *arrays = _examples(dtype)
-    return int(_entry(operation, dtype, op.FORWARD, ins, *arrays, op.Span(0, 0, 0, 0, 0, 0, 0)))
+    return int(_entry(operation, dtype, instructions.FORWARD, ins, *arrays, instructions.Span(0, 0, 0, 0, 0, 0, 0)))
 
 
 def optimizer_entry(step: Any, dtype: np.dtype) -> Any:
@@ -51,7 +51,7 @@ def optimizer_entry(step: Any, dtype: np.dtype) -> Any:
 def update_entry(dtype: np.dtype) -> Any:
     """What `Plan.update` holds where a step has stages after the gradients."""
     plan, _, weights, batch, _ = _examples(dtype)
-    return _entry(update, dtype, op.MEASURE, plan, weights, batch, 0, 0, 1, NO_OPTIMIZER, NO_NUMBERS)
+    return _entry(update, dtype, instructions.MEASURE, plan, weights, batch, 0, 0, 1, NO_OPTIMIZER, NO_NUMBERS)
 
 
 def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
@@ -77,5 +77,5 @@ def _announce(function: Any) -> None:
 def _examples(dtype: np.dtype) -> tuple[Any, ...]:
     """Plan, instruction, weights, batch and data, of the types that every program has."""
     weights, plan, batch = weight_table([], dtype), plan_of(code=[{}], parameters=[{}], stages=[{}]), empty_batch(dtype)
-    data = op.Data(*(array.copy() for array in empty_data(dtype)))  # writable, as the driver passes them on
+    data = instructions.Data(*(array.copy() for array in empty_data(dtype)))  # writable, as the driver passes them on
     return Referenced(plan), plan.code[0], Referenced(weights), Referenced(batch), Referenced(data)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels import batches as kernels
-from ..kernels import instructions as op
+from ..kernels import instructions
 from ..kernels.arrays import CACHE_LINE, padded, stride
 from ..kernels.interpreter import SAMPLE_ROWS
 from ..kernels.operations import GROUPS, SMALLEST_GROUP
@@ -244,7 +244,7 @@ class Lowering:
         """Append the instruction that hands the output out."""
         self._append(kernels.batch_to_predictions)
 
-    def plan(self) -> op.Plan:
+    def plan(self) -> instructions.Plan:
         """The finished tables."""
         for fields in self.code:
             fields["entry"] = operation_entry(fields.pop("operation"), self.dtype)
@@ -253,11 +253,11 @@ class Lowering:
         refresh = []
         if update.stages:
             self.scratch_elements += LANES
-            refresh = [{"kind": op.REFRESH}] if self.training else []
-        return op.Plan(
-            code=table(self.code, op.INSTRUCTION),
-            parameters=table(update.records, op.PARAMETER),
-            stages=table(self._stages() + update.stages + refresh, op.STAGE),
+            refresh = [{"kind": instructions.REFRESH}] if self.training else []
+        return instructions.Plan(
+            code=table(self.code, instructions.INSTRUCTION),
+            parameters=table(update.records, instructions.PARAMETER),
+            stages=table(self._stages() + update.stages + refresh, instructions.STAGE),
             means=np.array(self.means, np.int64),
             block=self._block(),
             grouped=int(self.partial_elements > 0),
@@ -270,22 +270,22 @@ class Lowering:
         starts, ends = [0, *self.stage_ends], [*self.stage_ends, len(self.code)]
         stages: list[dict[str, Any]] = []
         for start, end in zip(starts, ends, strict=True):
-            stages.append({"kind": op.SAMPLES, "start": start, "stop": end})
+            stages.append({"kind": instructions.SAMPLES, "start": start, "stop": end})
             if end < len(self.code):
-                stages.append({"kind": op.TOTAL, "start": end - 1, "stop": op.TOTAL_FORWARD})
+                stages.append({"kind": instructions.TOTAL, "start": end - 1, "stop": instructions.TOTAL_FORWARD})
         if not self.backward:
             return stages + self._totals()
         if self.alone:
-            stages.append({"kind": op.SAMPLES})
+            stages.append({"kind": instructions.SAMPLES})
         # Rows that have come to the end turn back at once, while they are in the cache.
         stages[-1] |= {"back_start": ends[-1], "back_stop": starts[-1]}
         for start, end in zip(starts[-2::-1], ends[-2::-1], strict=True):
-            stages.append({"kind": op.TOTAL, "start": end, "stop": op.TOTAL_BACKWARD})
-            stages.append({"kind": op.SAMPLES, "back_start": end, "back_stop": start})
-        return [*stages, *self._totals(), {"kind": op.PARAMETERS}]
+            stages.append({"kind": instructions.TOTAL, "start": end, "stop": instructions.TOTAL_BACKWARD})
+            stages.append({"kind": instructions.SAMPLES, "back_start": end, "back_stop": start})
+        return [*stages, *self._totals(), {"kind": instructions.PARAMETERS}]
 
     def _totals(self) -> list[dict[str, Any]]:
-        return [{"kind": op.TOTAL, "start": i, "stop": op.TOTAL_FORWARD} for i in self.totals]
+        return [{"kind": instructions.TOTAL, "start": i, "stop": instructions.TOTAL_FORWARD} for i in self.totals]
 
     def _block(self) -> int:
         """Rows that a thread takes through the network at once.

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..checks import read_only
-from ..kernels import instructions as op
+from ..kernels import instructions
 from ..kernels.arrays import CACHE_LINE
 from ..kernels.calls import bound
 from ..kernels.interpreter import run as run_steps
@@ -80,7 +80,7 @@ class Buffers:
         )
         self.transposed = aligned_zeros(lowered.transposed_elements, dtype)
 
-    def for_threads(self, count: int) -> op.Batch:
+    def for_threads(self, count: int) -> instructions.Batch:
         """The buffers of a batch, with scratch space for so many threads."""
         have = self.batch.scratch
         if len(have) < count and have.shape[1]:
@@ -168,7 +168,7 @@ class Program:
             self.training,
         )  # fmt: skip
 
-    def _with_slots(self, optimizer: "Optimizer") -> op.Weights:
+    def _with_slots(self, optimizer: "Optimizer") -> instructions.Weights:
         """The weights with the optimizer's slots, which it may have made anew since the last call."""
         slots = optimizer.slot_arrays(self.parameters)
         if len(slots) != len(self._slots) or any(new is not old for new, old in zip(slots, self._slots, strict=True)):
@@ -176,7 +176,7 @@ class Program:
             self._table = weight_table(self.parameters, self.dtype, slots=slots, transposed=self.buffers.transposed)
         return self._table
 
-    def _data(self, run: Run) -> op.Data:
+    def _data(self, run: Run) -> instructions.Data:
         """The arrays that the interpreter reads, and where it puts predictions."""
         samples, fields = run.samples, {"order": run.order}
         fields["pixels" if samples.pixels else "features"] = samples.x

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
-from ..kernels import instructions as op
+from ..kernels.instructions import EPOCH, NOT_FINITE, ROW, STEP
 
 if TYPE_CHECKING:
     from ..optimizers import Optimizer
@@ -70,7 +70,12 @@ class Run:
         order: the samples in the order in which the epoch goes through them.
     """
 
-    epoch, row, step, not_finite = _Place(op.EPOCH), _Place(op.ROW), _Place(op.STEP), _Place(op.NOT_FINITE)
+    epoch, row, step, not_finite = (
+        _Place(EPOCH),
+        _Place(ROW),
+        _Place(STEP),
+        _Place(NOT_FINITE),
+    )
 
     def __init__(
         self,

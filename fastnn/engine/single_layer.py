@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels import instructions as op
+from ..kernels import instructions
 from ..kernels.calls import bound
 from ..kernels.interpreter import run_stages
 from .entries import NO_NUMBERS, NO_OPTIMIZER, interpreter_of
@@ -42,7 +42,7 @@ class SingleLayer:
         forward = np.array([_is_forward(stage) for stage in self._plan.stages])
         self._forward, self._backward = np.flatnonzero(forward), np.flatnonzero(~forward)
         # All of it writable, as the driver passes it on: other types would be compiled once more.
-        data = op.Data(*(a.copy() for a in empty_data(layer.dtype)))
+        data = instructions.Data(*(a.copy() for a in empty_data(layer.dtype)))
         self._data = data._replace(order=np.arange(rows))
         self._step = 0
         self._run_stages: Any = None
@@ -94,9 +94,9 @@ class SingleLayer:
 
 
 def _is_forward(stage: np.void) -> bool:
-    if stage["kind"] == op.SAMPLES:
+    if stage["kind"] == instructions.SAMPLES:
         return bool(stage["stop"] > stage["start"])
-    return bool(stage["kind"] == op.TOTAL and stage["stop"] == op.TOTAL_FORWARD)
+    return bool(stage["kind"] == instructions.TOTAL and stage["stop"] == instructions.TOTAL_FORWARD)
 
 
 def _settings(layer: "KernelLayer") -> tuple[Any, ...]:

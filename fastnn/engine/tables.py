@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import instructions as op
+from ..kernels import instructions
 from ..kernels.jit import JIT_ENABLED
 from .parameters import Parameter, addresses
 
@@ -28,12 +28,12 @@ def weight_table(
     gradients: Sequence[np.ndarray] | None = None,
     slots: Sequence[np.ndarray] = (),
     transposed: np.ndarray | None = None,
-) -> op.Weights:
+) -> instructions.Weights:
     """Where weights, their gradients and their slots (one array (slots, size) each) lie: whoever uses it keeps them."""
     if gradients is None:
         gradients = [p.flat_gradient for p in parameters]
     by_slot = [addresses(list(arrays)) for arrays in zip(*slots, strict=True)]
-    return op.Weights(
+    return instructions.Weights(
         values=addresses([p.flat for p in parameters]),
         gradients=addresses(gradients),
         slots=np.stack(by_slot) if by_slot else addresses([]).reshape(0, 0),
@@ -41,26 +41,26 @@ def weight_table(
     )
 
 
-def empty_batch(dtype: np.dtype, **arrays: np.ndarray) -> op.Batch:
+def empty_batch(dtype: np.dtype, **arrays: np.ndarray) -> instructions.Batch:
     """The buffers of a batch: those that are given, and empty ones of the right types."""
     flat = np.zeros(0, dtype)
-    empty = dict.fromkeys(op.Batch._fields, flat)
+    empty = dict.fromkeys(instructions.Batch._fields, flat)
     empty |= {"labels": _NO_INTEGERS, "tables": _NO_INTEGERS, "sums": np.zeros(0), "scratch": np.zeros((0, 0), dtype)}
-    return op.Batch(**empty | arrays)
+    return instructions.Batch(**empty | arrays)
 
 
-def empty_data(dtype: np.dtype) -> op.Data:
+def empty_data(dtype: np.dtype) -> instructions.Data:
     """Data with nothing in it, of the types that every run has."""
     arrays = [np.zeros((0, 0), np.uint8), np.zeros((0, 0), dtype), np.zeros(0, np.int64), np.zeros((0, 0), dtype)]
     arrays.append(np.zeros(0, dtype))
     for array in arrays:
         array.flags.writeable = False
-    return op.Data(*arrays, np.zeros((0, 0), dtype), np.zeros(0, np.int64))
+    return instructions.Data(*arrays, np.zeros((0, 0), dtype), np.zeros(0, np.int64))
 
 
-def plan_of(**fields: Any) -> op.Plan:
+def plan_of(**fields: Any) -> instructions.Plan:
     """A plan; its tables as dicts of their records' fields, and none where they are not named."""
-    types = {"code": op.INSTRUCTION, "parameters": op.PARAMETER, "stages": op.STAGE}
+    types = {"code": instructions.INSTRUCTION, "parameters": instructions.PARAMETER, "stages": instructions.STAGE}
     tables = {name: table(fields.pop(name, []), dtype) for name, dtype in types.items()}
     rest: dict[str, Any] = {"means": _NO_INTEGERS, "block": 0, "grouped": 0, "update": 0, "steps_at_once": 0}
-    return op.Plan(**tables, **rest | fields)
+    return instructions.Plan(**tables, **rest | fields)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..kernels import instructions as op
+from ..kernels import instructions
 from ..kernels.interpreter import GRADIENT_ROWS, optimize
 from ..kernels.updating import LANES, update_alone
 from .entries import NO_OPTIMIZER, optimizer_entry, update_entry
@@ -61,20 +61,20 @@ class Update:
             return
         if penalties or (optimizer is not None and optimizer.norms):
             self.stages += [
-                {"kind": op.UPDATE, "start": op.MEASURE},
-                {"kind": op.UPDATE_TOGETHER, "start": op.SUM_UP},
+                {"kind": instructions.UPDATE, "start": instructions.MEASURE},
+                {"kind": instructions.UPDATE_TOGETHER, "start": instructions.SUM_UP},
             ]
         if trained:
-            self.stages.append({"kind": op.UPDATE, "start": op.DESCEND})
+            self.stages.append({"kind": instructions.UPDATE, "start": instructions.DESCEND})
         if constraints:
-            self.stages.append({"kind": op.UPDATE, "start": op.CONSTRAIN})
+            self.stages.append({"kind": instructions.UPDATE, "start": instructions.CONSTRAIN})
         # Sums go through the weights in this order, in whatever order instructions name them.
         self.records = sorted(records, key=lambda r: r["number"])
         for record in self.records:
             record["sums"] = self.sums_elements
             self.sums_elements += 1 + 2 * -(-record["rows"] // GRADIENT_ROWS)
 
-    def by_hand(self, weights: op.Weights, rows: int, optimizer: Any, hyper: np.ndarray) -> float:
+    def by_hand(self, weights: instructions.Weights, rows: int, optimizer: Any, hyper: np.ndarray) -> float:
         """Run the stages by themselves, for a batch of `rows` rows; returns the penalty times the rows."""
         dtype = weights.transposed.dtype
         sums, scratch = np.zeros(self.sums_elements), np.zeros((1, LANES), dtype)

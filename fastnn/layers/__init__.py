@@ -2,11 +2,12 @@
 
 from .activations import ELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
 from .base import Input, Layer
+from .batch_normalization import BatchNormalization
 from .conv import Conv1D, Conv2D
 from .dense import Dense
 from .dropout import Dropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
 from .embedding import CategoricalEmbedding, Embedding
-from .normalization import BatchNormalization, LayerNormalization
+from .layer_normalization import LayerNormalization
 from .padding import ZeroPadding1D, ZeroPadding2D
 from .pooling import (
     AveragePooling1D,

@@ -9,7 +9,7 @@ import numpy as np
 from .. import checks
 from ..configured import Configured
 from ..engine.lowering import uses_kernels
-from ..kernels import losses as kernels
+from ..kernels import probabilities as kernels
 
 if TYPE_CHECKING:
     from ..layers.base import Layer

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from ..kernels import error_losses as kernels
+from ..kernels import margins as kernels
 from .base import KernelLoss, first
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..kernels import losses as kernels
+from ..kernels import probabilities as kernels
 from .base import KernelLoss, Loss, first
 
 # The activations that turn each output into a probability independently of the others.

@@ -5,8 +5,7 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..kernels import error_losses as error_kernels
-from ..kernels import losses as kernels
+from ..kernels import regression as kernels
 from .base import KernelLoss, first
 
 
@@ -51,8 +50,8 @@ class MeanAbsoluteError(KernelLoss):
     """
 
     name = "mean_absolute_error"
-    operation = staticmethod(error_kernels.mean_absolute_error_loss)
-    _kernel = error_kernels.mean_absolute_error
+    operation = staticmethod(kernels.mean_absolute_error_loss)
+    _kernel = kernels.mean_absolute_error
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,8 +70,8 @@ class Huber(KernelLoss):
     """
 
     name = "huber"
-    operation = staticmethod(error_kernels.huber_loss)
-    _kernel = error_kernels.huber
+    operation = staticmethod(kernels.huber_loss)
+    _kernel = kernels.huber
 
     def __init__(self, delta: float = 1.0):
         super().__init__()
@@ -90,8 +89,8 @@ class LogCosh(KernelLoss):
     """
 
     name = "log_cosh"
-    operation = staticmethod(error_kernels.log_cosh_loss)
-    _kernel = error_kernels.log_cosh
+    operation = staticmethod(kernels.log_cosh_loss)
+    _kernel = kernels.log_cosh
 
     def __init__(self) -> None:
         super().__init__()
@@ -105,8 +104,8 @@ class Poisson(KernelLoss):
     """
 
     name = "poisson"
-    operation = staticmethod(error_kernels.poisson_loss)
-    _kernel = error_kernels.poisson
+    operation = staticmethod(kernels.poisson_loss)
+    _kernel = kernels.poisson
 
     def __init__(self) -> None:
         super().__init__()

@@ -13,7 +13,7 @@ import fastnn
 from fastnn import callbacks, layers, losses, metrics, optimizers
 from fastnn.utils import to_categorical
 from tests.reference import keras_cases as cases
-from tests.reference.losses import sparse_softmax_cross_entropy
+from tests.reference.probabilities import sparse_softmax_cross_entropy
 
 FIGURES = json.loads((Path(__file__).parents[1] / "reference" / "keras.json").read_text())
 SATURATED = next(case for case in cases.CASES if case.get("saturated"))

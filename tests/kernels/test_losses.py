@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fastnn.kernels import losses
+from fastnn.kernels import probabilities as kernels
 
 from ..cases import LOSSES
 from ..comparing import assert_close, canaries, exact
-from ..reference import losses as losses_reference
+from ..reference import probabilities as reference
 from ..reference.gradients import central_difference
 
 ROWS = st.sampled_from([1, 2, 3, 8, 9])
@@ -192,8 +192,8 @@ def test_smooth_targets(dtype, seed, rows, columns, smoothing, classes):
     targets = np.random.default_rng(seed).uniform(size=(rows, columns)).astype(dtype)
     with canaries() as place:
         smoothed = place(np.full((rows, columns + 2), np.nan, dtype))
-        losses.smooth_targets(smoothed, place(wider(targets, 3), True), smoothing, classes, columns)
-    assert_close(smoothed[:, :columns], losses_reference.smooth_targets(exact(targets), smoothing, classes))
+        kernels.smooth_targets(smoothed, place(wider(targets, 3), True), smoothing, classes, columns)
+    assert_close(smoothed[:, :columns], reference.smooth_targets(exact(targets), smoothing, classes))
     assert np.isnan(smoothed[:, columns:]).all()
 
 
@@ -229,22 +229,22 @@ def test_large_errors_of_log_cosh(dtype):
     assert_close(dx[0], np.array([1, -1, 0, np.tanh(1e-3)]) / 4)
 
 
-FOCAL = [losses.focal_cross_entropy, losses.softmax_focal_cross_entropy]
+FOCAL = [kernels.focal_cross_entropy, kernels.softmax_focal_cross_entropy]
 
 
 @pytest.mark.parametrize("gamma", [0, 0.3, 1, 2, 5])
 @pytest.mark.parametrize("kernel", FOCAL, ids=lambda kernel: kernel.__name__)
 def test_the_focus(kernel, gamma, dtype, rng):
-    fused = kernel is losses.softmax_focal_cross_entropy
+    fused = kernel is kernels.softmax_focal_cross_entropy
     y = rng.normal(scale=2, size=(9, 5)).astype(dtype) if fused else rng.uniform(0.1, 1, (9, 5)).astype(dtype)
     targets, scale = np.eye(5, dtype=dtype)[rng.integers(5, size=9)], rng.uniform(size=9).astype(dtype)
     values, dx = np.empty(9, dtype), np.empty_like(y)
     kernel(values, dx, y.copy(), targets, scale, 0.25, gamma, 5)
-    expected, expected_dx = getattr(losses_reference, kernel.__name__)(*exact(y, targets, scale), 0.25, gamma)
+    expected, expected_dx = getattr(reference, kernel.__name__)(*exact(y, targets, scale), 0.25, gamma)
     assert_close(values, expected, 1 + expected)
     assert_close(dx, expected_dx, scale[:, np.newaxis] + np.abs(expected_dx).max(axis=1, keepdims=True))
     if gamma == 0:
-        plain = losses.softmax_cross_entropy if fused else losses.cross_entropy
+        plain = kernels.softmax_cross_entropy if fused else kernels.cross_entropy
         plain_values, plain_dx = np.empty(9, dtype), np.empty_like(y)
         plain(plain_values, plain_dx, y.copy(), targets, scale, 5)
         assert_close(values, exact(plain_values) / 4, 1 + expected)
@@ -257,6 +257,6 @@ def test_the_focus_of_logits_that_are_sure(gamma, dtype):
     y = np.array([[0, 200, 0], [0, 1e4, -1e4], [1e4, 0, 0]], dtype)
     targets, scale = np.eye(3, dtype=dtype)[[1, 1, 1]], np.ones(3, dtype)
     values, dx = np.empty(3, dtype), np.empty_like(y)
-    losses.softmax_focal_cross_entropy(values, dx, y, targets, scale, 0.25, gamma, 3)
+    kernels.softmax_focal_cross_entropy(values, dx, y, targets, scale, 0.25, gamma, 3)
     np.testing.assert_allclose(values, [0, 0, 2500], rtol=1e-6, atol=1e-12)
     np.testing.assert_allclose(dx, [[0, 0, 0], [0, 0, 0], [0.25, -0.25, 0]], rtol=1e-6, atol=1e-12)

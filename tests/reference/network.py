@@ -20,7 +20,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import DTypeLike
 
-from . import activations, losses, optimizers
+from . import activations, optimizers, probabilities, regression
 from .dense import dense_forward
 
 LINEAR = (lambda x: x, lambda dy, y: dy)
@@ -36,18 +36,18 @@ ACTIVATIONS = {
 }
 
 LOSSES = {
-    "sparse_cross_entropy": losses.sparse_cross_entropy,
-    "cross_entropy": losses.cross_entropy,
-    "binary_cross_entropy": losses.binary_cross_entropy,
-    "mean_squared_error": losses.mean_squared_error,
-    "half_mean_squared_error": losses.half_mean_squared_error,
+    "sparse_cross_entropy": probabilities.sparse_cross_entropy,
+    "cross_entropy": probabilities.cross_entropy,
+    "binary_cross_entropy": probabilities.binary_cross_entropy,
+    "mean_squared_error": regression.mean_squared_error,
+    "half_mean_squared_error": regression.half_mean_squared_error,
 }
 
 # (last activation, loss): the same loss computed from what goes into the activation
 FUSED_LOSSES = {
-    ("softmax", "sparse_cross_entropy"): losses.sparse_softmax_cross_entropy,
-    ("softmax", "cross_entropy"): losses.softmax_cross_entropy,
-    ("sigmoid", "binary_cross_entropy"): losses.sigmoid_binary_cross_entropy,
+    ("softmax", "sparse_cross_entropy"): probabilities.sparse_softmax_cross_entropy,
+    ("softmax", "cross_entropy"): probabilities.softmax_cross_entropy,
+    ("sigmoid", "binary_cross_entropy"): probabilities.sigmoid_binary_cross_entropy,
 }
 
 # name: (function, how many state vectors it has, whether it takes the step's number)

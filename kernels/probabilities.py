@@ -1,15 +1,15 @@
-"""Losses of each sample, with the gradient of sum_i scale[i] loss_i, where scale is the sample's weight / batch size.
+"""Losses of outputs that are probabilities, with the gradient of sum_i scale[i] loss_i; scale is weight / batch size.
 
 B batch, C outputs or classes. Outputs first: values[B], then the gradient dx[B, ...], of which only C columns are
 written. The fused losses start from logits: y holds x before and softmax(x) or sigmoid(x) after. A loss's own numbers
 stand before C. The formulas are Keras's: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/losses/losses.py
 """
 
-from . import instructions as op
 from .activations import softmax_row
-from .arrays import matrix
+from .arrays import matrix, sum_up
 from .elementary import exp, log, log1p_ratio, logistic
 from .factories import loss, sparse_loss
+from .instructions import FORWARD
 from .jit import jit
 from .operations import operation, target_rows
 
@@ -58,21 +58,6 @@ def softmax_cross_entropy(values, dx, y, targets, scale, classes):
 
 
 @jit
-def sum_up(row, columns):
-    """The sum of row[columns], which it overwrites: 16 sums side by side, so that it is vectorised in one fixed order.
-
-    Were the order left to LLVM, a loss's last bit would depend on what the kernel is compiled into.
-    """
-    for first in range(16, columns, 16):
-        for j in range(min(16, columns - first)):
-            row[j] += row[first + j]
-    total = row.dtype.type(0)
-    for j in range(min(16, columns)):
-        total += row[j]
-    return total
-
-
-@jit
 def sigmoid_binary_cross_entropy(values, dx, y, targets, scale, outputs):
     """loss = mean of log(1 + exp(x)) - t x over a row; dx = scale (y - t) / C."""
     real = y.dtype.type
@@ -89,32 +74,6 @@ def sigmoid_binary_cross_entropy(values, dx, y, targets, scale, outputs):
         values[i] = sum_up(dx[i], outputs) * share
         for j in range(outputs):
             dx[i, j] = (y[i, j] - targets[i, j]) * factor
-
-
-@jit
-def mean_squared_error(values, dx, y, targets, scale, outputs):
-    """loss = mean of (y - t)^2 over a row; dx = scale 2 (y - t) / C."""
-    real = y.dtype.type
-    share = real(1) / real(outputs)
-    for i in range(scale.size):
-        factor = scale[i] * share * real(2)
-        for j in range(outputs):
-            difference = y[i, j] - targets[i, j]
-            dx[i, j] = difference * difference
-        values[i] = sum_up(dx[i], outputs) * share
-        for j in range(outputs):
-            dx[i, j] = (y[i, j] - targets[i, j]) * factor
-
-
-@jit
-def half_mean_squared_error(values, dx, y, targets, scale, outputs):
-    """loss = half the mean of (y - t)^2 over a row; dx = scale (y - t) / C."""
-    half = y.dtype.type(0.5)
-    mean_squared_error(values, dx, y, targets, scale, outputs)
-    for i in range(scale.size):
-        values[i] *= half
-        for j in range(outputs):
-            dx[i, j] *= half
 
 
 @jit
@@ -264,7 +223,7 @@ def kl_divergence(values, dy, y, targets, scale, outputs):
 @operation
 def label_smoothing(task, ins, weights, batch, data, span):
     """`smooth_targets`, from where the batch's targets stand to where the loss reads them."""
-    if task == op.FORWARD:
+    if task == FORWARD:
         rows = span.stop - span.start
         targets = matrix(batch.targets, span.start * ins.y_stride, rows, ins.y_stride)
         smooth_targets(target_rows(ins, batch, span), targets, ins.alpha, ins.channels, ins.outputs)
@@ -273,8 +232,6 @@ def label_smoothing(task, ins, weights, batch, data, span):
 sparse_softmax_cross_entropy_loss = sparse_loss(sparse_softmax_cross_entropy)
 softmax_cross_entropy_loss = loss(softmax_cross_entropy)
 sigmoid_binary_cross_entropy_loss = loss(sigmoid_binary_cross_entropy)
-mean_squared_error_loss = loss(mean_squared_error)
-half_mean_squared_error_loss = loss(half_mean_squared_error)
 cross_entropy_loss = loss(cross_entropy)
 sparse_cross_entropy_loss = sparse_loss(sparse_cross_entropy)
 binary_cross_entropy_loss = loss(binary_cross_entropy)

@@ -1,4 +1,4 @@
-"""Losses and their gradients.
+"""Losses of outputs that are probabilities, and their gradients.
 
 B batch, O outputs, C classes. Each function takes the output of the network first
 and returns (losses, d): the loss of each sample, shape (B,), and the gradient of
@@ -68,22 +68,6 @@ def sigmoid_binary_cross_entropy(
     return elements.mean(axis=1), dx
 
 
-def mean_squared_error(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """loss = mean_j (y - t)^2; dy = 2 scale (y - t) / O."""
-    dy = y - targets
-    losses = np.square(dy).mean(axis=1)
-    dy *= 2 * scale[:, np.newaxis] / y.shape[1]
-    return losses, dy
-
-
-def half_mean_squared_error(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """loss = mean_j (y - t)^2 / 2; dy = scale (y - t) / O."""
-    dy = y - targets
-    losses = np.square(dy).mean(axis=1) / 2
-    dy *= scale[:, np.newaxis] / y.shape[1]
-    return losses, dy
-
-
 def sparse_cross_entropy(p: np.ndarray, labels: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """cross_entropy with the one-hot rows of labels."""
     targets = np.zeros_like(p)
@@ -125,51 +109,7 @@ def smooth_targets(targets: np.ndarray, smoothing: float, classes: int) -> np.nd
     return targets * (1 - smoothing) + smoothing / classes
 
 
-# The rest follows keras/src/losses/losses.py, version 3.15.1.
-
-
-def _mean_over_outputs(elements: np.ndarray, slopes: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """loss = mean_j elements_j and d = scale slopes / O."""
-    return elements.mean(axis=1), slopes * (scale[:, np.newaxis] / elements.shape[1])
-
-
-def mean_absolute_error(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """loss = mean_j |y - t|; dy = scale sign(y - t) / O."""
-    return _mean_over_outputs(np.abs(y - targets), np.sign(y - targets), scale)
-
-
-def huber(y: np.ndarray, targets: np.ndarray, scale: np.ndarray, delta: float) -> tuple[np.ndarray, np.ndarray]:
-    """loss = mean_j of e^2 / 2 where |e| <= delta, else delta |e| - delta^2 / 2, e = y - t.
-
-    Source: Huber: Robust estimation of a location parameter (1964).
-    """
-    e = y - targets
-    elements = np.where(np.abs(e) <= delta, e**2 / 2, delta * np.abs(e) - delta**2 / 2)
-    return _mean_over_outputs(elements, np.clip(e, -delta, delta), scale)
-
-
-def log_cosh(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """loss = mean_j log cosh(y - t) = mean_j log((e^d + e^-d) / 2); dy = scale tanh(y - t) / O."""
-    d = y - targets
-    return _mean_over_outputs(np.logaddexp(d, -d) - np.log(2), np.tanh(d), scale)
-
-
-def poisson(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """loss = mean_j(y - t log(y + EPSILON)); dy = scale (1 - t / (y + EPSILON)) / O."""
-    return _mean_over_outputs(y - targets * np.log(y + EPSILON), 1 - targets / (y + EPSILON), scale)
-
-
-def hinge(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """loss = mean_j max(0, 1 - t y), t = -1 for targets 0; dy = -scale t / O where t y < 1, else 0."""
-    t = np.where(targets == 0, -1, targets)
-    return _mean_over_outputs(np.maximum(0, 1 - t * y), np.where(t * y < 1, -t, 0), scale)
-
-
-def squared_hinge(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """loss = mean_j max(0, 1 - t y)^2, t = -1 for targets 0; dy = -2 scale t max(0, 1 - t y) / O."""
-    t = np.where(targets == 0, -1, targets)
-    margins = np.maximum(0, 1 - t * y)
-    return _mean_over_outputs(margins**2, -2 * t * margins, scale)
+# From here on: keras/src/losses/losses.py, version 3.15.1.
 
 
 def kl_divergence(p: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

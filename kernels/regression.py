@@ -1,17 +1,43 @@
-"""Losses of how far an output lies from its target, or on the wrong side of it. Arguments as in `losses.py`.
+"""Losses of numbers that are to be hit. Arguments as in `probabilities.py`.
 
 Each is the mean over a row of something that each output has alone.
 """
 
 import math
 
+from .arrays import sum_up
 from .elementary import exp, log, log1p_ratio, tanh
 from .factories import loss
 from .jit import jit
-from .losses import sum_up
 
 _EPSILON = 1e-7  # keras.config.epsilon()
 _LN_2 = math.log(2)
+
+
+@jit
+def mean_squared_error(values, dx, y, targets, scale, outputs):
+    """loss = mean of (y - t)^2 over a row; dx = scale 2 (y - t) / C."""
+    real = y.dtype.type
+    share = real(1) / real(outputs)
+    for i in range(scale.size):
+        factor = scale[i] * share * real(2)
+        for j in range(outputs):
+            difference = y[i, j] - targets[i, j]
+            dx[i, j] = difference * difference
+        values[i] = sum_up(dx[i], outputs) * share
+        for j in range(outputs):
+            dx[i, j] = (y[i, j] - targets[i, j]) * factor
+
+
+@jit
+def half_mean_squared_error(values, dx, y, targets, scale, outputs):
+    """loss = half the mean of (y - t)^2 over a row; dx = scale (y - t) / C."""
+    half = y.dtype.type(0.5)
+    mean_squared_error(values, dx, y, targets, scale, outputs)
+    for i in range(scale.size):
+        values[i] *= half
+        for j in range(outputs):
+            dx[i, j] *= half
 
 
 @jit
@@ -82,52 +108,13 @@ def poisson(values, dx, y, targets, scale, outputs):
             dx[i, j] = (one - targets[i, j] / (y[i, j] + epsilon)) * factor
 
 
-@jit
-def hinge(values, dx, y, targets, scale, outputs):
-    """loss = mean of max(0, 1 - t y) over a row, where a target of 0 counts as -1; dx = -scale t / C, or 0 with it."""
-    real = y.dtype.type
-    zero, one = real(0), real(1)
-    share = one / real(outputs)
-    for i in range(scale.size):
-        factor = scale[i] * share
-        for j in range(outputs):
-            side = -one if targets[i, j] == zero else targets[i, j]
-            margin = one - side * y[i, j]
-            dx[i, j] = zero if margin < zero else margin
-        values[i] = sum_up(dx[i], outputs) * share
-        for j in range(outputs):
-            side = -one if targets[i, j] == zero else targets[i, j]
-            slope = zero if one - side * y[i, j] <= zero else -side
-            dx[i, j] = slope * factor
-
-
-@jit
-def squared_hinge(values, dx, y, targets, scale, outputs):
-    """loss = mean of max(0, 1 - t y)^2 over a row, where a target of 0 counts as -1."""
-    real = y.dtype.type
-    zero, one, two = real(0), real(1), real(2)
-    share = one / real(outputs)
-    for i in range(scale.size):
-        factor = scale[i] * share
-        for j in range(outputs):
-            side = -one if targets[i, j] == zero else targets[i, j]
-            margin = one - side * y[i, j]
-            dx[i, j] = zero if margin < zero else margin * margin
-        values[i] = sum_up(dx[i], outputs) * share
-        for j in range(outputs):
-            side = -one if targets[i, j] == zero else targets[i, j]
-            margin = one - side * y[i, j]
-            slope = zero if margin < zero else -two * side * margin
-            dx[i, j] = slope * factor
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Operations.
 
 
+mean_squared_error_loss = loss(mean_squared_error)
+half_mean_squared_error_loss = loss(half_mean_squared_error)
 mean_absolute_error_loss = loss(mean_absolute_error)
 huber_loss = loss(huber, numbers=1)
 log_cosh_loss = loss(log_cosh)
 poisson_loss = loss(poisson)
-hinge_loss = loss(hinge)
-squared_hinge_loss = loss(squared_hinge)
