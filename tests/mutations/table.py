@@ -136,8 +136,8 @@ MUTATIONS = [
     Mutation(
         "weight decay counts the rate after Adam's correction",
         "order",
-        "decay(w_vector(weights, number, start, size), hyper[op.WEIGHT_DECAY] * hyper[op.LEARNING_RATE])",
-        "decay(w_vector(weights, number, start, size), hyper[op.WEIGHT_DECAY] * hyper[op.RATE])",
+        "decay(w_vector(weights, number, start, size), hyper[WEIGHT_DECAY] * hyper[LEARNING_RATE])",
+        "decay(w_vector(weights, number, start, size), hyper[WEIGHT_DECAY] * hyper[RATE])",
         "tests/fit/test_clipping.py -k 'adamw or decay'",
     ),
     Mutation(
@@ -157,8 +157,8 @@ MUTATIONS = [
     Mutation(
         "each weight is clipped by its own norm where all should share one",
         "dropped check",
-        "if hyper[op.GLOBAL_CLIP_NORM] > 0:\n        norm",
-        "if hyper[op.GLOBAL_CLIP_NORM] < 0:\n        norm",
+        "if hyper[GLOBAL_CLIP_NORM] > 0:\n        norm",
+        "if hyper[GLOBAL_CLIP_NORM] < 0:\n        norm",
         "tests/fit/test_clipping.py -k 'agree or global'",
     ),
     # Layers.
@@ -307,7 +307,7 @@ MUTATIONS = [
         "copies of the weights are not made anew between two runs",
         "state",
         "if training:\n        refresh_all",
-        "if training and cursor[op.STEP] == 0:\n        refresh_all",
+        "if training and cursor[STEP] == 0:\n        refresh_all",
         "tests/fit/test_fit.py",
     ),
     # What the user calls.
