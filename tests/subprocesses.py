@@ -1,5 +1,6 @@
 """Python in a process of its own, with other settings: what is read once at import can be tested in no other way."""
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -31,15 +32,20 @@ def run_python(code_or_arguments, cwd=ROOT, check=True, timeout=300, **variables
     return result
 
 
-def start_python(code, *arguments, **variables):
-    """Start code with arguments, for tests that talk to it; its output comes as text. The test ends or kills it."""
-    return subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(code), *arguments],
-        env=_environment(variables),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+@contextlib.contextmanager
+def python_at_work(code, *arguments, until, **variables):
+    """Code in a process of its own, which has just printed the line `until`; at the end of the block it is killed."""
+    command = [sys.executable, "-c", textwrap.dedent(code), *arguments]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=_environment(variables), **pipes) as child:
+        try:
+            line = child.stdout.readline()
+            if line != f"{until}\n":
+                child.kill()
+                raise AssertionError(f"expected {until}, received {line}{child.stderr.read()[-6000:]}")
+            yield child
+        finally:
+            child.kill()
 
 
 def _environment(variables):

@@ -285,12 +285,20 @@ def test_kernels_are_kept_and_found_again(name, below, tmp_path):
     assert len(list(folder.glob("*.nbi"))) == len(list(folder.glob("*.nbc"))) == 1
 
 
+@pytest.fixture(scope="module")
+def with_one_kernel(tmp_path_factory):
+    """A cache folder that holds one kernel, to be copied."""
+    folder = tmp_path_factory.mktemp("kernels")
+    run_python(ONE_KERNEL, FASTNN_CACHE_DIR=str(folder))
+    return folder
+
+
 @needs_compiler
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
 @pytest.mark.parametrize("damage", ["emptied", "half"])
-def test_a_damaged_file_is_reported_and_replaced(suffix, damage, tmp_path):
+def test_a_damaged_file_is_reported_and_replaced(suffix, damage, with_one_kernel, tmp_path):
     settings = {"FASTNN_CACHE_DIR": str(tmp_path)}
-    run_python(ONE_KERNEL, **settings)
+    shutil.copytree(with_one_kernel, tmp_path, dirs_exist_ok=True)
     (file,) = tmp_path.glob(f"*/*{suffix}")
     content = file.read_bytes()
     file.write_bytes(content[: len(content) // 2] if damage == "half" else b"")

@@ -257,3 +257,14 @@ def test_what_fit_prints(capsys):
     ]
     model.fit(X, Y, epochs=1, verbose=0)
     assert capsys.readouterr().out == ""
+
+
+def test_weights_that_are_set_between_two_trainings_count_from_the_first_step():
+    """The backward pass reads copies of them, which a training leaves behind."""
+    model, other = classifier(), classifier()
+    model.fit(X, Y, verbose=0)
+    weights = [np.cos(np.arange(w.size)).reshape(w.shape) for w in other.get_weights()]
+    for each in (model, other):
+        each.set_weights(weights)
+        each.fit(X, Y, batch_size=ROWS, shuffle=False, verbose=0)
+    assert_same_weights(model, other)

@@ -10,7 +10,7 @@ import fastnn
 from fastnn.engine.program import Program
 
 from ..small_models import WIDE_FEATURES, WIDE_ROWS, classifier, labels, samples, wide
-from ..subprocesses import start_python
+from ..subprocesses import python_at_work
 
 X, Y = samples(WIDE_ROWS, WIDE_FEATURES), labels(WIDE_ROWS)
 SECONDS = 120  # for a child: far more than it needs
@@ -50,14 +50,10 @@ print("usable", flush=True)
 
 @pytest.mark.parametrize(("units", "batch_size"), [(10, 8), (500, 32), (500, 2000)])
 def test_ctrl_c(units, batch_size):
-    with start_python(TRAINING, str(units), str(batch_size)) as child:
-        try:
-            assert child.stdout.readline() == "training\n"
-            sent = time.time()
-            child.send_signal(signal.SIGINT)
-            output, errors = child.communicate(timeout=SECONDS)
-        finally:
-            child.kill()
+    with python_at_work(TRAINING, str(units), str(batch_size), until="training") as child:
+        sent = time.time()
+        child.send_signal(signal.SIGINT)
+        output, errors = child.communicate(timeout=SECONDS)
     assert errors == ""
     assert child.returncode == 0
     stopped, usable = output.splitlines()

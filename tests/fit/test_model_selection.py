@@ -12,7 +12,7 @@ from fastnn import callbacks, layers
 from fastnn.engine import threads
 from fastnn.model_selection import KFold, StratifiedKFold, cross_validate, train_test_split
 
-from ..subprocesses import start_python
+from ..subprocesses import python_at_work
 
 Y = np.array([0, 2, 1, 1, 0, 2, 2, 2, 0, 1, 1, 0, 2, 2, 1, 0, 2])
 X = np.arange(17)
@@ -341,7 +341,7 @@ CTRL_C = """
     class Says(fastnn.callbacks.Callback):
         def on_epoch_begin(self, epoch, logs=None):
             if epoch == int(sys.argv[1]):
-                os.write(1, b"training\\n")  # print writes a line in two parts, which threads can mix
+                print("training\\n", end="", flush=True)  # in one piece: several folds say it
 
     x, y = np.zeros((90, 6), np.float32), np.arange(90) % 3
     build().fit(x, y, verbose=0)
@@ -356,13 +356,9 @@ CTRL_C = """
 @pytest.mark.parametrize("epoch", [0, 500])
 def test_a_real_ctrl_c(epoch):
     """As soon as the first fold trains, while others may not have begun, and when all of them do."""
-    with start_python(CTRL_C, str(epoch)) as child:
-        try:
-            assert child.stdout.readline() == "training\n"
-            child.send_signal(signal.SIGINT)
-            output, errors = child.communicate(timeout=120)
-        finally:
-            child.kill()
+    with python_at_work(CTRL_C, str(epoch), until="training") as child:
+        child.send_signal(signal.SIGINT)
+        output, errors = child.communicate(timeout=120)
     assert child.returncode == 0, errors
     assert output.replace("training\n", "").split() == ["ended", "0", "1"]
 

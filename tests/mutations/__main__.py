@@ -49,7 +49,9 @@ def first_failure(tree: Path, cache: Path, arguments: list[str]) -> str | None:
     run = subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, check=False)
     if run.returncode == 0:
         return None
-    failed = re.search(r"^(?:FAILED|ERROR) (\S+)", run.stdout, re.MULTILINE)
+    failed = re.search(r"^(?:FAILED|ERROR) (.+?)(?: - .*)?$", run.stdout, re.MULTILINE)
+    if run.returncode < 0:
+        return f"a crash by signal {-run.returncode}"
     if failed is None:
         raise SystemExit(f"pytest {shlex.join(arguments)} ended with {run.returncode}:\n{run.stdout}\n{run.stderr}")
     return failed[1]
@@ -75,16 +77,16 @@ def try_out(mutation: Mutation, trees: "list[Path]", cache: Path) -> tuple[str, 
 def main(part: str = "") -> int:
     """Try out all mutations whose name or kind contains `part`; returns how many were missed."""
     chosen = [m for m in MUTATIONS if part in m.name or part == m.kind]
-    places = [place_of(m, ROOT).relative_to(ROOT) for m in chosen]
+    places = {m: place_of(m, ROOT).relative_to(ROOT) for m in chosen}
     missed = 0
     with tempfile.TemporaryDirectory() as folder, concurrent.futures.ThreadPoolExecutor(AT_ONCE) as pool:
         trees, cache = [copy_tree(Path(folder, f"tree{i}")) for i in range(AT_ONCE)], Path(folder, "kernels")
-        results = [pool.submit(try_out, m, trees, cache) for m in chosen]
+        results = {pool.submit(try_out, m, trees, cache): m for m in chosen}
         print("| mutation | kind | file | found by | s |\n|---|---|---|---|---|", flush=True)
-        for mutation, place, result in zip(chosen, places, results, strict=True):
-            found, seconds = result.result()
+        for result in concurrent.futures.as_completed(results):
+            mutation, (found, seconds) = results[result], result.result()
             missed += found == "MISSED"
-            print(f"| {mutation.name} | {mutation.kind} | {place} | {found} | {seconds:.0f} |", flush=True)
+            print(f"| {mutation.name} | {mutation.kind} | {places[mutation]} | {found} | {seconds:.0f} |", flush=True)
     print(f"\n{len(chosen) - missed} of {len(chosen)} were found")
     return missed
 
