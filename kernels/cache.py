@@ -17,6 +17,7 @@ import os
 import re
 import sys
 import tempfile
+import uuid
 import warnings
 from pathlib import Path
 
@@ -198,6 +199,15 @@ class KernelCache(caching.FunctionCache):
     """Numba's function cache, which a broken or full disk cannot turn into an error."""
 
     _impl_class = _CacheFiles
+
+    def __init__(self, function):
+        super().__init__(function)
+        # Numba numbers the files of a kernel's types by what the index held when it was read. Two processes that save
+        # at the same time must not give two types the same name.
+        files = self._cache_file
+        files._data_name_pattern = files._data_name_pattern.replace(
+            "{number:d}", f"{{number:d}}-{uuid.uuid4().hex[:8]}"
+        )
 
     def _index_key(self, sig, codegen):
         # The names of the files say what the code is. Numba's key has the pickled contents of a closure, which differ

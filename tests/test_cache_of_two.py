@@ -8,7 +8,6 @@ from fastnn.kernels.rescaling import rescaling_forward
 pytestmark = pytest.mark.skipif(not JIT_ENABLED, reason="plain Python compiles and keeps nothing")
 
 
-@pytest.mark.xfail(strict=True, reason="Numba numbers the files of a kernel's types by what its index held before")
 def test_neither_loads_what_the_other_has_compiled(tmp_path, monkeypatch):
     """Both read the index before either writes it, and the data are written in the other order: as bad as it can be."""
 
