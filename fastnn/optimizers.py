@@ -234,15 +234,15 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         Raises:
             ValueError: if the optimizer has trained another model, none of whose weights are among these.
         """
-        if all(p in self._slots and len(self._slots[p]) == self.all_slots for p in var_list):
+        known = [self._slots.get(p) for p in var_list]
+        if all(slots is not None and len(slots) == self.all_slots for slots in known):
             return
-        if self.all_slots and self._has_a_model and not any(p in self._slots for p in var_list):
+        if self.all_slots and self._has_a_model and not any(slots is not None for slots in known):
             raise ValueError(f"{self!r} goes on with the model that it has trained; use a new optimizer for a new one")
         self._has_a_model = True
-        for p in var_list:
-            old = self._slots.get(p)
-            if old is None or len(old) != self.all_slots:
-                self._slots[p] = self._new_slots(p, old)
+        for p, slots in zip(var_list, known, strict=True):
+            if slots is None or len(slots) != self.all_slots:
+                self._slots[p] = self._new_slots(p, slots)
 
     def _new_slots(self, p: Parameter, old: np.ndarray | None) -> np.ndarray:
         """Slots as they are at the start, or, as far as they go, those that the weight has had so far."""
