@@ -1,4 +1,4 @@
-"""What layers that normalize have in common: a scale gamma and an offset beta for each channel."""
+"""The base class of the normalization layers: a scale gamma and an offset beta for each channel."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from .kernel_layer import KernelLayer
 
 
 class GammaAndBeta(KernelLayer, abstract=True):
-    """Base class of both: gamma and beta, one number for each of the C channels of the last axis."""
+    """Base class of both: gamma and beta have one number for each of the C channels of the last axis."""
 
     def __init__(
         self,
