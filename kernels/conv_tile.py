@@ -25,7 +25,7 @@ def make_conv_tile(rows, vectors, vector_bytes=SIMD_BYTES, strip=1, taps=1):
     row_at is read: C and the tables need no padding. B and start are read in whole vectors.
 
     With `strip` > 1 each of the tile's `rows` stands for that many rows m of C, of which the first begins out_at[i]
-    elements behind c_offset (the table at `outs_at`), and each term for `taps` terms t, which are innermost:
+    elements after c_offset (the table at `outs_at`), and each term for `taps` terms t, which are innermost:
 
         C[i, m, j] = ... A[row_at[i] + run_at[r] + k a_step + (m + t) a_row] B[r b_run + k b_row + t b_tap + j]
 

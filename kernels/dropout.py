@@ -1,7 +1,7 @@
 """Dropout and Gaussian noise. What is dropped or added is a function of (seed, step, sample, unit) and is not stored.
 
 In place: y holds x before and y after. B batch, F features; `first` is the place of row 0 in the batch, so that any
-part of a batch can be computed alone.
+part of a batch can be computed separately.
 Srivastava et al. 2014, "Dropout", in its inverted form: scaled while training, the identity otherwise.
 """
 

@@ -4,7 +4,7 @@ A model that uses none of these never gets here: its gradients and steps are one
 the following tasks, in this order. Each is a separate stage, because it needs the results of all threads:
 
 - MEASURE: the gradient of the penalty, added to that of the loss; sums over groups of rows for penalties and norms.
-- SUM_UP, by one thread: the sums of all groups, in order; the penalty joins the batch's loss, and each weight gets the
+- SUM_UP, by one thread: the sums of all groups, in order; the penalty is added to the batch's loss, each weight gets the
   factor that clips its gradient.
 - DESCEND: clip, decay, the optimizer's step, the moving average of the weights.
 - CONSTRAIN: the constraints. Threads share the columns here, because norms are taken over columns.
@@ -93,7 +93,7 @@ def penalty(w, l1, l2, lanes):
 
 @jit
 def penalty_backward(dw, w, l1, l2):
-    """dw += l1 sign(w) + 2 l2 w: adds to what the loss gave."""
+    """dw += l1 sign(w) + 2 l2 w: added to the loss's gradient."""
     real = dw.dtype.type
     zero, one, two = real(0), real(l1), real(2 * l2)
     for i in range(dw.size):

@@ -183,7 +183,7 @@ class Lowering:
         self.shape = shape
 
     def end_stage(self) -> None:
-        """Begin a new stage: all rows of the batch are done so far before any goes on.
+        """Begin a new stage, which starts when all rows of the batch have finished the last one.
 
         Between the stages, one thread calls the last instruction's task `TOTAL_FORWARD` and, in backward, the next
         instruction's task `TOTAL_BACKWARD`.
