@@ -4,8 +4,8 @@ A model that uses none of these never gets here: its gradients and steps are one
 the following tasks, in this order. Each is a separate stage, because it needs the results of all threads:
 
 - MEASURE: the gradient of the penalty, added to that of the loss; sums over groups of rows for penalties and norms.
-- SUM_UP, by one thread: the sums of all groups, in order; the penalty is added to the batch's loss, each weight gets the
-  factor that clips its gradient.
+- SUM_UP, by one thread: the sums of all groups, in order; the penalty is added to the batch's loss, each weight gets
+  the factor that clips its gradient.
 - DESCEND: clip, decay, the optimizer's step, the moving average of the weights.
 - CONSTRAIN: the constraints. Threads share the columns here, because norms are taken over columns.
 
