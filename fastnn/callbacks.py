@@ -98,12 +98,12 @@ class History(Callback):
         self.epoch: list[int] = []
 
     def set_model(self, model: "Sequential") -> None:
-        """Know the model without keeping it: the model has the history, and would wait for the garbage collector."""
+        """Keep a weak reference: the model has the history, and a cycle would wait for the garbage collector."""
         self._model: Callable[[], Sequential | None] = weakref.ref(model)
 
     @property
     def model(self) -> "Sequential | None":  # type: ignore[override]
-        """The model; None once nobody else has it any more."""
+        """The model; None after it has been freed."""
         return self._model()
 
     def __getstate__(self) -> dict[str, Any]:

@@ -1,13 +1,13 @@
-"""Objects as plain data and back: what `get_config` gives, `from_config` takes and model files hold.
+"""Objects as plain data and back: what `get_config` returns, `from_config` takes and model files hold.
 
-One mechanism serves every class, also those of users, by a convention that scikit-learn has too: a constructor keeps
-each of its arguments as an attribute of the same name. Plain data is what strict JSON has: None, bool, int, finite
-float, str, list, dict. All else is a dict with a class, as in Keras:
+One mechanism serves every class, also those of users, by the convention of scikit-learn: a constructor keeps each of
+its arguments as an attribute of the same name. Plain data is what strict JSON has: None, bool, int, finite float, str,
+list, dict. Everything else is a dict with a class, as in Keras:
 
     {"module": "fastnn.initializers", "class_name": "Constant", "config": {"value": 0.5}}
 
-`module` is where users find a class of fastnn's, or None for a class of their own. Nothing is ever imported or executed
-because data say so: a class comes from the table in which fastnn's public classes enter themselves, or from
+`module` is the public module of a class of fastnn, or None for a user's class. Data never cause anything to be imported
+or executed: a class comes from the table in which fastnn's public classes register themselves, or from
 `custom_objects`.
 """
 
@@ -24,22 +24,22 @@ CustomObjects = Mapping[str, type] | None
 
 Kind = TypeVar("Kind")
 
-_PUBLIC: dict[tuple[str, str], type] = {}  # fastnn's public classes by (module, name), as files name them
+_PUBLIC: dict[tuple[str, str], type] = {}  # fastnn's public classes by (module, name)
 
 _ARRAY_TYPES = {t.name: t for t in map(np.dtype, ("bool", *(c for c in np.typecodes["AllInteger"] + "efd")))}
 
 
 class Configured:
-    """Base class of all that a model file describes by its constructor's arguments.
+    """Base class of everything that a model file describes by its constructor's arguments.
 
-    fastnn's own classes are made public by their definition: `class Layer(Configured, module="fastnn.layers")` says
-    where users find it and the classes derived from it, `abstract=True` that no file may name this one. Names that
-    begin with an underscore are not public either.
+    fastnn's own classes register themselves when they are defined: `class Layer(Configured, module="fastnn.layers")`
+    names the public module of the class and of the classes derived from it; with `abstract=True` no file may name the
+    class itself. Names that begin with an underscore are not registered either.
     """
 
     _module: ClassVar[str]
-    _fixed: tuple[str, ...] = ()  # arguments of a base class's constructor that this one has decided itself
-    _always: tuple[str, ...] = ()  # attributes that belong to the config also where the constructor does not take them
+    _fixed: tuple[str, ...] = ()  # arguments of a base class's constructor that this class sets itself
+    _always: tuple[str, ...] = ()  # attributes in the config even if the constructor does not take them
 
     def __init_subclass__(cls, module: str | None = None, abstract: bool = False, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -50,10 +50,10 @@ class Configured:
             _PUBLIC[cls._module, cls.__name__] = cls
 
     def get_config(self) -> dict[str, Any]:
-        """The constructor's arguments as plain data: `from_config` makes such an object again.
+        """The constructor's arguments as plain data, from which `from_config` makes an equal object.
 
         Raises:
-            ValueError: for an argument that is not kept as an attribute of its name, or that plain data cannot express.
+            ValueError: for an argument that is not an attribute of the same name, or that plain data cannot express.
         """
         config, kind = {}, type(self)
         for name in dict.fromkeys([*self._always, *arguments(kind)]):
@@ -65,25 +65,25 @@ class Configured:
                     )
                 config[name] = encode(self._argument(name), f"{kind.__name__}.{name}")
             except ValueError:
-                if kind.get_config is Configured.get_config:  # else a get_config of the user's may add it
+                if kind.get_config is Configured.get_config:  # otherwise a user's get_config may add it
                     raise
         return config | self._beyond_arguments()
 
     def _beyond_arguments(self) -> dict[str, Any]:
-        """What else the config holds, for a `from_config` that knows it."""
+        """Further entries of the config, for a `from_config` that knows them."""
         return {}
 
     def _argument(self, name: str) -> Any:
-        """What stands in the config for an argument of the constructor."""
+        """The value in the config of an argument of the constructor."""
         return getattr(self, name)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A new object from what `get_config` gave."""
+        """A new object from what `get_config` returned."""
         return cls(**{name: decode(value) for name, value in config.items()})
 
     def as_argument(self) -> Any:
-        """How the object stands in the config of another one that was given it."""
+        """The object as a value in the config of another object."""
         return describe(self)
 
 
@@ -95,7 +95,7 @@ def arguments(kind: type) -> list[str]:
             parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
             passes_on = any(p.kind is p.VAR_KEYWORD for p in parameters)
             own = [p.name for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-            # Without **kwargs an *args is meant for this class, and nothing says where it is kept.
+            # Without **kwargs, *args are for this class itself. No attribute is called "*args", so get_config refuses.
             own += [f"*{p.name}" for p in parameters if p.kind is p.VAR_POSITIONAL and not passes_on]
             names = own + names
             if not passes_on:
@@ -114,7 +114,7 @@ def describe(value: Any) -> dict[str, Any]:
 
 
 def encode(value: Any, owner: str) -> Any:
-    """An argument as plain data; `owner` names it in the error where there is no such data."""
+    """An argument as plain data; `owner` names it in the error if that is impossible."""
     if isinstance(value, np.generic):
         value = value.item()
     if value is None or isinstance(value, bool):
@@ -145,15 +145,15 @@ def encode(value: Any, owner: str) -> Any:
 
 
 def _special(class_name: str, **config: Any) -> dict[str, Any]:
-    """What JSON has no words for, in Keras's manner."""
+    """A value that JSON does not have, as a dict like Keras's."""
     return {"class_name": class_name, "config": config}
 
 
 def decode(value: Any, custom_objects: CustomObjects = None) -> Any:
-    """What `encode` and `describe` made plain, as it was; other values as they are.
+    """The inverse of `encode` and `describe`; other values are returned as they are.
 
     Raises:
-        ValueError: for a class that is neither fastnn's nor in `custom_objects`, or that refuses its config.
+        ValueError: for a class that is neither fastnn's nor in `custom_objects`, or whose `from_config` fails.
     """
     if isinstance(value, list):
         return [decode(item, custom_objects) for item in value]
@@ -207,7 +207,7 @@ def checked_custom_objects(custom_objects: Any) -> dict[str, type]:
 
 
 def from_identifier(identifier: object, kind: type[Kind], known: Mapping[str, Callable[[], Kind]], what: str) -> Kind:
-    """An object of a class from its name, or as it is.
+    """An object of class `kind` from its name; an object is returned as it is.
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
@@ -220,7 +220,7 @@ def from_identifier(identifier: object, kind: type[Kind], known: Mapping[str, Ca
 
 
 def without_own_call(given: Kind, kind: type[Kind], known: Mapping[str, Any]) -> Kind:
-    """`given`, unless its class overrides `__call__` in Python, of which the kernels know nothing (TypeError)."""
+    """`given`; a TypeError if its class overrides `__call__`, because the kernels do not call Python."""
     if type(given).__call__ is not kind.__call__:
         raise TypeError(
             f"{kind.__name__.lower()} must be one of {', '.join(known)}, received {given!r}, which is written in Python"

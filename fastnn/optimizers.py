@@ -1,4 +1,4 @@
-"""Optimizers, with Keras 3's names, defaults and equations; the equations stand in `kernels/optimizers.py`."""
+"""Optimizers, with Keras 3's names, defaults and equations; these are implemented in `kernels/optimizers.py`."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
@@ -39,20 +39,20 @@ LearningRate = float | schedules.LearningRateSchedule
 
 
 class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
-    """Base class: a learning rate, the number of steps so far, and slots, which are arrays as large as the weights.
+    """Base class: a learning rate, the number of steps so far, and slots, which are arrays of the weights' shapes.
 
     Args:
-        learning_rate: the size of a step, positive or 0, which may be set at any time; or a schedule.
-        weight_decay: each step begins with w -= learning_rate weight_decay w, apart from the gradient (Loshchilov &
-            Hutter 2019); None: without. `exclude_from_weight_decay` spares some weights.
-        clipnorm: the largest norm of each weight's gradient; longer ones are shortened to it. None: any.
-        clipvalue: each number of a gradient is clipped to [-clipvalue, clipvalue]; None: none is.
-        global_clipnorm: the largest norm of all gradients together (Pascanu, Mikolov & Bengio 2013). Of the three clips
-            one may be given.
+        learning_rate: the step size, at least 0, which may be set at any time; or a schedule.
+        weight_decay: each step begins with w -= learning_rate weight_decay w, separately from the gradient (Loshchilov
+            & Hutter 2019); None: no decay. `exclude_from_weight_decay` excludes some weights.
+        clipnorm: the largest norm of each weight's gradient; larger gradients are scaled down to it. None: no limit.
+        clipvalue: gradients are clipped to [-clipvalue, clipvalue], element by element; None: no limit.
+        global_clipnorm: the largest norm of all gradients together (Pascanu, Mikolov & Bengio 2013). Only one of the
+            three kinds of clipping may be set.
         use_ema: keep moving averages of the weights, average = ema_momentum average + (1 - ema_momentum) w after each
-            step (Polyak & Juditsky 1992). At the end of `fit` they become the weights.
-        ema_momentum: how much of the averages is kept, in [0, 1].
-        ema_overwrite_frequency: the averages become the weights after each so many steps, too; None: at the end only.
+            step (Polyak & Juditsky 1992). At the end of `fit` they replace the weights.
+        ema_momentum: how much of the averages is kept in each step, in [0, 1].
+        ema_overwrite_frequency: the averages also replace the weights every so many steps; None: only at the end.
 
     >>> optimizer = fastnn.optimizers.Adam(0.01, clipnorm=1.0)
     >>> optimizer.learning_rate, optimizer.iterations
@@ -88,16 +88,16 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         if ema_overwrite_frequency is not None:
             self.ema_overwrite_frequency = checks.integer(ema_overwrite_frequency, "ema_overwrite_frequency")
-        self._excluded: set[Parameter] = set()  # from weight decay: weights, and parts of weights' names
+        self._excluded: set[Parameter] = set()  # excluded from weight decay: weights, and parts of weights' names
         self._excluded_names: tuple[str, ...] = ()
         self.iterations = 0
-        # (slots, size) for each weight that it has trained; an entry goes when nobody else holds the weight any more.
+        # (slots, size) for each weight that it has trained; an entry is dropped when its weight is freed.
         self._slots: WeakKeyDictionary[Parameter, np.ndarray] = WeakKeyDictionary()
         self._has_a_model = False
 
     @property
     def learning_rate(self) -> float:
-        """The size of the next step. Setting it to a number raises a TypeError where a schedule decides."""
+        """The step size of the next step. Setting it to a number raises a TypeError if there is a schedule."""
         return float(self.rates(self.iterations, 1)[0])
 
     @learning_rate.setter
@@ -108,25 +108,25 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         number = checks.number(value, "learning_rate", 0)
         if self.learning_rate_schedule is not None:
             raise TypeError(
-                f"learning_rate cannot be set to {number:g} where a schedule decides: {self.learning_rate_schedule!r}; "
-                "give the optimizer a number when making it"
+                f"learning_rate cannot be set to {number:g}: it follows the schedule {self.learning_rate_schedule!r}; "
+                "create the optimizer with a number instead"
             )
         self._learning_rate = number
 
     @property
     def learning_rate_schedule(self) -> schedules.LearningRateSchedule | None:
-        """What decides about the learning rate step by step; None where it is a number."""
+        """The schedule that the learning rate follows; None if it is a number."""
         rate = self._learning_rate
         return rate if isinstance(rate, schedules.LearningRateSchedule) else None
 
     def rates(self, first_step: int, count: int) -> np.ndarray:
-        """The learning rates of `count` steps, of which the first one is `first_step`, counted from 0.
+        """The learning rates of `count` steps from step `first_step` on, counted from 0.
 
         Returns:
-            float64 (count,) from a schedule; (1,), which holds for all of them, where the rate is a number.
+            float64 (count,) from a schedule; (1,), the rate of all steps, if it is a number.
 
         Raises:
-            ValueError: if a schedule gives something that is no rate.
+            ValueError: if a schedule does not return finite rates >= 0.
         """
         schedule = self.learning_rate_schedule
         if schedule is None:
@@ -146,11 +146,11 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         return self._learning_rate if name == "learning_rate" else super()._argument(name)
 
     def _numbers(self) -> dict[int, float]:
-        """The places of `hyper` that this optimizer reads, and what stands there."""
+        """This optimizer's own numbers by their indices in `hyper`."""
         return {}
 
     def hyper(self) -> np.ndarray:
-        """The vector of numbers that the kernels take."""
+        """The vector of numbers for the kernels (`kernels/instructions.py`)."""
         vector = np.zeros(HYPER_NUMBERS)
         vector[LEARNING_RATE] = vector[RATE] = self.learning_rate
         vector[SEPARATE_DECAY if self._excludes else WEIGHT_DECAY] = self.weight_decay or 0
@@ -165,7 +165,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
 
     @property
     def all_slots(self) -> int:
-        """The slots of the equation, and one for the averages after them."""
+        """The number of slots: those of the equation, and one after them for averages."""
         return self.slot_count + self.use_ema
 
     @property
@@ -175,12 +175,12 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
 
     @property
     def separate(self) -> bool:
-        """Whether a step does more than decay and equation, and so waits until all gradients are there."""
+        """Whether a step does more than decay and equation, in stages after that of the gradients."""
         return self.norms or self.clipvalue is not None or self.use_ema or self._excludes
 
     @property
     def update_key(self) -> tuple[object, ...]:
-        """What a program for training depends on, of all this."""
+        """The settings that a training program depends on."""
         return self.norms, self.separate, self._excluded, self._excluded_names
 
     @property
@@ -190,17 +190,17 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
     def exclude_from_weight_decay(
         self, var_list: Iterable[Parameter] | None = None, var_names: Iterable[str] | None = None
     ) -> None:
-        """Spare some weights the weight decay; to be called before training. The last call counts.
+        """Exclude some weights from weight decay; must be called before training. The last call counts.
 
         Args:
-            var_list: weights, as `layer.parameters` has them. A model file cannot hold these.
-            var_names: parts of weights' names: `["bias"]` for all biases.
+            var_list: weights from `layer.parameters`. These cannot be saved in a model file.
+            var_names: parts of weights' names, such as `["bias"]` for all biases.
 
         Raises:
-            RuntimeError: if it has trained already.
+            RuntimeError: if the optimizer has trained already.
         """
         if self._has_a_model:
-            raise RuntimeError("exclude_from_weight_decay has to be called before training")
+            raise RuntimeError("exclude_from_weight_decay must be called before training")
         weights, names = list(var_list or ()), [var_names] if isinstance(var_names, str) else list(var_names or ())
         if not all(isinstance(p, Parameter) for p in weights):
             raise TypeError(f"var_list must hold weights such as those in layer.parameters, received {weights!r}")
@@ -209,18 +209,18 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         self._excluded, self._excluded_names = set(weights), tuple(names)
 
     def decays(self, parameter: Parameter) -> bool:
-        """Whether a weight takes part in the weight decay."""
+        """Whether weight decay applies to a weight."""
         return parameter not in self._excluded and not any(name in parameter.name for name in self._excluded_names)
 
     def _beyond_arguments(self) -> dict[str, Any]:
-        """The names that are spared the weight decay, if there are any."""
+        """The names that are excluded from weight decay, if there are any."""
         if self._excluded:
             raise ValueError("a model file can hold exclude_from_weight_decay(var_names=...) only, received var_list")
         return {"excluded_from_weight_decay": list(self._excluded_names)} if self._excluded_names else {}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A new optimizer from what `get_config` gave."""
+        """A new optimizer from what `get_config` returned."""
         given = dict(config)
         excluded = given.pop("excluded_from_weight_decay", None)
         optimizer = super().from_config(given)
@@ -229,7 +229,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         return optimizer
 
     def build(self, var_list: Sequence[Parameter]) -> None:
-        """Make the slots for a model's weights, where they are not there yet.
+        """Make the slots for those of a model's weights that do not have them yet.
 
         Raises:
             ValueError: if the optimizer has trained another model, none of whose weights are among these.
@@ -238,14 +238,16 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         if all(slots is not None and len(slots) == self.all_slots for slots in known):
             return
         if self.all_slots and self._has_a_model and not any(slots is not None for slots in known):
-            raise ValueError(f"{self!r} goes on with the model that it has trained; use a new optimizer for a new one")
+            raise ValueError(
+                f"{self!r} can only continue with the model that it has trained; use a new optimizer for another model"
+            )
         self._has_a_model = True
         for p, slots in zip(var_list, known, strict=True):
             if slots is None or len(slots) != self.all_slots:
                 self._slots[p] = self._new_slots(p, slots)
 
     def _new_slots(self, p: Parameter, old: np.ndarray | None) -> np.ndarray:
-        """Slots as they are at the start, or, as far as they go, those that the weight has had so far."""
+        """Initial slots, the first of which are copied from the weight's old slots, if it has some."""
         slots = aligned_zeros(self.all_slots * p.size, p.dtype).reshape(self.all_slots, p.size)
         slots[...] = self.slot_start
         if self.use_ema:
@@ -256,27 +258,27 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         return slots
 
     def slot_arrays(self, var_list: Iterable[Parameter]) -> list[np.ndarray]:
-        """The slots (slots, size) of each of some weights that `build` was called for; none if there are no slots."""
+        """The slots (slots, size) of each weight, after `build`; an empty list if the optimizer has no slots."""
         return [self._slots[p] for p in var_list] if self.all_slots else []
 
     def slots_of(self, parameter: Parameter) -> list[np.ndarray]:
-        """The slots of one weight that `build` was called for, as live views of the weight's shape."""
+        """The slots of one weight, after `build`, as live views of the weight's shape."""
         return [parameter.view_in(slots) for slots in self._slots[parameter]] if self.all_slots else []
 
     @property
     def has_trained(self) -> bool:
-        """Whether there are slots of any weight."""
+        """Whether any weight has slots."""
         return any(slots.size for slots in self._slots.values())
 
     def finalize_variable_values(self, var_list: Iterable[Parameter]) -> None:
-        """Let the averages become the weights; without `use_ema`, nothing. `fit` does so at its end."""
+        """Replace the weights by their averages, as `fit` does at its end; without `use_ema`, do nothing."""
         if self.use_ema and self.iterations:
             for p in var_list:
                 if p in self._slots:
                     p.value[...] = self.slots_of(p)[-1]
 
     def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles: the slots with the weights that they belong to, without padding."""
+        """For copies and pickles: the slots with their weights, without padding."""
         slots = [(p, [slot.copy() for slot in self.slots_of(p)]) for p in self._slots]
         return vars(self) | {"_slots": slots}
 
@@ -290,16 +292,16 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
 
     @property
     def step_kernel(self) -> Any:
-        """What the interpreter calls for a step, one of those that `kernels/optimizers.py` ends with.
+        """The function that the interpreter calls for a step, from the end of `kernels/optimizers.py`.
 
-        Chosen by the slots that there are: a number that is changed later cannot ask for more of them.
+        Chosen by `slot_count`, because a number that is changed later does not change the slots.
         """
         raise NotImplementedError(f"{type(self).__name__} has no step_kernel; derive it from an optimizer that has one")
 
     def step(self, model: "Sequential") -> None:
-        """One step on all trainable weights of the model, from the gradients that `backward` left.
+        """One step on all trainable weights of the model, with the gradients of the last `backward`.
 
-        These are the loss's: the penalties' gradients join them here, and `gradients` stays as it is.
+        The gradients of penalties are added here; `gradients` does not change.
         """
         self.step_on(model.layers)
 
@@ -373,8 +375,8 @@ class Adagrad(Optimizer):
 
     Args:
         learning_rate: 0.001 unless given.
-        initial_accumulator_value: where every a starts.
-        epsilon: keeps the root away from 0.
+        initial_accumulator_value: the initial value of a.
+        epsilon: added inside the root, against division by 0.
 
     >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
     >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
@@ -415,7 +417,7 @@ class RMSprop(Optimizer):
         learning_rate: 0.001 unless given.
         rho: how much of v is kept, in [0, 1].
         momentum: of the step, in [0, 1].
-        epsilon: stands inside the root.
+        epsilon: added inside the root.
         centered: divide by the variance v - mean(g)^2 instead of v (Graves 2013).
 
     >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
@@ -459,14 +461,14 @@ class Adam(Optimizer):
     Args:
         learning_rate: 0.001 unless given.
         beta_1, beta_2: how much of m and v is kept, in [0, 1).
-        epsilon: stands outside the root.
-        amsgrad: use the largest v so far (Reddi, Kale & Kumar 2018).
+        epsilon: added outside the root.
+        amsgrad: divide by the root of the largest v so far (Reddi, Kale & Kumar 2018).
 
     >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
     >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
     >>> model.compile(fastnn.optimizers.Adam(0.1), "mse")
     >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=1, verbose=0)
-    >>> round(float(layer.get_weights()[0][0, 0]), 4)  # the first step has the length of the rate
+    >>> round(float(layer.get_weights()[0][0, 0]), 4)  # the first step is as long as the learning rate
     0.1
     """
 
@@ -496,7 +498,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam with a weight decay from the start (Loshchilov & Hutter 2019).
+    """Adam with weight decay by default (Loshchilov & Hutter 2019).
 
     Args:
         learning_rate: 0.001 unless given.
@@ -521,7 +523,7 @@ class AdamW(Adam):
         amsgrad: bool = False,
         **kwargs: Any,
     ):
-        decay = checks.number(weight_decay, "weight_decay", 0)  # which may be None elsewhere
+        decay = checks.number(weight_decay, "weight_decay", 0)  # not None, unlike elsewhere
         super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=decay, **kwargs)
 
 
@@ -535,7 +537,7 @@ _BY_NAME: dict[str, Callable[[], Optimizer]] = {
 
 
 def get(identifier: object) -> Optimizer:
-    """An optimizer from its name (any case), or as it is.
+    """An optimizer from its name (any case); an object is returned as it is.
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.

@@ -1,11 +1,11 @@
 """Activation functions and their gradients. Arrays are flat, of any size; softmax takes rows: B batch, C classes.
 
-Most work in place and are computed from the output, so that no input is kept. Forward: `y` holds x before and y after.
-Backward: `dx` holds dy before and dx after. In place is not only half the memory: LLVM vectorises a loop over two
-arrays only where they do not overlap.
+Most work in place, and their gradients are computed from the output, so that the input need not be kept. Forward: `y`
+holds x before and y after. Backward: `dx` holds dy before and dx after. Working in place not only halves the memory:
+LLVM vectorises a loop over two arrays only if it knows that they do not overlap.
 
-GELU and SiLU have the same y for two x, and so need x: they read x and write y elsewhere, read dy and write dx
-elsewhere. The arrays must not overlap.
+GELU and SiLU take the same value for two x, so their gradients need x: they read and write different arrays, which must
+not overlap.
 """
 
 from . import elementary
@@ -16,14 +16,14 @@ from .instructions import BACKWARD, FORWARD
 from .jit import jit, jit_part
 from .operations import operation
 
-# Klambauer et al., "Self-Normalizing Neural Networks" (2017): so that N(0, 1) comes out as it went in.
+# Klambauer et al., "Self-Normalizing Neural Networks" (2017): chosen so that outputs are N(0, 1) if inputs are.
 SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
 _NORMAL_DENSITY = 0.39894228040143267794  # at 0: 1 / sqrt(2 pi)
 
 
 @jit
 def relu_forward(y):
-    """y = max(x, 0); a NaN stays one."""
+    """y = max(x, 0); NaN stays NaN."""
     zero = y.dtype.type(0)
     for i in range(y.size):
         y[i] = zero if y[i] < zero else y[i]
@@ -240,7 +240,7 @@ silu = out_of_place(silu_forward, silu_backward)
 
 @jit_part
 def _softmax_rows(flat, ins, i):
-    """Sample i's rows of `ins.channels` numbers each: one, or as many as the sample has pixels."""
+    """Sample i as rows of `ins.channels` numbers: a single row, or one for each pixel."""
     return matrix(flat, ins.y + i * ins.y_stride, ins.outputs // ins.channels, ins.channels)
 
 

@@ -1,7 +1,7 @@
-"""Arrays: how a matrix lies in memory, views into flat arrays, and what is done to a whole array.
+"""Arrays: the memory layout of matrices, views into flat arrays, and loops over whole arrays.
 
-A matrix has its columns padded to whole vectors (`stride`) and its rows to whole tiles (`padded`), so that the kernels
-have no remainder to compute.
+The columns of a matrix are padded to whole vectors (`stride`) and its rows to whole tiles (`padded`), so that the
+kernels have no remainders to handle.
 """
 
 import numpy as np
@@ -26,12 +26,12 @@ def lanes_of(dtype):
 
 
 def stride(columns, dtype):
-    """Elements from one row of a padded matrix to the next: whole vectors, and never a power of two that is large.
+    """Elements from one row of a padded matrix to the next: whole vectors, and never a large power of two.
 
-    Rows whose distance is a multiple of 1 KiB or more fall into few sets of the cache and push each other out, so long
-    rows take an odd number of cache lines.
+    Rows that are a multiple of 1 KiB or more apart map to few sets of the cache and evict each other, so long rows take
+    an odd number of cache lines.
     """
-    unit = max(lanes_of(dtype), ROWS)  # ROWS too: in the weight gradient columns of x are rows of the tile
+    unit = max(lanes_of(dtype), ROWS)  # ROWS too: in the weight gradient, columns of x are rows of the tile
     padded_columns = -(-columns // unit) * unit
     line = CACHE_LINE // np.dtype(dtype).itemsize
     if padded_columns < 16 * line:
@@ -52,7 +52,7 @@ def _lanes(typing_context, array):
 
 
 def lanes(array):
-    """Elements of the array's type in one vector, known at compile time."""
+    """Elements of the array's type in one vector, a compile-time constant."""
     return lanes_of(array.dtype)
 
 
@@ -129,7 +129,7 @@ def _numbers_at(typing_context, kind, table, at):
 
 
 def numbers_at(kind, table, at):
-    """The named tuple of the class `kind` whose numbers stand in a flat array from `at` on."""
+    """A named tuple of the class `kind`, read from a flat array from `at` on."""
     return kind(*table[at : at + len(kind._fields)])
 
 
@@ -144,10 +144,10 @@ def _writable(typing_context, array):
 
 
 def writable(array):
-    """The array without its read-only mark.
+    """The same array, typed as writable.
 
-    Data comes in marked read-only, whatever the caller's array allows, so that there is one type of it; Numba drops the
-    mark where it shares work among threads. Dropping it everywhere keeps it from compiling everything twice.
+    Python passes all data as read-only arrays, so that their Numba type is always the same; inside `prange` Numba drops
+    the read-only flag. Dropping it everywhere avoids compiling everything for both types.
     """
     return array
 
@@ -158,7 +158,7 @@ if JIT_ENABLED:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Whole arrays, and parts of them.
+# Loops over whole arrays or parts of them.
 
 
 @intrinsic
@@ -175,7 +175,7 @@ def _copy_part(typing_context, target, target_at, source, source_at, size):
 
 
 def copy_part(target, target_at, source, source_at, size):
-    """Copy `size` elements of one flat array into another: faster than a loop where there are few."""
+    """Copy `size` elements of one flat array into another: faster than a loop if they are few."""
     target[target_at : target_at + size] = source[source_at : source_at + size]
 
 
@@ -185,9 +185,9 @@ if JIT_ENABLED:
 
 @jit
 def sum_up(row, columns):
-    """The sum of row[columns], which it overwrites: 16 sums side by side, so that it is vectorised in one fixed order.
+    """The sum of row[columns], which it overwrites: 16 interleaved sums, so that it is vectorised in one fixed order.
 
-    Were the order left to LLVM, a loss's last bit would depend on what the kernel is compiled into.
+    If LLVM chose the order, the last bit of a loss would depend on the function that the kernel is inlined into.
     """
     for first in range(16, columns, 16):
         for j in range(min(16, columns - first)):
@@ -207,7 +207,7 @@ def copy(y, x):
 
 @jit_any_order
 def all_finite(x):
-    """Whether no element of the flat x is NaN or infinite: times 0, those are NaN and everything else is 0."""
+    """Whether all elements of the flat x are finite: times 0, NaN and infinity give NaN and everything else 0."""
     zero = x.dtype.type(0)
     total = zero
     for i in range(x.size):

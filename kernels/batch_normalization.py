@@ -1,8 +1,8 @@
 """Batch normalization: each channel is shifted and scaled to mean 0 and variance 1 over the batch.
 
-Channels last: a row of x[B, columns] is a sample, columns / C pixels of C channels each; of one pixel after a dense
-layer. A batch's statistics are taken and used `lanes` columns at once, of several pixels side by side (`lanes_of`):
-loops over few channels would be too short for vectors. Lane j is of channel j % C.
+Channels last: a row of x[B, columns] is a sample, columns / C pixels of C channels each (one pixel after a dense
+layer). A batch's statistics are computed and used for `lanes` columns at once, those of several adjacent pixels
+(`lanes_of`): loops over few channels would be too short for vectors. Lane j belongs to channel j % C.
 
 Every group of rows has sums of its own (`operations.group_rows`), which one thread merges in order.
 """
@@ -15,17 +15,18 @@ from .jit import fma, jit, jit_part
 from .operations import GROUPS, dx_rows, dy_rows, group_rows, operation, x_rows, y_rows
 from .weights import dw_vector, w_or_none
 
-# Lanes at most, where there are fewer channels. Beyond some 64 it hardly matters, but the more are allowed, the more
-# often some number of them divides the pixels.
+# The most lanes, unless there are more channels. More than about 64 are hardly faster, but the higher the limit, the
+# more often some number of pixels within it divides all pixels.
 MOST_LANES = 512
 
-# The rows of a layer's partial sums, `lanes` numbers each: SUM + g is group g's sum. Kept apart for all groups, because
-# LLVM asks but once, before the loop over the groups, whether what is written there overlaps what is read.
+# The rows of a layer's partial sums, `lanes` numbers each: SUM + g is group g's sum. The same rows of all groups
+# lie together, because LLVM checks only once, before the loop over the groups, whether what is written there overlaps
+# what is read.
 SHIFT, SUM, SQUARES, SUM_DY, SUM_DY_X = range(0, 5 * GROUPS, GROUPS)
 PARTS = 5
-# Once they are merged, group 0's rows hold what the next stage needs of the whole batch, lane by lane,
+# After merging, group 0's rows hold what the next stage needs of the whole batch, lane by lane,
 MEAN, SCALE, OFFSET, SHARE_DY, SHARE_DY_X = SHIFT, SUM, SQUARES, SUM_DY, SUM_DY_X
-# and group 1's what concerns the channels.
+# and group 1's rows one number for each channel.
 INVERSE, BATCH_MEAN, BATCH_VARIANCE, DBETA, DGAMMA = SHIFT + 1, SUM + 1, SQUARES + 1, SUM_DY + 1, SUM_DY_X + 1
 
 
@@ -38,14 +39,14 @@ def lanes_of(columns, channels):
 
 @jit
 def tile_channels(lanes, channels):
-    """lanes[j] = lanes[j % C]: what is known of the first pixel's channels, for the other pixels' too."""
+    """lanes[j] = lanes[j % C]: repeat the first pixel's numbers for the other pixels."""
     for j in range(channels, lanes.size):
         lanes[j] = lanes[j - channels]
 
 
 @jit
 def add_up(parts, which, groups, channels):
-    """Add rows which + g of all groups g, and in them all lanes of a channel, into the first C numbers of group 0's."""
+    """Add up rows which + g over all groups g, and all lanes of a channel, into the first C numbers of group 0's."""
     total = parts[which]
     for g in range(1, groups):
         other = parts[which + g]
@@ -65,8 +66,8 @@ def add_up(parts, which, groups, channels):
 def group_statistics(parts, x, start, group, columns):
     """Each group's sums of x - shift and of its square, lane by lane, for rows [start, start + B) of the batch.
 
-    The shift is the group's own first number in that lane: it is so near the mean, measured in standard deviations,
-    that subtracting the squares afterwards loses no more digits than adding them up does. (Chan, Golub & LeVeque 1983,
+    The shift is the group's first number in that lane: it is only a few standard deviations from the mean, so that
+    subtracting the squares afterwards loses no more digits than adding them up. (Chan, Golub & LeVeque 1983,
     "Algorithms for computing the sample variance", section 3)
     """
     for i in range(x.shape[0]):
@@ -87,7 +88,7 @@ def group_statistics(parts, x, start, group, columns):
 
 @jit
 def merge(mean, squares, other_mean, other_squares, count, others):
-    """Mean and squared differences from it of `count` numbers and of `others` others, in the place of the former.
+    """Merge mean and squared differences of `others` other numbers into those of `count` numbers.
 
     Chan, Golub & LeVeque 1983, formula 2.1.
     """
@@ -104,8 +105,8 @@ def merge_statistics(mean, variance, parts, rows, group, columns):
     """mean[C] and variance[C] of a whole batch of `rows` rows, from its groups' sums."""
     channels, lanes = mean.size, parts.shape[1]
     steps = columns // lanes  # numbers of a row in one lane
-    # Differences from one number, or a large mean would lose digits once for each group.
-    base = parts[SUM_DY]  # not in use before the way back
+    # Means relative to one number: otherwise a large mean would lose digits with each group.
+    base = parts[SUM_DY]  # not in use before backward
     for c in range(channels):
         base[c] = parts[SHIFT, c]
     tile_channels(base, channels)
@@ -142,7 +143,7 @@ def update_moving(moving, value, momentum):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# Normalizing with given statistics, and the way back.
+# Normalizing with given statistics, and its gradients.
 
 
 @jit
@@ -156,7 +157,7 @@ def inverse_deviation(inverse, variance, epsilon):
 
 @jit
 def set_coefficients(mean, scale, offset, average, inverse, gamma, beta):
-    """mean, scale = gamma inverse and offset = beta of each lane from those of a channel; no gamma is 1, no beta 0."""
+    """Each lane's mean, scale = gamma inverse and offset = beta from its channel's; no gamma is 1, no beta is 0."""
     for c in range(average.size):
         mean[c] = average[c]
         scale[c] = inverse[c] * gamma[c] if gamma.size else inverse[c]
@@ -167,7 +168,7 @@ def set_coefficients(mean, scale, offset, average, inverse, gamma, beta):
 
 @jit
 def batch_normalization_forward(y, x, mean, scale, offset, columns):
-    """y[B, columns] = (x - mean) scale + offset, with those three lane by lane."""
+    """y[B, columns] = (x - mean) scale + offset, these three lane by lane."""
     for i in range(x.shape[0]):
         for first in range(0, columns, mean.size):
             result, row = vector(y[i], first, mean.size), vector(x[i], first, mean.size)
@@ -234,7 +235,7 @@ def multiply(y, x, factor):
 
 @jit
 def moving_normalization_backward(dx, dy, scale, columns):
-    """dx[B, columns] = scale dy: fixed statistics depend on no x."""
+    """dx[B, columns] = scale dy: fixed statistics do not depend on x."""
     for i in range(dx.shape[0]):
         for first in range(0, columns, scale.size):
             result, slope = vector(dx[i], first, scale.size), vector(dy[i], first, scale.size)
@@ -243,12 +244,12 @@ def moving_normalization_backward(dx, dy, scale, columns):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The layer: two instructions while training, between which all rows of the batch get, and one otherwise.
+# The layer: two instructions while training, the second after the first is done for the whole batch; otherwise one.
 
 
 @jit_part
 def own_space(ins, batch, span, which, size):
-    """The thread's `which`-th scratch vector of so many elements."""
+    """The thread's `which`-th scratch vector of `size` elements."""
     return vector(batch.scratch[span.thread], ins.scratch + which * size, size)
 
 
@@ -301,7 +302,7 @@ def batch_normalization(task, ins, weights, batch, data, span):
 
 @operation
 def moving_normalization(task, ins, weights, batch, data, span):
-    """BatchNormalization with the moving statistics: at inference, and where the layer is not trained."""
+    """BatchNormalization with the moving statistics: at inference, and if the layer is not trained."""
     lanes, group = batch.tables[ins.table], group_rows(span.rows)
     parts = matrix(batch.partials, ins.partial, PARTS * GROUPS if ins.trainable else 0, lanes)
     mean, scale = own_space(ins, batch, span, 0, lanes), own_space(ins, batch, span, 1, lanes)

@@ -13,9 +13,9 @@ from .random import below, splitmix64
 
 
 @jit
-def shuffle(order, seed, epoch):
-    """order[N] = a permutation of 0 ... N - 1 that is a function of (seed, epoch): Fisher & Yates, inside out."""
-    key = splitmix64(splitmix64(seed) ^ np.uint64(epoch))  # one after the other: (1, 2) and (2, 1) must differ
+def shuffle(order, seed, step):
+    """order[N] = a permutation of 0 ... N - 1, a function of (seed, step): the inside-out Fisher-Yates shuffle."""
+    key = splitmix64(splitmix64(seed) ^ np.uint64(step))  # nested: (1, 2) and (2, 1) must differ
     for i in range(order.size):
         j = below(splitmix64(key + splitmix64(i + 1)), i + 1)
         order[i] = order[j]
@@ -56,28 +56,28 @@ def scatter(predictions, y, order, first):
 
 @operation
 def pixels_to_batch(task, ins, weights, batch, data, span):
-    """x from uint8 samples."""
+    """Gather x from uint8 samples."""
     if task == FORWARD:
         gather(y_rows(ins, batch, span), data.pixels, data.order, span.first + span.start, ins.alpha, ins.beta)
 
 
 @operation
 def features_to_batch(task, ins, weights, batch, data, span):
-    """x from samples of numbers."""
+    """Gather x from float samples."""
     if task == FORWARD:
         gather(y_rows(ins, batch, span), data.features, data.order, span.first + span.start, ins.alpha, ins.beta)
 
 
 @operation
 def labels_to_batch(task, ins, weights, batch, data, span):
-    """The targets that are labels."""
+    """Gather targets that are labels."""
     if task == FORWARD:
         gather_labels(label_rows(batch, span), data.labels, data.order, span.first + span.start)
 
 
 @operation
 def targets_to_batch(task, ins, weights, batch, data, span):
-    """The targets that are rows."""
+    """Gather targets that are rows."""
     if task == FORWARD:
         targets = matrix(batch.targets, span.start * ins.y_stride, span.stop - span.start, ins.y_stride)
         gather(targets, data.targets, data.order, span.first + span.start, 1.0, 0.0)
@@ -85,7 +85,7 @@ def targets_to_batch(task, ins, weights, batch, data, span):
 
 @operation
 def copied(task, ins, weights, batch, data, span):
-    """y = x, where x must stay as it is."""
+    """y = x, for a layer that works in place where x must not be overwritten."""
     if task == FORWARD:
         copy(y_flat(ins, batch, span), x_flat(ins, batch, span))
     elif task == BACKWARD:
@@ -94,6 +94,6 @@ def copied(task, ins, weights, batch, data, span):
 
 @operation
 def batch_to_predictions(task, ins, weights, batch, data, span):
-    """The output, to where the samples' predictions stand."""
+    """Write the outputs to the samples' rows of the predictions."""
     if task == FORWARD:
         scatter(data.predictions, y_rows(ins, batch, span), data.order, span.first + span.start)

@@ -1,13 +1,13 @@
 """Where compiled kernels are kept on disk, and under which names.
 
-Numba looks only at the file of the function it loads, so a change in a file that this one imports would go unnoticed.
-Here the names say all that the machine code depends on, so that nothing stale is ever found:
+Numba checks only the file of the function that it loads, so a change in an imported file would go unnoticed. Here the
+names contain hashes of all that the machine code depends on, so that stale code is never found:
 
 - The folder is named by a hash of the versions and settings (`settings_key`).
 - Each file is named by its function and by a hash of the function's module and of all modules in this folder that it
   imports, directly or through others (`module_key`). An edit recompiles what imports the edited file, and nothing else.
 
-`FASTNN_CACHE_DIR`, read once at import, moves it; by default it is `fastnn` in the user's cache folder.
+`FASTNN_CACHE_DIR`, read once at import, sets the folder; by default it is `fastnn` in the user's cache folder.
 """
 
 import contextlib
@@ -49,8 +49,8 @@ def settings_key():
     return _hash(repr((versions, settings, numba.config.BOUNDSCHECK, numba.config.OPT)).encode())
 
 
-# `from .x import ...` and `from . import x, y as z`, wherever in a file. Reading all sources with `ast` instead would
-# double the time that `import fastnn` takes.
+# `from .x import ...` and `from . import x, y as z`, anywhere in a file. Parsing all sources with `ast` instead would
+# double the time of `import fastnn`.
 _IMPORT = re.compile(r"^[ \t]*from[ \t]+\.(\w*)[ \t]+import[ \t]+(\([^)]*\)|[^\n]*)", re.MULTILINE)
 
 
@@ -95,19 +95,19 @@ def _user_cache():
 
 
 def cache_roots():
-    """The folders that may hold the cache, best first."""
+    """The folders that may hold the cache, in order of preference."""
     if asked := os.environ.get("FASTNN_CACHE_DIR"):
         yield Path(asked)
     if asked := os.environ.get("NUMBA_CACHE_DIR"):
         yield Path(asked) / "fastnn"
     with contextlib.suppress(RuntimeError):  # no home folder can be found
         yield _user_cache()
-    # A name of the user's own: cached kernels are executed, so nobody else may have put them there.
+    # One folder per user: cached kernels are executed, so no other user may be able to put files there.
     yield Path(tempfile.gettempdir()) / f"fastnn-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
 
 
 def own_and_writable(folder):
-    """Make `folder` if need be; true where this user can write there, and nobody else put it there or can swap it."""
+    """Create `folder` if needed; true if this user can write there, and no other user owns it or can replace it."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if hasattr(os, "getuid"):
         user = os.getuid()
@@ -118,7 +118,7 @@ def own_and_writable(folder):
 
 
 def _find_cache_folder():
-    """The folder of these settings' kernels, or None (with a warning) where nothing can be written."""
+    """The folder for the kernels of these settings; None, with a warning, if no folder can be written."""
     key = settings_key()
     tried = []
     for root in cache_roots():
@@ -129,7 +129,7 @@ def _find_cache_folder():
         except OSError as error:
             tried.append(f"{folder} ({error.strerror})")
     warnings.warn(
-        "fastnn cannot keep its compiled kernels: no folder can be written, so every process compiles anew. "
+        "fastnn cannot cache its compiled kernels: no folder can be written, so every process compiles them again. "
         f"Set FASTNN_CACHE_DIR to a folder of your own. Tried: {', '.join(tried) or 'none'}",
         RuntimeWarning,
         stacklevel=2,
@@ -151,19 +151,19 @@ def _source_of(function):
 
 
 def _file_name(function):
-    """What the names of a function's files begin with, in CACHE_FOLDER: module.function-key."""
+    """How the names of a function's files in CACHE_FOLDER begin: module.function-key."""
     source = _source_of(function)
     return f"{source.stem}.{function.__qualname__}-{module_key(source)}"
 
 
 def can_be_kept(function):
-    """Whether there is a folder, and `function` belongs to a source file next to this one: others have no key."""
+    """Whether there is a folder, and `function` is from a source file next to this one: others have no key."""
     source = _source_of(function)
     return CACHE_FOLDER is not None and source is not None and source.parent == _HERE and source.exists()
 
 
 def is_cached(function):
-    """Whether the disk holds a kernel, a Python function, compiled for some types."""
+    """Whether the cache holds a kernel, given as its Python function, compiled for any types."""
     return can_be_kept(function) and any(CACHE_FOLDER.glob(f"{_file_name(function)}.*.nbc"))
 
 
@@ -172,7 +172,7 @@ class _Locator(caching._CacheLocator):
 
     def __init__(self, function):
         self.file_name = _file_name(function)
-        self._py_file = function.__code__.co_filename  # Numba names it where a kernel cannot be kept
+        self._py_file = function.__code__.co_filename  # Numba's errors name it
 
     def get_cache_path(self):
         return str(CACHE_FOLDER)
@@ -196,7 +196,7 @@ class _CacheFiles(caching.CompileResultCacheImpl):
 
 
 class KernelCache(caching.FunctionCache):
-    """Numba's function cache, which a broken or full disk cannot turn into an error."""
+    """Numba's function cache, in which damaged files and a full disk are warnings instead of errors."""
 
     _impl_class = _CacheFiles
 
@@ -210,8 +210,8 @@ class KernelCache(caching.FunctionCache):
         )
 
     def _index_key(self, sig, codegen):
-        # The names of the files say what the code is. Numba's key has the pickled contents of a closure, which differ
-        # from process to process where they are kernels: operations made by a factory would never be found again.
+        # The names of the files identify the code. Numba's key contains the pickled variables of a closure; kernels
+        # among these differ from process to process, so operations made by a factory would never be found again.
         return sig, codegen.magic_tuple(), hashlib.sha256(self._py_func.__code__.co_code).hexdigest()
 
     def load_overload(self, sig, target_context):
@@ -220,17 +220,17 @@ class KernelCache(caching.FunctionCache):
             return super().load_overload(sig, target_context)
         except Exception as error:  # a damaged file can raise anything while it is unpickled: compile instead
             warnings.warn(
-                f"fastnn compiles {self._py_func.__name__} anew: its cache file is damaged ({error})",
+                f"fastnn compiles {self._py_func.__name__} again: its cache file is damaged ({error})",
                 RuntimeWarning,
                 stacklevel=2,
             )
             with contextlib.suppress(OSError):
-                self.flush()  # or saving would stumble over the damaged index
+                self.flush()  # otherwise saving would fail on the damaged index
             return None
 
     def save_overload(self, sig, data):
-        """Keep the kernel for a signature."""
+        """Write the kernel for a signature to the disk."""
         try:
             super().save_overload(sig, data)
         except OSError as error:
-            warnings.warn(f"fastnn cannot keep a compiled kernel: {error}", RuntimeWarning, stacklevel=2)
+            warnings.warn(f"fastnn cannot cache a compiled kernel: {error}", RuntimeWarning, stacklevel=2)

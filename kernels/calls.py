@@ -1,7 +1,8 @@
-"""Calls of compiled functions by their addresses, and references to what they all work on.
+"""Calling compiled functions by address, and passing named tuples to them by reference.
 
-Numba has LLVM optimise a function together with all that it calls, each level once more, and a function with `prange`
-in several libraries at that. Called by its address, a function is compiled once, by itself, and only where it is used.
+Numba makes LLVM optimise a function together with all that it calls, again at each level of calls, and a function with
+`prange` in several libraries. A function that is called by its address is compiled separately, once, and only if it is
+used.
 """
 
 import numba
@@ -44,7 +45,7 @@ def _field(context, builder, kind, pointer, name):
 
 
 class Referenced:
-    """A named tuple, for `entry_point`'s examples: the function gets a reference to one."""
+    """Marks a named tuple among `entry_point`'s examples: the function takes a reference to it."""
 
     def __init__(self, target):
         self.target = target
@@ -70,30 +71,30 @@ def _reference(typing_context, target):
 
 
 def reference(target):
-    """Where a named tuple stands in the caller's memory: passing that on does not copy its many numbers.
+    """A reference to a named tuple in the caller's memory: passing it on does not copy the many fields.
 
-    It reads like the tuple itself, and must not outlive the caller.
+    Its fields are read as those of the tuple. It must not outlive the caller.
     """
     return target
 
 
 def _compiled(function, examples):
-    """What Numba makes of `function` for arguments of exactly the examples' types."""
+    """`function`, compiled for arguments of exactly the examples' types."""
     signature = tuple(numba.typeof(example) for example in examples)
     function.compile(signature)
     return function.overloads[signature]
 
 
 def bound(function, *examples):
-    """`function` for Python's calls, free of finding out its arguments' types, the examples', anew at each call.
+    """`function` for calls from Python with arguments of the examples' types, which are not looked up in each call.
 
-    Arguments of other types are not noticed: it is for calls that repeat with the same arrays.
+    Arguments of other types are not noticed: it is for repeated calls with the same arrays.
     """
     return _compiled(function, examples).entry_point if JIT_ENABLED else function
 
 
 def entry_point(function, *examples):
-    """What `call_entry` takes to call `function` with arguments of exactly the examples' types."""
+    """The address by which `call_entry` calls `function` with arguments of exactly the examples' types."""
     if not JIT_ENABLED:
         return function
     compiled = _compiled(function, examples)
@@ -113,7 +114,7 @@ def _call_entry(typing_context, entry, arguments):
 
 
 def call_entry(entry, arguments):
-    """Call the function behind `entry_point` with a tuple of arguments. It returns nothing."""
+    """Call the function at an `entry_point` with a tuple of arguments. It returns nothing."""
     entry(*arguments)
 
 

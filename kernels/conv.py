@@ -2,13 +2,13 @@
 
 A sample is copied into an image with a border of zeros (`pad_image`), so that every window lies inside it. Then an
 output pixel is a row of a matrix product whose terms come in runs: the lines of its window, each contiguous. The input
-gradient is the same product with the kernel turned (`turn`), over an image of dy; in the kernel's gradient its taps are
-the rows and the lines of dy the runs. Tables say where rows and runs begin.
+gradient is the same product with the kernel rotated by 180 degrees (`turn`), over an image of dy; in the kernel's
+gradient its taps are the rows and the lines of dy the runs. Tables say where rows and runs begin.
 
 C channels, F filters, P output pixels, K = kernel height x kernel width x C taps. Activations are compact; kernels are
-matrices w[K, F] whose rows are padded to whole vectors (`arrays.stride`) with zeros. An argument `<name>_at` is where
-in the flat array `name`, or in the table, the part of this sample or layer begins. dy is read in whole vectors: one
-more must be readable behind it.
+matrices w[K, F] whose rows are padded to whole vectors (`arrays.stride`) with zeros. An argument `<name>_at` says
+where in the flat array `name`, or in the table, the part of this sample or layer begins. dy is read in whole vectors:
+one more must be readable after it.
 Dumoulin & Visin 2016, "A guide to convolution arithmetic for deep learning" (arxiv.org/abs/1603.07285), has the shapes.
 """
 
@@ -37,12 +37,12 @@ from .operations import group_rows, operation
 from .vectors import add, load, spread, store, width
 from .weights import dw_vector, w_matrix, w_vector
 
-# Bytes of B that stay in the L1 cache while all rows pass by.
+# Bytes of B that stay in the L1 cache while all rows are computed.
 BLOCK_BYTES = 24 * 1024
 
 
 def in_strips(kernel_width, column_stride, column_dilation, output_width, columns):
-    """Whether the `_strips` kernels can compute a convolution with `columns` columns, and are faster."""
+    """Whether the `_strips` kernels can compute a convolution with `columns` columns, and do so faster."""
     fits = kernel_width == STRIP_TAPS and output_width >= STRIP
     return fits and column_stride == column_dilation == 1 and columns <= STRIP_COLUMNS
 
@@ -54,7 +54,7 @@ def strips_of(width):
 
 @jit_part
 def lines_in_cache(width, columns, itemsize):
-    """Lines of dy[lines, width, columns] that stay in the cache while all taps pass by."""
+    """Lines of dy[lines, width, columns] that stay in the cache while all taps are computed."""
     return max(1, BLOCK_BYTES // (width * columns * itemsize))
 
 
@@ -138,7 +138,7 @@ def conv_backward_kernel_strips(
     dw, dw_at, dw_row, image, image_at, dy, dy_at, tables, strips_at, outs_at, strips, taps_at, taps, lines_at, lines,
     width, channels, columns
 ):  # fmt: skip
-    """`conv_backward_kernel` for what `in_strips` allows, with the sums over the columns left over last.
+    """`conv_backward_kernel` for what `in_strips` allows, with the columns left over by the strips added last.
 
     A strip is the taps of one line of the kernel and one channel: the tables say where in a window its first tap lies,
     from `strips_at` on, and where in dw its row begins, from `outs_at` on.
@@ -180,7 +180,7 @@ def conv_backward_kernel_strips(
 def conv_backward_bias(db, dy, dy_at, pixels, columns):
     """db[F] += the sums over the pixels of dy[P, F].
 
-    In four chains, each of every fourth pixel, so that the latency of an addition is hidden behind the others.
+    Four sums, each of every fourth pixel, hide the latency of the additions.
     """
     whole = pixels // 4 * 4
     for j in range(0, columns, width(db)):
@@ -212,9 +212,9 @@ def turn(turned, w, first, last, channels, filters):
 
 
 class Convolution(NamedTuple):
-    """The numbers of a convolution: an operation's integers. Tables of offsets follow, which begin at `..._at`.
+    """The integers of the operation. Tables of offsets follow them; a field `..._at` says where one begins.
 
-    A number of strips is 0 where pixels or taps are taken one by one. back_...: of the convolution that gives dx.
+    The number of strips is 0 if pixels or taps are taken one by one. `back_...`: of the convolution that computes dx.
     """
 
     height: int  # of x
@@ -226,11 +226,11 @@ class Convolution(NamedTuple):
     taps: int  # rows of the kernel
     filters: int
     filters_stride: int  # from row to row of the kernel
-    channels_stride: int  # the same of its turned copy
+    channels_stride: int  # the same for its rotated copy
     top: int  # zeros above the image's first pixel ...
     left: int  # ... and before it
     image_width: int  # pixels of a line, with its zeros
-    image_size: int  # numbers of an image; 0 where x needs no zeros around it, and is read where it is
+    image_size: int  # numbers of an image; 0: x needs no zeros around it and is read in place
     runs: int
     terms: int
     strips: int
@@ -276,7 +276,7 @@ def convolution_forward(ins, g, weights, batch, i, image, image_at):
 
 @jit_part
 def convolution_backward(ins, g, weights, batch, i, image, image_at, partial):
-    """Row i's part of the gradients of kernel and bias is added to the partial sums from `partial` on."""
+    """Add row i's part of the gradients of kernel and bias to the partial sums from `partial` on."""
     row, pixels = g.filters_stride, g.output_height * g.output_width
     dy_at = ins.y + i * ins.y_stride
     taps_at, lines_at = ins.table + g.taps_at, ins.table + g.lines_at
@@ -297,7 +297,7 @@ def convolution_backward(ins, g, weights, batch, i, image, image_at, partial):
 
 @jit_part
 def convolution_backward_input(ins, g, weights, batch, i, image, image_at):
-    """dx of row i of the batch, in whose image of dy the border is zero."""
+    """dx of row i of the batch; the border of its image of dy is zero already."""
     dy_at, taps = ins.y + i * ins.y_stride, g.taps // ins.channels * g.filters
     pad_image(
         image, image_at, batch.gradients, dy_at, g.output_height, g.output_width, g.filters, g.back_top,

@@ -1,6 +1,7 @@
 """The micro-kernel of a convolution: the tile of `tile.py`, with rows that begin where a table says.
 
-Neither an image nor its windows are unfolded into a matrix. Masked stores leave alone what lies behind the tile.
+Windows are read from the image itself, not copied into a matrix (no im2col). Masked stores write nothing beyond the
+tile.
 """
 
 from llvmlite import ir
@@ -24,12 +25,12 @@ def make_conv_tile(rows, vectors, vector_bytes=SIMD_BYTES, strip=1, taps=1):
     row_at is read: C and the tables need no padding. B and start are read in whole vectors.
 
     With `strip` > 1 each of the tile's `rows` stands for that many rows m of C, of which the first begins out_at[i]
-    elements behind c_offset (the table at `outs_at`), and each term for `taps` terms t, which are innermost:
+    elements after c_offset (the table at `outs_at`), and each term for `taps` terms t, which are innermost:
 
         C[i, m, j] = ... A[row_at[i] + run_at[r] + k a_step + (m + t) a_row] B[r b_run + k b_row + t b_tap + j]
 
     So an element of A is loaded once for all the pairs (m, t) that meet in it. `start` lies as C does or, where s_row
-    is 0, is one row for all. The last three arguments are not looked at where `strip` is 1.
+    is 0, is one row for all. The last three arguments are ignored if `strip` is 1.
     """
 
     @intrinsic
@@ -54,7 +55,7 @@ def make_conv_tile(rows, vectors, vector_bytes=SIMD_BYTES, strip=1, taps=1):
                 return builder.gep(array.data, [args[offset]])
 
             def present(i):
-                """Row i, or past the last one that again, for nothing."""
+                """Row i; beyond the last row, that one again, whose result is not stored."""
                 return builder.select(builder.icmp_signed("<", index(i), rows_left), index(i), last_row)
 
             def entry_of(table, i):
@@ -176,9 +177,9 @@ def make_conv_tile(rows, vectors, vector_bytes=SIMD_BYTES, strip=1, taps=1):
     return tile if JIT_ENABLED else plain
 
 
-# Rows and vectors of the tiles: as many chains of multiply-adds as keep two units busy, few enough for the registers,
-# and with the fewest loads. Few columns take half a vector where there is one: it multiplies no slower, but loads
-# faster. Measured against other shapes.
+# Rows and vectors of the tiles: enough chains of multiply-adds to keep two units busy, few enough for the registers,
+# and with the fewest loads. Few columns take half a vector, if there is one: it multiplies no slower, but loads faster.
+# These were the fastest shapes measured.
 HALF_BYTES = SIMD_BYTES // 2 if SIMD_BYTES == 64 else SIMD_BYTES
 if VECTOR_REGISTERS == 32:
     ROWS_WIDE, VECTORS_WIDE, ROWS_MIDDLE, ROWS_NARROW, ROWS_HALF = 6, 4, 12, 12, 10
@@ -189,8 +190,8 @@ tile_middle = make_conv_tile(ROWS_MIDDLE, 2)
 tile_narrow = make_conv_tile(ROWS_NARROW, 1)
 tile_half = make_conv_tile(ROWS_HALF, 1, HALF_BYTES)
 
-# One vector of columns alone is limited by loads of the image. Where the kernel has STRIP_TAPS columns and the strides
-# are 1, STRIP adjacent pixels share them.
+# A tile with a single vector of columns is limited by loads of the image. If the kernel has STRIP_TAPS columns and the
+# strides are 1, STRIP adjacent pixels share these loads.
 STRIP, STRIP_TAPS, STRIP_COLUMNS = 4, 3, 16
 ROWS_STRIP = 4 if VECTOR_REGISTERS == 32 else 2
 
@@ -202,7 +203,7 @@ tap_strips_half = make_conv_tile(ROWS_STRIP, 1, HALF_BYTES, STRIP_TAPS, STRIP)
 
 @jit_inline
 def half_lanes(array):
-    """Columns for which half a vector does."""
+    """The most columns for which half a vector is enough."""
     return HALF_BYTES * lanes(array) // SIMD_BYTES
 
 
@@ -213,8 +214,8 @@ def conv_product(
 ):  # fmt: skip
     """c[i, j] = start[i, j] + sum_r sum_k a[row_at[i] + run_at[r] + k a_step] b[r b_run + k b_row + j].
 
-    As in `make_conv_tile`, for any number of rows and columns: nothing of c but these is written. With less than all
-    runs in a `block` all rows go through one block after the other; `start` is c then.
+    As in `make_conv_tile`, for any number of rows and columns; nothing else of c is written. If a `block` holds fewer
+    than all runs, all rows go through one block after the other, and `start` must be c.
     """
     width, half = lanes(c), half_lanes(c)
     for r in range(0, runs, block):
@@ -222,7 +223,7 @@ def conv_product(
         j = 0
         while j < columns:
             at, left = b_from + j, columns - j
-            if left > (VECTORS_WIDE - 1) * width:  # or it would read more than whole vectors
+            if left > (VECTORS_WIDE - 1) * width:  # otherwise it would read beyond the padding
                 for i in range(0, rows, ROWS_WIDE):
                     tile_wide(
                         c, c_at + i * c_row + j, c_row, a, a_at, a_step, b, at, b_run, b_row, tables, rows_at + i,

@@ -32,7 +32,7 @@ def dense_backward_kernel(dw, x, dy, zeros, first, rows, batch, outputs):
 
 @jit
 def dense_backward_bias(db, dy, one, zeros, batch, outputs):
-    """db[1, O] = the sums of the columns of dy[B, O]: a row of ones times dy, for which `one` holds a single 1."""
+    """db[1, O] = the sums of the columns of dy[B, O]: a row of ones times dy; `one` holds a single 1."""
     product(db, one, 0, 0, 0, dy, zeros, 1, batch, outputs)
 
 

@@ -1,7 +1,7 @@
 """Dropout and Gaussian noise. What is dropped or added is a function of (seed, step, sample, unit) and is not stored.
 
 In place: y holds x before and y after. B batch, F features; `first` is the place of row 0 in the batch, so that any
-part of a batch can be computed alone.
+part of a batch can be computed separately.
 Srivastava et al. 2014, "Dropout", in its inverted form: scaled while training, the identity otherwise.
 """
 
@@ -15,8 +15,8 @@ from .random import normal, row_key, unit_bits
 from .vectors import load, multiply, spread, store, where_reached, width
 
 _UNIT = 2.0**-24  # the step between the 24-bit numbers that are compared with the rate
-# The step between the 23-bit numbers in (-1, 1) that become normal ones. With one bit more, half a step below 1 would
-# be rounded to 1 in float32, whose normal number is infinite.
+# The step between the 23-bit numbers in (-1, 1) that are mapped to normal ones. With one more bit, the largest would be
+# rounded to 1 in float32 and mapped to infinity.
 _STEP = 2.0**-22
 
 
@@ -47,9 +47,9 @@ def gaussian_noise(y, stddev, seed, step, first, features):
 
 @jit
 def drop_channels(y, factors, rate, seed, step, first, pixels, channels):
-    """y[B, pixels C] = x / (1 - rate) with probability 1 - rate, else 0, alike in all pixels of a channel.
+    """y[B, pixels C] = x / (1 - rate) with probability 1 - rate, else 0, the same for all pixels of a channel.
 
-    Its gradient is the same function of dy. `factors` [C] is space to work in.
+    Its gradient is the same function of dy. `factors` [C] is scratch space.
     """
     real = y.dtype.type
     factor, threshold = real(1.0 / (1.0 - rate)), np.uint32(np.int64(rate / _UNIT))

@@ -1,11 +1,9 @@
-"""exp, expm1, log, log1p, softplus, tanh, the logistic function and the normal distribution's, of a scalar, for loops.
+"""exp, expm1, log, log1p, softplus, tanh, logistic function and normal distribution of a scalar, to be used in loops.
 
-All in a form that a loop around them vectorises.
-
-The C library's functions are calls, one element at a time; these are a few multiplications and additions, which LLVM
-turns into vector instructions. Errors are a few units in the last place. NaN, infinities and overflow come out as they
-do in NumPy. The series are those of Abramowitz & Stegun, *Handbook of Mathematical Functions*, 4.2.1 (exponential) and
-4.1.27 (logarithm); the splitting of ln 2 is W. J. Cody's.
+The C library's functions are calls, for one element at a time; these consist of a few multiplications and additions, so
+that LLVM vectorises a loop around them. Errors are a few units in the last place. NaN, infinities and overflow give the
+same results as in NumPy. The series are those of Abramowitz & Stegun, *Handbook of Mathematical Functions*, 4.2.1
+(exponential) and 4.1.27 (logarithm); the splitting of ln 2 is W. J. Cody's.
 """
 
 import math
@@ -72,7 +70,7 @@ expm1_negative = by_precision(_expm1_negative32, _expm1_negative64)
 
 
 def _logarithm_functions(real, integer, mantissa_bits, terms_log, terms_log1p, exp, expm1_negative):
-    """Functions of one precision that rest on log((1 + s) / (1 - s)) = 2 (s + s^3 / 3 + s^5 / 5 + ...)."""
+    """Functions of one precision, based on log((1 + s) / (1 - s)) = 2 (s + s^3 / 3 + s^5 / 5 + ...)."""
     zero, one, two, infinity = real(0), real(1), real(2), real(np.inf)
     not_a_number = real(np.nan)
     shift = integer(mantissa_bits)
@@ -141,7 +139,7 @@ log, log1p, log1p_ratio, softplus, tanh, logistic = (by_precision(s, d) for s, d
 
 
 def _normal_functions(real, exp, furthest, pole, coefficients):
-    """Functions of the standard normal distribution, whose tail is exp(-x^2 / 2) times a function without surprises.
+    """Functions of the standard normal distribution, whose tail is exp(-x^2 / 2) times a smooth function.
 
     M. M. Shepherd & J. G. Laframboise, "Chebyshev approximation of (1 + 2x) exp(x^2) erfc x", Math. Comp. 36 (1981):
     times x + pole, that function is nearly a polynomial in 1 / (x + pole), here of t in [-1, 1] for x in [0, furthest],
@@ -150,7 +148,7 @@ def _normal_functions(real, exp, furthest, pole, coefficients):
     zero, half, one, furthest, pole = real(0), real(0.5), real(1), real(furthest), real(pole)
     scale = -2 / (1 / pole - 1 / (furthest + pole))
     scale, shift = real(scale), real(-1 - scale / pole)
-    # Even and odd powers apart: two shorter chains, and LLVM unrolls no loop over so many numbers at once.
+    # Even and odd powers separately: two shorter chains, and loops short enough for LLVM to unroll.
     odd, even = (tuple(real(c) for c in coefficients[start::2]) for start in (0, 1))
 
     @jit_inline
@@ -160,7 +158,7 @@ def _normal_functions(real, exp, furthest, pole, coefficients):
         a = furthest if a > furthest else a  # a comparison that a NaN passes through
         square = a * a
         bell = exp(-half * square)
-        bell = fma(-half * fma(a, a, -square), bell, bell)  # what the square's rounding took away
+        bell = fma(-half * fma(a, a, -square), bell, bell)  # corrects for the rounding of the square
         r = one / (a + pole)
         t = fma(r, scale, shift)
         t2 = t * t
@@ -174,7 +172,7 @@ def _normal_functions(real, exp, furthest, pole, coefficients):
 
     @jit_inline
     def normal_distribution(x):
-        """P(X < x) = erfc(-x / sqrt(2)) / 2, as exact where it is small as elsewhere."""
+        """P(X < x) = erfc(-x / sqrt(2)) / 2, with the same relative precision where it is small."""
         return normal(x)[0]
 
     return normal, normal_distribution

@@ -2,15 +2,15 @@
 
 Indices arrive as floats, like all inputs: B batch, L columns of x that hold them, w (N, D), y (B, L D) from column
 `out` on. Python has checked that they are integers in [0, N) before a step; `index_of` keeps kernels inside the table
-also where somebody changes the data after that.
+even if the data are changed after that.
 
 A table has many more rows than a batch has indices, and each row's gradient is the sum over the samples that looked it
-up. Going through the batch's indices for every few rows would cost more than all else, so backward sorts them first:
-into lists, each of the entries of x whose index lies in the same BUCKET rows of the table. Each group of samples
-(`group_rows`) has lists of its own, so that threads can make them side by side, and GRADIENT goes through the groups in
-order. The lists lie in the layer's partial sums, as floats: for each bucket its last entry (0: it has none), then for
-each entry the next one, where the last one's next is the first. Entries are numbered from 1 in the order of the
-samples. Where there are more buckets than entries some share a list, and who reads it picks out his own.
+up. Going through the batch's indices for every few rows would cost more than all else, so backward sorts them first,
+into lists: a list holds the entries of x whose indices lie in the same BUCKET rows of the table. Each group of samples
+(`group_rows`) has lists of its own, so that threads can make them in parallel, and GRADIENT goes through the groups in
+order. The lists lie in the layer's partial sums, as floats: for each bucket its last entry (0: the list is empty), then
+for each entry the next one; the last one's next is the first. Entries are numbered from 1 in the order of the samples.
+If there are more buckets than lists, several share a list, and a reader skips the entries of other buckets.
 """
 
 import numpy as np
@@ -24,14 +24,14 @@ from .weights import dw_matrix, w_matrix
 BUCKET_SHIFT = 4
 BUCKET = 1 << BUCKET_SHIFT  # rows of a table
 
-# The places of an embedding's own integers.
+# The indices of an embedding's integers.
 AT, COLUMNS, OUT, SIZE, ROWS, STRIDE, LISTS, PER_GROUP = range(8)
 OWN = PER_GROUP + 1
 
 
 @jit_inline
 def index_of(number, rows):
-    """The index that a float stands for, 0 or rows - 1 where it stands for none."""
+    """A float as an index, limited to [0, rows - 1]; NaN gives 0."""
     last = rows - 1
     if not number > 0:
         return np.int64(0)
@@ -40,7 +40,7 @@ def index_of(number, rows):
 
 @jit
 def embedding_forward(y, x, w, at, columns, out, size):
-    """y[B, out + j size ...] = w[x[B, at + j]], j < columns: the rows of `size` numbers that the indices name."""
+    """y[B, out + j size ...] = w[x[B, at + j]], j < columns: the rows of `size` numbers at the indices."""
     for i in range(y.shape[0]):
         for j in range(columns):
             index, place = index_of(x[i, at + j], w.shape[0]), out + j * size
@@ -50,7 +50,7 @@ def embedding_forward(y, x, w, at, columns, out, size):
 
 @jit
 def embedding_lists(last, following, x, at, columns, rows, first):
-    """Append the samples x[B, ...] to the lists of their group, of which they are the samples from number `first` on.
+    """Append the samples x[B, ...] to the lists of their group; the first of them is number `first` in the group.
 
     last[lists], following[1 + entries]: see above. `lists` is a power of two.
     """
@@ -147,7 +147,7 @@ def selection_backward(dx, dy, columns):
 
 @operation
 def selection(task, ins, weights, batch, data, span):
-    """The columns of a CategoricalEmbedding that are no indices."""
+    """The columns of a CategoricalEmbedding that do not hold indices."""
     columns = vector(batch.tables, ins.table + 1, batch.tables[ins.table])
     if task == FORWARD:
         selection_forward(y_rows(ins, batch, span), x_rows(ins, batch, span), columns)

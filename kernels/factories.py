@@ -1,8 +1,8 @@
-"""Makes the operations that differ only in their kernels: of activations, losses, metrics of each sample, optimizers.
+"""Factories of operations that differ only in their kernels: activations, losses, metrics of each sample, optimizers.
 
-`numbers` says how many numbers of its own a kernel takes, after its arrays: ins.alpha, then ins.beta. An operation has
-its name from its kernel (`relu_forward` gives `relu`, `hinge` gives `hinge_loss`) and belongs to the kernel's module:
-that is how the disk cache finds it again (`cache.py`).
+`numbers` says how many scalars a kernel takes after its arrays: ins.alpha, then ins.beta. An operation is named after
+its kernel (`relu_forward` gives `relu`, `hinge` gives `hinge_loss`) and belongs to the kernel's module, so that the
+disk cache finds it again (`cache.py`).
 """
 
 from .instructions import BACKWARD, FORWARD, RATE
@@ -55,7 +55,7 @@ def _made(function, kernel, name):
 
 
 def in_place(forward, backward, numbers=0):
-    """The operation of an activation that works in place, with a backward that needs its output only."""
+    """The operation of an activation that works in place and whose backward needs only its output."""
     own = _NUMBERS[numbers]
 
     def run(task, ins, weights, batch, data, span):
@@ -68,7 +68,7 @@ def in_place(forward, backward, numbers=0):
 
 
 def out_of_place(forward, backward):
-    """The operation of an activation with a backward that needs its input: it writes into a buffer of its own."""
+    """The operation of an activation whose backward needs its input: it writes to a buffer of its own."""
 
     def run(task, ins, weights, batch, data, span):
         if task == FORWARD:
@@ -165,9 +165,9 @@ def _chosen(*places):
 
 
 def step(kernel, slots, *places):
-    """What the interpreter calls for an optimizer's step on elements [start, start + size) of a weight.
+    """The function that the interpreter calls for an optimizer's step on elements [start, start + size) of a weight.
 
-    `places` are those of the kernel's numbers in `hyper`, after its arrays and the rate.
+    `places` are the indices in `hyper` of the scalars that the kernel takes after its arrays and the rate.
     """
     slots_of, numbers_of = _SLOTS[slots], _chosen(*places)
 

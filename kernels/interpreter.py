@@ -1,13 +1,13 @@
-"""Executes a program: whole epochs of any network, in two kinds of stages a step.
+"""Executes a program: whole epochs of any network. A step has two kinds of stages.
 
 1. Samples, shared among threads by rows of the batch: gather the rows, all layers forward, the loss, all input
-   gradients backward. A thread walks the whole network over its own rows while they are in its cache. A layer that has
-   to know the whole batch (batch normalization) divides this stage in two.
-2. Parameters, shared among threads by rows of the weights: the gradient of a few rows over the whole batch, and at
-   once, while it is in cache, the optimizer's step on them. Where a step depends on all gradients (clipping by their
-   norm), it follows in stages of its own.
+   gradients backward. A thread takes its own rows through the whole network while they are in its cache. A layer that
+   needs the whole batch (batch normalization) splits this stage.
+2. Parameters, shared among threads by rows of the weights: the gradient of a few rows over the whole batch and, while
+   it is in the cache, the optimizer's step on them. If a step depends on all gradients (clipping by their norm), it
+   follows in separate stages.
 
-No thread adds to what another one computed, so the result has the same bits for any number of threads.
+No thread adds to a result of another one, so results are bit-identical for any number of threads.
 """
 
 import numpy as np
@@ -45,7 +45,7 @@ from .operations import call_operation, group_rows
 from .optimizers import corrected_rate, decay
 from .weights import w_vector
 
-# Rows of the batch that a thread takes through the whole network at once, at most.
+# The most rows of the batch that a thread takes through the network at once.
 SAMPLE_ROWS = 16 * ROWS
 # Rows of weights whose gradient is computed before the optimizer updates them: few enough to stay in the L1 cache.
 GRADIENT_ROWS = 8 * ROWS
@@ -70,17 +70,17 @@ def sample_stage(plan, stage, weights, batch, data, span):
 
 @jit
 def optimize(weights, number, start, size, optimizer, hyper):
-    """One optimizer step on elements [start, start + size) of a weight. Python calls it with the tuple `weights`."""
+    """One optimizer step on elements [start, start + size) of a weight."""
     if hyper[WEIGHT_DECAY] > 0:
         decay(w_vector(weights, number, start, size), hyper[WEIGHT_DECAY] * hyper[LEARNING_RATE])
     call_entry(
         optimizer, (reference(weights), number, start, size, hyper)
-    )  # from Python, `weights` is no reference yet
+    )  # a call from Python passes the tuple itself
 
 
 @jit_part
 def part(rows, unit, thread, threads):
-    """Thread `thread`'s rows [first, last): whole units, as many as the other threads have or one more or less."""
+    """The rows [first, last) of one thread: whole units, shared as evenly as possible."""
     if threads == 1:
         return 0, rows
     units = (rows + unit - 1) // unit
@@ -89,7 +89,7 @@ def part(rows, unit, thread, threads):
 
 @jit_part
 def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, optimizer, hyper):
-    """Gradients and the optimizer's step for thread `thread`'s share of every weight, or only the weights' copies."""
+    """A thread's share of every weight: gradients and the optimizer's step, or (REFRESH) only transposed copies."""
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
         if not p.trained:
@@ -128,7 +128,7 @@ def share(stage, thread, threads, plan, weights, batch, data, first, rows, step,
 
 @jit
 def refresh_all(plan, weights, batch, data):
-    """Make all copies of weights anew: whoever holds a weight may have changed it between two runs."""
+    """Refresh all copies of weights: users may have changed the weights between two runs."""
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
         ins = plan.code[p.instruction]
@@ -138,7 +138,7 @@ def refresh_all(plan, weights, batch, data):
 
 @jit
 def run_stages(entry, stages, plan, weights, batch, data, rows, step, optimizer, hyper):
-    """Some stages by themselves, for the first `rows` samples on one thread; arguments as those of `run`."""
+    """Only some stages, for the first `rows` samples, on one thread; the other arguments are those of `run`."""
     zero, one = np.int64(0), np.int64(1)
     all_plan, all_weights, all_batch, all_data = reference(plan), reference(weights), reference(batch), reference(data)
     refresh_all(all_plan, all_weights, all_batch, all_data)
@@ -171,12 +171,13 @@ def add_to_log(log, batch, rows, means):
 @jit_parallel
 def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates, batch_size, steps, threads, seed,
         shuffled, training):  # fmt: skip
-    """Execute at most `steps` batches of the epochs that `log` has rows for, on `threads` threads.
+    """Execute at most `steps` batches on `threads` threads, until each row of `log` has its epoch.
 
-    `log[epoch]` receives the sums over the samples of loss and metrics, `cursor` where the run stopped: after the first
-    step whose loss is not finite it stops early, so that Python can say so. `rates` are the learning rates of the next
-    steps, the last of which stays. Without `training` no weight changes. `entry` is the `entry_point` of `share` for
-    references to these arguments, `optimizer` that of its step.
+    The sums of loss and metrics over the samples are added to `log[epoch]`. `cursor` says where to begin and, in the
+    end, where the run stopped: after the first step with a loss that is not finite it stops early, so that Python can
+    warn. `rates` are the learning rates of the next steps; if there are fewer, the last one stays. Without `training`
+    no weight changes. `entry` is the `entry_point` of `share` for references to these arguments, `optimizer` that of
+    the optimizer's step.
     """
     data = Data(
         writable(data.pixels),
@@ -188,7 +189,7 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
         data.order,
     )
     order, samples = data.order, data.order.size
-    zero, one = np.int64(0), np.int64(1)  # a plain 0 would be a type of its own, compiled once more
+    zero, one = np.int64(0), np.int64(1)  # a literal 0 has a type of its own, for which all would be compiled again
     all_plan, all_weights, all_batch, all_data = reference(plan), reference(weights), reference(batch), reference(data)
     if training:
         refresh_all(all_plan, all_weights, all_batch, all_data)
@@ -204,7 +205,7 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
             hyper[ITERATION] = step
             hyper[LEARNING_RATE] = rates[min(done, rates.size - 1)]
             hyper[RATE] = hyper[LEARNING_RATE]
-            if hyper[BETA_1] > 0 or hyper[BETA_2] > 0:  # without them the rate is right as it is
+            if hyper[BETA_1] > 0 or hyper[BETA_2] > 0:  # other optimizers take the rate as it is
                 hyper[RATE] = corrected_rate(hyper[LEARNING_RATE], hyper[BETA_1], hyper[BETA_2], step)
         for stage in range(plan.stages.size):
             kind = plan.stages[stage].kind
@@ -212,8 +213,8 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
                 call_entry(entry, (stage, zero, one, all_plan, all_weights, all_batch, all_data, first, rows, step,
                                    optimizer, hyper))  # fmt: skip
             else:
-                for thread in prange(threads):  # whose body takes arrays and numbers, but no references
-                    t = np.int64(thread)  # it counts unsigned
+                for thread in prange(threads):  # its body can use arrays and numbers, but no references
+                    t = np.int64(thread)  # prange counts in unsigned integers
                     call_entry(entry, (stage, t, threads, reference(plan), reference(weights), reference(batch),
                                        reference(data), first, rows, step, optimizer, hyper))  # fmt: skip
         loss = add_to_log(log[epoch], batch, rows, plan.means)

@@ -13,7 +13,7 @@ from .processor import HAS_FMA
 
 # No flag that leaves rounding to the compiler: with "contract", "afn" or "arcp" an element's value depends on whether
 # it falls into the vectorised part of its loop, and so on the number of threads. Where a fused multiply-add is wanted,
-# it is written (`fma`). Never "nnan" or "ninf" either: NaN and infinity must stay visible.
+# it is written explicitly (`fma`). Never "nnan" or "ninf" either: NaN and infinity must stay visible.
 FASTMATH = {"nsz"}
 
 JIT_ENABLED = not numba.config.DISABLE_JIT
@@ -21,7 +21,7 @@ JIT_ENABLED = not numba.config.DISABLE_JIT
 
 def _compiled(function, **options):
     if not JIT_ENABLED:
-        # Kernels count on integers that wrap around and on divisions that give infinity, silently as in C.
+        # Kernels rely on integers that wrap around and on divisions that give infinity, silently, as in C.
         return np.errstate(over="ignore", divide="ignore", invalid="ignore")(function)
     options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True, "_nrt": "parallel" in options} | options
     dispatcher = numba.njit(**options)(function)
@@ -36,19 +36,19 @@ def jit(function):
 
 
 def jit_any_order(function):
-    """`jit` for a sum whose result does not depend on the order of its terms, and which may so be vectorised."""
+    """`jit` for a sum whose result does not depend on the order of its terms, so that it may be vectorised."""
     return _compiled(function, fastmath=FASTMATH | {"reassoc"})
 
 
 def jit_inline(function):
-    """`jit` for a function of scalars that must vanish into its caller's loop, or the loop is not vectorised."""
+    """`jit` for a function of scalars that must be inlined into its caller's loop, so that the loop is vectorised."""
     return _compiled(function, forceinline=True)
 
 
 def jit_part(function):
-    """A part of larger functions, written apart to be read: becomes part of its caller before compilation.
+    """`jit` for a function that is separate only for readability: it is inlined into its callers before compilation.
 
-    Each level of ordinary calls has LLVM optimise everything below it once more.
+    With every level of ordinary calls LLVM optimises everything below it once more.
     """
     return _compiled(function, inline="always")
 
@@ -85,7 +85,7 @@ def _fma(typing_context, x, y, z):
 
 
 def fma(x, y, z):
-    """x * y + z, rounded once where the processor can (and always in the same way on one machine)."""
+    """x * y + z, rounded once if the processor has the instruction (on one machine always in the same way)."""
     return x * y + z
 
 

@@ -1,7 +1,7 @@
 """Layer normalization: each sample, or each pixel of an image, is shifted and scaled to mean 0 and variance 1.
 
-Channels last: a row of x[B, columns] is a sample, columns / C pixels of C numbers each. The way back computes mean and
-variance again rather than keep two numbers a pixel.
+Channels last: a row of x[B, columns] is a sample, columns / C pixels of C numbers each. Backward computes mean and
+variance again instead of keeping two numbers per pixel.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from .weights import dw_vector, w_or_none
 
 @jit_inline
 def sum_of_products(a, b, from_a, from_b):
-    """The sum of (a - from_a) (b - from_b): eight chains side by side, or each step would wait for the last."""
+    """The sum of (a - from_a) (b - from_b): eight sums in turn, so that no step waits for the one before."""
     t0 = t1 = t2 = t3 = t4 = t5 = t6 = t7 = a.dtype.type(0)
     whole = a.size // 8 * 8
     for j in range(0, whole, 8):
@@ -38,7 +38,7 @@ def moments(x, ones, epsilon):
     """The mean of x[C] and 1 / sqrt(variance + epsilon)."""
     real = x.dtype.type
     share, zero = real(1.0 / x.size), real(0)
-    mean = x[0] + sum_of_products(x, ones, x[0], zero) * share  # the sum of a large mean's numbers would lose digits
+    mean = x[0] + sum_of_products(x, ones, x[0], zero) * share  # relative to x[0]: a large mean would lose digits
     variance = sum_of_products(x, x, mean, mean) * share
     return mean, real(1) / np.sqrt(variance + real(epsilon))
 

@@ -1,6 +1,6 @@
-"""Vector instructions, as functions that write them into a kernel through LLVM's builder.
+"""Vector instructions: functions that emit them into a kernel through LLVM's builder.
 
-`width` is the elements of a vector. Vectors need no more alignment in memory than one element.
+`width` is the number of elements of a vector. In memory, a vector need only be aligned like one element.
 """
 
 from llvmlite import ir
@@ -12,7 +12,7 @@ _NUMBER = ir.IntType(32)
 
 
 def broadcast(builder, scalar, width):
-    """A vector of `width` times the same scalar."""
+    """A vector of `width` copies of a scalar."""
     undefined = ir.Constant(ir.VectorType(scalar.type, width), ir.Undefined)
     first = builder.insert_element(undefined, scalar, ir.IntType(32)(0))
     zeros = ir.Constant(ir.VectorType(ir.IntType(32), width), [0] * width)
@@ -20,7 +20,7 @@ def broadcast(builder, scalar, width):
 
 
 def multiply_add(builder, x, y, z):
-    """x y + z for vectors, fused where the processor can."""
+    """x y + z for vectors, fused if the processor has the instruction."""
     if not HAS_FMA:
         return builder.fadd(builder.fmul(x, y), z)
     name = f"llvm.fma.v{x.type.count}f{64 if isinstance(x.type.element, ir.DoubleType) else 32}"
@@ -29,7 +29,7 @@ def multiply_add(builder, x, y, z):
 
 
 def prefetch(builder, address):
-    """Begin to bring the cache line at `address` close; harmless where there is nothing."""
+    """Prefetch the cache line at `address`; harmless at an invalid address."""
     byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)
     kind = ir.FunctionType(ir.VoidType(), [byte, number, number, number])
     function = cgutils.get_or_insert_function(builder.module, kind, "llvm.prefetch.p0")
@@ -44,12 +44,12 @@ def vector_at(builder, base, v, width):
 
 
 def load_vector(builder, base, v, width, align):
-    """The v-th vector of `width` elements from `base` on, which need no more alignment than one element."""
+    """Load the v-th vector of `width` elements from `base` on."""
     return builder.load(vector_at(builder, base, v, width), align=align)
 
 
 def lane_mask(builder, count, width):
-    """Which of a vector's `width` lanes are among the first `count`."""
+    """A mask of the first `count` of a vector's `width` lanes."""
     number = ir.IntType(32)
     lane = ir.Constant(ir.VectorType(number, width), list(range(width)))
     return builder.icmp_signed("<", lane, broadcast(builder, builder.trunc(count, number), width))
@@ -62,16 +62,16 @@ def _masked(builder, name, result, vector, values):
 
 
 def masked_load(builder, place, mask, align):
-    """The lanes of the vector at a pointer that the mask names; the others are 0."""
+    """Load the lanes of the vector at a pointer where the mask is set; the others are 0."""
     vector = place.type.pointee
     return _masked(builder, "load", vector, vector, [place, _NUMBER(align), mask, ir.Constant(vector, None)])
 
 
 def masked_store(builder, value, place, mask, align):
-    """Store the lanes of a vector that the mask names."""
+    """Store the lanes of a vector where the mask is set."""
     return _masked(builder, "store", ir.VoidType(), value.type, [value, place, _NUMBER(align), mask])
 
 
 def store_lanes(builder, value, base, v, width, count, align):
-    """Store the first `count` lanes of a vector as the v-th one from `base` on."""
+    """Store the first `count` lanes of a vector as the v-th vector from `base` on."""
     return masked_store(builder, value, vector_at(builder, base, v, width), lane_mask(builder, count, width), align)

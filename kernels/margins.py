@@ -1,6 +1,6 @@
-"""Losses of outputs whose sign is the answer, which are to keep a margin from 0. Arguments as in `probabilities.py`.
+"""Hinge losses: the sign of an output is the prediction, and it should keep a margin from 0.
 
-Each is the mean over a row of something that each output has alone.
+Arguments as in `probabilities.py`. Each loss is the mean over a row of a function of one output and its target.
 """
 
 from .arrays import sum_up
@@ -10,7 +10,7 @@ from .jit import jit
 
 @jit
 def hinge(values, dx, y, targets, scale, outputs):
-    """loss = mean of max(0, 1 - t y) over a row, where a target of 0 counts as -1; dx = -scale t / C, or 0 with it."""
+    """loss = mean of max(0, 1 - t y) over a row, a target of 0 is -1; dx = -scale t / C where t y < 1, else 0."""
     real = y.dtype.type
     zero, one = real(0), real(1)
     share = one / real(outputs)

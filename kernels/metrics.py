@@ -1,7 +1,7 @@
 """Metrics, from a layer's output y and the targets.
 
-Those of each sample give values[B]: what is logged is their mean over the samples. The others add to sums in float64,
-`state`, over all rows of the batch, in their order: what is logged is computed from the sums. Counts are exact there.
+Metrics of each sample give values[B], whose mean over the samples is logged. The others add to sums in float64,
+`state`, over all rows of the batch in order, and the logged number is computed from these sums. Counts are exact.
 
 B batch, C outputs or classes.
 """
@@ -15,7 +15,7 @@ from .instructions import TOTAL_FORWARD
 from .jit import jit
 from .operations import label_rows, operation, target_rows, y_rows
 
-_NO_PROBABILITY = 1e-9  # Keras's: a largest output below it is no hit for F1Score
+_NO_PROBABILITY = 1e-9  # as in Keras: for F1Score a largest output below this predicts nothing
 
 
 @jit
@@ -79,7 +79,7 @@ def mean_absolute_error(values, y, targets, outputs):
 
 @jit
 def _in_top_k(row, label, k, classes):
-    """Whether fewer than k outputs are larger than the label's, which is a number."""
+    """Whether fewer than k outputs are larger than the label's, which is not NaN."""
     at_label = row[label]
     larger = 0
     for j in range(classes):
@@ -89,7 +89,7 @@ def _in_top_k(row, label, k, classes):
 
 @jit
 def sparse_top_k_categorical_accuracy(values, y, labels, k, classes):
-    """1 where fewer than k outputs are larger than the label's, else 0: of equals all count."""
+    """1 where fewer than k outputs are larger than the label's, else 0: ties count."""
     for i in range(labels.size):
         values[i] = _in_top_k(y[i], labels[i], k, classes)
 
@@ -107,7 +107,7 @@ def top_k_categorical_accuracy(values, y, targets, k, classes):
 
 @jit
 def binary_confusion(state, y, targets, threshold, rows, outputs):
-    """state[3]: true positives, false positives, false negatives; y > threshold is a yes, and so is t other than 0."""
+    """state[3]: true positives, false positives, false negatives; y > threshold and t != 0 are positive."""
     limit, zero = y.dtype.type(threshold), y.dtype.type(0)
     hits, false_alarms, misses = 0, 0, 0
     for i in range(rows):
@@ -134,9 +134,9 @@ def _count(state, j, classes, said, target):
 
 @jit
 def class_confusion(state, y, targets, rows, classes):
-    """state[3 C]: each class's true positives, then false positives, then false negatives; the largest is a yes.
+    """state[3 C]: each class's true positives, then false positives, then false negatives.
 
-    All of several that are equally large are, but none where that is 0.
+    The largest output is the prediction: all of several equally large ones, but none if they are 0.
     """
     smallest = y.dtype.type(_NO_PROBABILITY)
     for i in range(rows):
@@ -157,7 +157,7 @@ def sparse_class_confusion(state, y, labels, rows, classes):
 
 @jit
 def class_confusion_above(state, y, targets, threshold, rows, classes):
-    """`class_confusion` where every output above the threshold is a yes."""
+    """`class_confusion` where every output above the threshold is a prediction."""
     limit = y.dtype.type(threshold)
     for i in range(rows):
         for j in range(classes):
@@ -176,7 +176,7 @@ def _bucket(row, j, outputs_are_logits, last):
 
 @jit
 def score_histogram(state, y, targets, outputs_are_logits, buckets, rows, outputs):
-    """state[2 N]: outputs in each of N buckets of [0, 1], of targets other than 0 first, then of targets 0."""
+    """state[2 N]: how many outputs are in each of N buckets of [0, 1], first for targets != 0, then for targets 0."""
     count, zero = int(buckets), y.dtype.type(0)
     for i in range(rows):
         for j in range(outputs):
@@ -219,7 +219,7 @@ def binary_confusion_metric(task, ins, weights, batch, data, span):
 
 @operation
 def class_confusion_metric(task, ins, weights, batch, data, span):
-    """`class_confusion` of rows or of labels, whatever there is, and with a threshold: F1Score."""
+    """`class_confusion` of rows of targets or of labels, or with a threshold: F1Score."""
     if task == TOTAL_FORWARD:
         state, y = vector(batch.sums, ins.value, 3 * ins.outputs), y_rows(ins, batch, span)
         if data.labels.size:

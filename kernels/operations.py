@@ -1,18 +1,18 @@
-"""The operations: what the interpreter calls by address, so that a model compiles only those that it uses.
+"""The operations: functions that the interpreter calls by address, so that a model compiles only those that it uses.
 
-An operation is one function of (task, ins, weights, batch, data, span), whatever the task; weights, batch and data are
+An operation is one function of (task, ins, weights, batch, data, span) for all tasks; weights, batch and data are
 references (`calls.reference`).
 
-- FORWARD: rows [span.start, span.stop) of the batch, from x to y; a loss gives its values and dy.
-- BACKWARD: dx from dy for the same rows, and what the rows add to its partial sums. Called where `ins.gradient` (dx is
+- FORWARD: rows [span.start, span.stop) of the batch, from x to y; a loss computes its values and dy.
+- BACKWARD: dx from dy for the same rows, and what the rows add to its partial sums. Called if `ins.gradient` (dx is
   wanted) or `ins.trainable` is set.
 - TOTAL_FORWARD, TOTAL_BACKWARD: one thread, between two stages, for all rows: [0, span.rows).
 - GRADIENT: rows [span.start, span.stop) of the gradient of its weight number `span.which`.
-- COPIES: what it keeps of those rows of its weight, a turned filter for example, made anew.
+- COPIES: refresh its copy of those rows of its weight, for example the transposed kernel.
 
 Partial sums: threads share a batch in whole groups of `group_rows(rows)` rows, which do not depend on the number of
-threads, and each group has sums of its own. Whoever adds them up goes through the groups in order. So no thread adds to
-what another one computed, and the bits stay the same.
+threads, and each group has sums of its own. These are added up in the order of the groups. So no thread adds to a
+result of another one, and results are bit-identical for any number of threads.
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ from .arrays import matrix, vector
 from .calls import call_entry, reference
 from .jit import JIT_ENABLED, jit, jit_part
 
-# Groups of a batch at most: more would be shared more evenly among many threads, and cost more memory.
+# The most groups of a batch: more could be shared more evenly among many threads, but would cost more memory.
 GROUPS = 32
 SMALLEST_GROUP = 8
 
@@ -40,7 +40,7 @@ def _call_operation(task, ins, weights, batch, data, span):
 
 
 def call_operation(task, ins, weights, batch, data, span):
-    """Call an instruction's operation. Without the JIT there are no addresses, and `entry` is its place in the list."""
+    """Call an instruction's operation. Without the JIT there are no addresses: `entry` is an index in OPERATIONS."""
     OPERATIONS[ins.entry](task, ins, weights, batch, data, span)
 
 
@@ -50,7 +50,7 @@ if JIT_ENABLED:
 
 @jit
 def group_rows(rows):
-    """Rows of a group of a batch of `rows` rows: 8, 16, 32, ..., so that there are at most GROUPS groups."""
+    """Rows per group of a batch of `rows` rows: 8, 16, 32, ..., so that there are at most GROUPS groups."""
     size = SMALLEST_GROUP
     while size * GROUPS < rows:
         size *= 2
@@ -87,25 +87,25 @@ def dy_rows(ins, batch, span):
 
 @jit_part
 def x_flat(ins, batch, span):
-    """x as one row of numbers, padding included."""
+    """x as a flat array, padding included."""
     return vector(batch.activations, ins.x + span.start * ins.x_stride, (span.stop - span.start) * ins.x_stride)
 
 
 @jit_part
 def y_flat(ins, batch, span):
-    """y as one row of numbers, padding included: for what is done to each number alone."""
+    """y as a flat array, padding included: for element-wise functions."""
     return vector(batch.activations, ins.y + span.start * ins.y_stride, (span.stop - span.start) * ins.y_stride)
 
 
 @jit_part
 def dx_flat(ins, batch, span):
-    """dx as one row of numbers, padding included."""
+    """dx as a flat array, padding included."""
     return vector(batch.gradients, ins.x + span.start * ins.x_stride, (span.stop - span.start) * ins.x_stride)
 
 
 @jit_part
 def dy_flat(ins, batch, span):
-    """dy as one row of numbers, padding included."""
+    """dy as a flat array, padding included."""
     return vector(batch.gradients, ins.y + span.start * ins.y_stride, (span.stop - span.start) * ins.y_stride)
 
 
@@ -123,7 +123,7 @@ def label_rows(batch, span):
 
 @jit_part
 def scale_rows(batch, span):
-    """scale[rows]: what the gradient of a sample's loss is multiplied with."""
+    """scale[rows]: the factors of the gradients of the samples' losses."""
     return vector(batch.scale, span.start, span.stop - span.start)
 
 
@@ -143,5 +143,5 @@ def sparse_loss_rows(ins, batch, span):
 
 @jit_part
 def value_rows(ins, batch, span):
-    """values[rows]: where a loss, or a metric that is a mean, puts each sample's."""
+    """values[rows]: where a loss, or a metric that is a mean, writes the samples' values."""
     return vector(batch.values, ins.value * batch.scale.size + span.start, span.stop - span.start)

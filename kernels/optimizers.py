@@ -1,10 +1,10 @@
-"""One function an optimizer: updates the parameters p[n] in place from their gradient g[n] and the optimizer's slots.
+"""One function per optimizer: it updates the weights p[n] in place from their gradient g[n] and the optimizer's slots.
 
-Equations, and the places where epsilon stands, are those of Keras 3. All arrays are flat; every element is updated
-alone, so any part of the parameters may be updated by any thread. `learning_rate` is the rate of this step:
-`corrected_rate` computes it for the Adam family.
+Equations, and the place of epsilon in them, are those of Keras 3. All arrays are flat; every element is updated
+independently, so any thread may update any part of a weight. `learning_rate` is the rate of this step; the Adam family
+takes `rate`, which `corrected_rate` computes.
 
-What the interpreter calls by address are the functions `..._step` at the end, for elements [start, start + size) of a
+The interpreter calls the functions `..._step` at the end by their addresses, for elements [start, start + size) of a
 weight.
 """
 
@@ -116,7 +116,7 @@ def amsgrad(p, g, m, v, largest, rate, beta_1, beta_2, epsilon):
 
 @jit
 def decay(p, amount):
-    """p -= amount p: weight decay that does not pass through the gradient (Loshchilov & Hutter 2019, AdamW)."""
+    """p -= amount p: weight decay that is separate from the gradient (Loshchilov & Hutter 2019, AdamW)."""
     factor = p.dtype.type(amount)
     for i in range(p.size):
         p[i] -= factor * p[i]

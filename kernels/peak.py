@@ -1,6 +1,6 @@
-"""What the processor can do at most: the tile's arithmetic with nothing to load and nothing to store.
+"""The processor's peak speed: the tile's arithmetic without loads and stores.
 
-Measured, because no data sheet knows at which clock rate this machine runs its widest vectors just now.
+It is measured, because no data sheet says at which clock rate this machine runs its widest vectors at the moment.
 """
 
 from llvmlite import ir
@@ -41,7 +41,7 @@ def _repeat(typing_context, sums, factor, term, times):
         builder.branch(loop)
         builder.position_at_end(loop)
         k, now = builder.phi(index), [builder.phi(vector_type) for _ in range(SUMS)]
-        # Each step needs the one before, so that the compiler can neither leave one out nor join two.
+        # Each step depends on the one before, so that the compiler can neither drop one nor merge two.
         after = [multiply_add(builder, s, factors, terms) for s in now]
         k_next = builder.add(k, index(1))
         for phi, at_entry, in_loop in zip([k, *now], [index(0), *first], [k_next, *after]):
@@ -68,6 +68,6 @@ if JIT_ENABLED:
 
 @jit
 def multiply_adds(sums, factor, term, times):
-    """sums = factor sums + term, `times` >= 1 times over, for `sums_size` sums that stay in registers meanwhile."""
+    """sums = factor sums + term, `times` >= 1 times, for `sums_size` sums that stay in registers."""
     real = sums.dtype.type
     repeat(sums, real(factor), real(term), times)

@@ -1,4 +1,4 @@
-"""Pooling: the numbers of a window, or of the whole image, become one, channel by channel.
+"""Pooling: one number for each window, or for the whole image, channel by channel.
 
 Channels last: a sample's image is height times width pixels of C numbers each; in one dimension the height is 1.
 B batch. Windows are cut off at the borders: pixels outside do not count.
@@ -16,7 +16,7 @@ from .vectors import add, divide, larger, load, spread, store, where_reached, wi
 
 
 class Windows(NamedTuple):
-    """Where the windows lie: an operation's integers."""
+    """The sizes and places of the windows: an operation's integers."""
 
     height: int  # of x
     width: int
@@ -26,13 +26,13 @@ class Windows(NamedTuple):
     window_width: int
     row_step: int
     column_step: int
-    above: int  # how far the first window begins above x ...
-    before: int  # ... and before it
+    above: int  # rows of the first window above x ...
+    before: int  # ... and its columns before x
 
 
 @jit_inline
 def inside(number, step, before, window, size):
-    """The first pixel of a window, along one axis, that is not cut off, and how many there are."""
+    """Along one axis, the first pixel of a window that is inside the image, and how many are."""
     start = number * step - before
     first = max(np.int64(0), start)
     return first, min(size, start + window) - first
@@ -47,8 +47,9 @@ def clear(array, at, size):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The pixels of one window, `line` numbers from row to row: a vector of `count` channels of each, from `at` on. They are
-# part of the loops over all windows, twice: for 2 x 2 pixels, which most networks have, LLVM leaves no loop.
+# The pixels of one window, whose rows are `line` numbers apart: of each a vector of `count` channels, from `at` on.
+# These functions are inlined into the loops over all windows, twice: for 2 x 2 pixels, the most common size, LLVM
+# unrolls their loops.
 
 
 @jit_inline
@@ -63,7 +64,7 @@ def largest(x, at, line, channels, count, rows, columns):
 
 @jit_inline
 def give_first(dx, rest, best, x, apart, at, line, channels, count, rows, columns):
-    """Give `rest` to the first pixel that reaches `best`: written where windows lie `apart`, else added."""
+    """Give `rest` to the first pixel that reaches `best`: stored if windows lie `apart`, added if they overlap."""
     none = spread(dx, dx.dtype.type(0))
     for r in range(rows):
         for q in range(columns):
@@ -86,7 +87,7 @@ def total(x, at, line, channels, count, rows, columns):
 
 @jit_inline
 def give_all(dx, share, apart, at, line, channels, count, rows, columns):
-    """Give `share` to every pixel: written where windows lie `apart`, else added."""
+    """Give `share` to every pixel: stored if windows lie `apart`, added if they overlap."""
     for r in range(rows):
         for q in range(columns):
             p = at + r * line + q * channels
@@ -99,7 +100,7 @@ def give_all(dx, share, apart, at, line, channels, count, rows, columns):
 
 @jit
 def max_pooling_forward(y, x, w, channels):
-    """y[B, rows columns C] = the largest number of each of the windows w of x[B, height width C]; NaN if it has one."""
+    """y[B, rows columns C] = the largest number in each of the windows w of x[B, height width C], or NaN."""
     line = w.width * channels
     for i in range(y.shape[0]):
         for row in range(w.rows):
@@ -119,7 +120,7 @@ def max_pooling_forward(y, x, w, channels):
 
 @jit
 def max_pooling_backward(dx, dy, x, y, w, channels):
-    """dx[B, height width C] = the sum of dy[B, rows columns C] over the windows w whose first largest number it is."""
+    """dx[B, height width C] = the sum of dy[B, rows columns C] over the windows w whose (first) largest number is x."""
     line, apart = w.width * channels, w.row_step >= w.window_height and w.column_step >= w.window_width
     for i in range(y.shape[0]):
         ready = np.int64(0)  # rows of dx that have been set to 0: each just before it is needed
@@ -163,7 +164,7 @@ def average_pooling_forward(y, x, w, channels):
 
 @jit
 def average_pooling_backward(dx, dy, w, channels):
-    """dx[B, height width C] = the sum over the windows w that hold it of dy[B, rows columns C] / their pixels."""
+    """dx[B, height width C] = the sum of dy[B, rows columns C] / pixels of the window, over the windows w around x."""
     line, apart = w.width * channels, w.row_step >= w.window_height and w.column_step >= w.window_width
     for i in range(dy.shape[0]):
         ready = np.int64(0)
@@ -191,7 +192,7 @@ def average_pooling_backward(dx, dy, w, channels):
 
 @jit
 def global_max_forward(y, x, pixels, channels):
-    """y[B, C] = the largest number of x[B, pixels C] over the pixels; NaN if it has one."""
+    """y[B, C] = the largest number of x[B, pixels C] over the pixels; NaN if one of them is."""
     for i in range(y.shape[0]):
         for c in range(0, channels, width(y)):
             count, at = channels - c, i * x.shape[1] + c
@@ -200,7 +201,7 @@ def global_max_forward(y, x, pixels, channels):
 
 @jit
 def global_max_backward(dx, dy, x, y, pixels, channels):
-    """dx[B, pixels C] = dy[B, C] shared equally by all pixels that are as large as the largest, else 0."""
+    """dx[B, pixels C] = dy[B, C] shared equally by all pixels that equal the largest, else 0."""
     none, one = spread(dx, dx.dtype.type(0)), spread(dx, dx.dtype.type(1))
     for i in range(dx.shape[0]):
         for c in range(0, channels, width(dx)):

@@ -1,8 +1,8 @@
 """PReLU: y = x where x >= 0, else alpha x, with slopes alpha that are learned.
 
-B batch. A sample is a row of pixels with `channels` numbers each; without axes before the last it is one pixel. The
-slopes are a matrix alpha[rows, width] with the row `row_of[p]` for pixel p, and one slope for each channel or, where
-`width` is 1, one for all of them. So slopes can be shared along any axes. Rows of alpha are padded as all weights are.
+B batch. A sample is a row of pixels with `channels` numbers each; a sample with a single axis is one pixel. The
+slopes are a matrix alpha[rows, width]: pixel p takes row `row_of[p]`, which has one slope for each channel or, if
+`width` is 1, one for all of them. So slopes can be shared along any axes. Rows of alpha are padded like all weights.
 """
 
 from .arrays import flattened, matrix, vector
@@ -19,7 +19,8 @@ def _slope(dy, x, slope):
     return dx if x != 0 else x
 
 
-# Loops over flat arrays, apart, because only they are vectorised. What an `if` chooses from is loaded before it.
+# Separate loops over flat arrays, because only these are vectorised, and only if both branches of a condition are
+# values that were loaded before it.
 
 
 @jit_part

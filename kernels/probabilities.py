@@ -2,7 +2,7 @@
 
 B batch, C outputs or classes. Outputs first: values[B], then the gradient dx[B, ...], of which only C columns are
 written. The fused losses start from logits: y holds x before and softmax(x) or sigmoid(x) after. A loss's own numbers
-stand before C. The formulas are Keras's: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/losses/losses.py
+come before C. The formulas are Keras's: https://github.com/keras-team/keras/blob/v3.15.1/keras/src/losses/losses.py
 """
 
 from .activations import softmax_row
@@ -18,7 +18,7 @@ _EPSILON = 1e-7  # keras.config.epsilon()
 
 @jit
 def smooth_targets(smoothed, targets, smoothing, classes, columns):
-    """smoothed[B, C] = t (1 - smoothing) + smoothing / classes: as much as before, but some of it shared evenly."""
+    """smoothed[B, C] = t (1 - smoothing) + smoothing / classes: the same sum, some of it spread evenly."""
     real = targets.dtype.type
     keep, shared = real(1 - smoothing), real(smoothing / classes)
     for i in range(smoothed.shape[0]):
@@ -67,7 +67,7 @@ def sigmoid_binary_cross_entropy(values, dx, y, targets, scale, outputs):
         factor = scale[i] * share
         for j in range(outputs):
             logit = y[i, j]
-            # max(x, 0) and t x first: for a confident and right output they are equal, and what is left is tiny.
+            # max(x, 0) and t x first: for a confident and right output they are equal, and the rest is tiny.
             linear = (logit if logit > zero else zero) - targets[i, j] * logit
             dx[i, j] = linear + log1p_ratio(exp(-abs(logit)))
             y[i, j] = logistic(logit)
@@ -78,9 +78,9 @@ def sigmoid_binary_cross_entropy(values, dx, y, targets, scale, outputs):
 
 @jit
 def softmax_focal_cross_entropy(values, dx, y, targets, scale, alpha, gamma, classes):
-    """loss = -sum alpha (1 - p)^gamma t log p with p = softmax(x), which y holds after.
+    """loss = -sum alpha (1 - p)^gamma t log p with p = softmax(x), to which y is set.
 
-    With h = dloss/dp p, dx = scale (h - p sum h). A class with t = 0 has no part in either sum.
+    With h = dloss/dp p, dx = scale (h - p sum h). A class with t = 0 is in neither sum.
     """
     real = y.dtype.type
     zero, one, weight, power = real(0), real(1), real(alpha), real(gamma)
@@ -96,7 +96,7 @@ def softmax_focal_cross_entropy(values, dx, y, targets, scale, alpha, gamma, cla
                 p, log_p = y[i, j], (dx[i, j] - largest) - log_total
                 rest = one - p
                 ratio = -one if rest == zero else log_p / rest  # its limit for p = 1
-                # 0^0 is 1: what is left of the focus for gamma = 0.
+                # For gamma = 0 the focus is 0^0 = 1.
                 focus = exp(power * log(rest)) if rest > zero or power > zero else one
                 focus = targets[i, j] * weight * focus
                 loss -= focus * log_p
@@ -109,8 +109,8 @@ def softmax_focal_cross_entropy(values, dx, y, targets, scale, alpha, gamma, cla
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# From probabilities y, clipped to [1e-7, 1 - 1e-7] as Keras does: where softmax or sigmoid is not the last thing
-# before the loss, so that the logits are not known.
+# From probabilities y, clipped to [1e-7, 1 - 1e-7] as Keras does: for networks that do not end with softmax or sigmoid,
+# so that there are no logits.
 
 
 @jit
@@ -222,7 +222,7 @@ def kl_divergence(values, dy, y, targets, scale, outputs):
 
 @operation
 def label_smoothing(task, ins, weights, batch, data, span):
-    """`smooth_targets`, from where the batch's targets stand to where the loss reads them."""
+    """`smooth_targets`, from the batch's targets to where the loss reads them."""
     if task == FORWARD:
         rows = span.stop - span.start
         targets = matrix(batch.targets, span.start * ins.y_stride, rows, ins.y_stride)

@@ -1,7 +1,7 @@
 """What this processor has: the width of its vectors, fused multiply-add, masks, and how many vector registers.
 
-`FASTNN_SIMD_WIDTH`, read once at import, sets the float32 lanes of a vector: 4, 8 or 16; by default the most that this
-processor has.
+`FASTNN_SIMD_WIDTH`, read once at import, sets the float32 lanes of a vector: 4, 8 or 16; by default the widest that
+this processor has.
 """
 
 import os
@@ -40,7 +40,7 @@ _IS_ARM = platform.machine().lower() in ("arm64", "aarch64")
 SIMD_BYTES = _simd_bytes(FEATURES)
 # Fused multiply-add in hardware; without it llvm.fma is a slow library call.
 HAS_FMA = "fma" in FEATURES or _IS_ARM
-# Loads and stores of a part of a vector; without them LLVM makes a branch for each number.
+# Loads and stores of a part of a vector; without them LLVM makes a branch for each element.
 HAS_MASKS = bool(FEATURES & {"avx", "avx512f"})
 # Vector registers that the tile can count on: x86 has 32 with AVX-512 and 16 before it; 64-bit Arm has 32.
 VECTOR_REGISTERS = 32 if "avx512f" in FEATURES or _IS_ARM else 16

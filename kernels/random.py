@@ -35,13 +35,13 @@ def lowbias32(x):
 
 @jit_inline
 def row_key(seed, step, sample):
-    """64 bits that stand for one sample of one step."""
+    """A 64-bit key of one sample in one step."""
     return splitmix64(splitmix64(splitmix64(np.uint64(seed)) ^ np.uint64(step)) ^ np.uint64(sample))
 
 
 @jit_inline
 def unit_bits(key, unit):
-    """32 random bits for one unit of the row whose key this is."""
+    """32 random bits for one unit of the row with this key."""
     low = np.uint32(key & np.uint64(0xFFFFFFFF))
     high = np.uint32(key >> np.uint64(32))
     return lowbias32(np.uint32(lowbias32(np.uint32(np.uint32(unit) ^ low)) + high))

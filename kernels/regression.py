@@ -1,6 +1,6 @@
-"""Losses of numbers that are to be hit. Arguments as in `probabilities.py`.
+"""Regression losses. Arguments as in `probabilities.py`.
 
-Each is the mean over a row of something that each output has alone.
+Each loss is the mean over a row of a function of one output and its target.
 """
 
 import math

@@ -5,10 +5,11 @@
 Rows of A are broadcast, rows of B are loaded as vectors, and every element of C is one chain of fused multiply-adds
 over k in order. So the result depends neither on the tile's shape nor on how rows are shared among threads.
 
-All strides are free: forward, input gradient and weight gradient are three settings of them. Columns come in whole
-vectors and rows in whole tiles, because every buffer is padded to that (`stride`, `padded`): there is no remainder.
-Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication" (doi.org/10.1145/1356052.1356053), is the
-background; unlike there nothing is packed, since at a network's sizes an odd row stride does as well.
+All strides are arguments: forward, input gradient and weight gradient differ only in them. Every buffer is padded to
+whole vectors of columns and whole tiles of rows (`stride` and `padded` in `arrays.py`), so there is no remainder.
+The background is Goto & van de Geijn 2008, "Anatomy of High-Performance Matrix Multiplication"
+(doi.org/10.1145/1356052.1356053); unlike there, nothing is packed, because for matrices of a network's size an odd row
+stride works just as well.
 """
 
 from llvmlite import ir
@@ -20,13 +21,13 @@ from .jit import JIT_ENABLED, jit
 from .llvm import broadcast, load_vector, multiply_add, prefetch, vector_at
 from .processor import SIMD_BYTES
 
-# With ROWS rows: measured against other shapes for both numbers of registers.
+# Vectors of a tile of ROWS rows: the fastest shape measured, both for 16 and for 32 registers.
 VECTORS = 3
-# A single row has no other row to reuse B for: more columns at once instead.
+# A single row cannot reuse B for other rows, so its tile is wider.
 VECTORS_OF_ONE_ROW = 8
-# Terms of a sum that are added before the next block of columns: the part of B that they take fits into the L2 cache.
+# Terms that are added before the next block of columns: the part of B that they need fits into the L2 cache.
 DEPTH = 512
-# Terms that A and B are fetched ahead: their rows lie too far apart for the processor to guess the next one.
+# How many terms ahead A and B are prefetched: their rows lie too far apart for the processor to do it by itself.
 PREFETCH = 8
 
 
@@ -127,8 +128,8 @@ def product(c, a, a_offset, a_row, a_column, b, start, rows, depth, columns):
     """c[i, j] = start[j] + sum_k a[a_offset + i a_row + k a_column] b[k, j], for whole tiles of rows.
 
     c[>= padded(rows), >= columns], b[depth, >= columns] and start[>= columns] have their columns padded to whole
-    vectors; a is any array, addressed flat. A single row is computed alone, more rows in tiles of ROWS. Each element's
-    sum goes on from block to block of DEPTH terms, in order.
+    vectors; a is any array, indexed as if flat. A single row has tiles of its own; more rows are computed in tiles of
+    ROWS. Each element's sum continues from one block of DEPTH terms to the next, in order.
     """
     flat, c_row, b_row, width = flattened(c), c.shape[1], b.shape[1], lanes(c)
     sums, sums_row = start, 0
@@ -149,7 +150,7 @@ def product(c, a, a_offset, a_row, a_column, b, start, rows, depth, columns):
                 continue
             vectors = min(VECTORS, (left + width - 1) // width)
             if 3 * width < left <= 4 * width:
-                vectors = 2  # twice two rather than three and one
+                vectors = 2  # two and two rather than three and one
             for i in range(0, rows, ROWS):
                 at, a_at, s_at = i * c_row + j, a_from + i * a_row, i * sums_row + j
                 if vectors == 3:

@@ -1,13 +1,13 @@
 """What a step does to the weights beyond the optimizer's equation: penalties, clipping, averages, constraints.
 
-A model that uses none of it never gets here: its gradients and steps are one stage. Otherwise `update` is called for
-these tasks, in this order, each a stage of its own because it needs what all threads did in the one before:
+A model that uses none of these never gets here: its gradients and steps are one stage. Otherwise `update` is called for
+the following tasks, in this order. Each is a separate stage, because it needs the results of all threads:
 
 - MEASURE: the gradient of the penalty, added to that of the loss; sums over groups of rows for penalties and norms.
-- SUM_UP, by one thread: the sums of all groups, in order; the penalty joins the batch's loss, and each weight gets the
-  factor that clips its gradient.
+- SUM_UP, by one thread: the sums of all groups, in order; the penalty is added to the batch's loss, each weight gets
+  the factor that clips its gradient.
 - DESCEND: clip, decay, the optimizer's step, the moving average of the weights.
-- CONSTRAIN: the constraints. Threads share the columns here, because a norm is one of a column.
+- CONSTRAIN: the constraints. Threads share the columns here, because norms are taken over columns.
 
 Equations and their order are Keras 3's (keras/src/optimizers/base_optimizer.py, version 3.15). Each sum is a fixed
 chain of additions, however many threads there are.
@@ -38,9 +38,9 @@ from .jit import jit, jit_inline, jit_part
 from .optimizers import decay
 from .weights import dw_vector, slot_vector, w_vector
 
-# Sums run in so many lanes side by side, each a chain of its own; norms of so many columns are taken at once.
+# The number of partial sums that a sum is computed in, and of columns whose norms are computed at once.
 LANES = 64
-SMALL = 1e-7  # Keras's epsilon(): what keeps a norm of 0 from dividing
+SMALL = 1e-7  # keras.config.epsilon(): avoids a division by a norm of 0
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def penalty(w, l1, l2, lanes):
 
 @jit
 def penalty_backward(dw, w, l1, l2):
-    """dw += l1 sign(w) + 2 l2 w: adds to what the loss gave."""
+    """dw += l1 sign(w) + 2 l2 w: added to the loss's gradient."""
     real = dw.dtype.type
     zero, one, two = real(0), real(l1), real(2 * l2)
     for i in range(dw.size):
@@ -108,7 +108,7 @@ def penalty_backward(dw, w, l1, l2):
 
 @jit
 def clip_factor(norm, largest):
-    """What a gradient of this norm is multiplied with, so that its norm is at most `largest`; NaN stays NaN."""
+    """The factor that brings a gradient of this norm down to at most `largest`; NaN stays NaN."""
     return 1.0 if norm <= largest else largest / norm
 
 
@@ -157,7 +157,7 @@ def non_negative(w):
 
 @jit_inline
 def _norm_factor(squares, low, high, rate, rest, small):
-    """(rate clip(norm, low, high) + rest norm) / (norm + small): with a rate below 1 the norm only comes nearer."""
+    """(rate clip(norm, low, high) + rest norm) / (norm + small): with a rate below 1 it moves only part of the way."""
     norm = np.sqrt(squares)
     at_least = low if norm < low else norm
     clipped = high if at_least > high else at_least
@@ -166,7 +166,7 @@ def _norm_factor(squares, low, high, rate, rest, small):
 
 @jit
 def norm_of_columns(w, first, columns, together, low, high, rate, factors):
-    """Columns [first, first + columns) of w[R, C], at most LANES: the norms of rows i, i + together, ... of each."""
+    """Constrain the norms of rows i, i + together, ... of columns [first, first + columns) of w, at most LANES."""
     real = w.dtype.type
     low, high, rate, rest, small = real(low), real(high), real(rate), real(1) - real(rate), real(SMALL)
     flat, width = flattened(w), w.shape[1]
@@ -186,7 +186,7 @@ def norm_of_columns(w, first, columns, together, low, high, rate, factors):
 
 @jit
 def norm_of_all(w, low, high, rate, lanes):
-    """The norm of all of w constrained."""
+    """Constrain the norm of the whole w."""
     real = w.dtype.type
     squares = real(sum_of_squares(w, lanes))
     scale(w, _norm_factor(squares, real(low), real(high), real(rate), real(1) - real(rate), real(SMALL)))
@@ -198,9 +198,9 @@ def norm_of_all(w, low, high, rate, lanes):
 
 @jit_part
 def _measure(p, weights, sums, lanes, norms, thread, threads):
-    """The penalty's gradient, and the sums of the groups of rows, for a thread's share of a weight.
+    """For a thread's share of a weight: add the penalty's gradient, and compute the sums over groups of rows.
 
-    sums[0] is the weight's factor; then each group of rows has its penalty and its gradient's sum of squares.
+    sums[p.sums] is the weight's factor; after it each group of rows has its penalty and its gradient's sum of squares.
     """
     row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
     while row < last:
@@ -219,7 +219,7 @@ def _measure(p, weights, sums, lanes, norms, thread, threads):
 
 @jit_part
 def _sum_up(parameters, sums, rows, hyper):
-    """The batch's penalty, times its rows, into the loss's sum; the weights' factors into theirs."""
+    """Add the penalties, times the batch's rows, to the loss's sum, and compute each weight's clipping factor."""
     total, all_squares = 0.0, 0.0
     for i in range(parameters.size):
         p = parameters[i]
@@ -232,7 +232,7 @@ def _sum_up(parameters, sums, rows, hyper):
     sums[0] += total * rows
     if hyper[GLOBAL_CLIP_NORM] > 0:
         norm = np.sqrt(all_squares)
-        factor = clip_factor(norm, hyper[GLOBAL_CLIP_NORM]) + (norm - norm)  # an infinite norm makes all NaN
+        factor = clip_factor(norm, hyper[GLOBAL_CLIP_NORM]) + (norm - norm)  # an infinite norm makes everything NaN
         for i in range(parameters.size):
             sums[parameters[i].sums] = factor
 
@@ -262,7 +262,7 @@ def _descend(p, weights, sums, thread, threads, optimizer, hyper):
 
 @jit
 def constrain(p, w, lanes, thread, threads):
-    """A thread's share of the columns of a weight w, constrained; of a weight with a single norm, the first's."""
+    """Constrain a thread's share of the columns of a weight w; if the whole weight has one norm, thread 0 does all."""
     if p.constraint == NORM and p.together == 0:
         if thread == 0:
             norm_of_all(vector(w, 0, p.rows * p.stride), p.low, p.high, p.rate, lanes)
@@ -280,7 +280,7 @@ def constrain(p, w, lanes, thread, threads):
 
 @jit
 def update_alone(entry, task, plan, weights, batch, rows, optimizer, hyper):
-    """A task by itself, on one thread; `entry` is the `entry_point` of `update`."""
+    """Run a single task, on one thread; `entry` is the `entry_point` of `update`."""
     zero, one = np.int64(0), np.int64(1)
     call_entry(entry, (task, reference(plan), reference(weights), reference(batch), rows, zero, one, optimizer,
                        hyper))  # fmt: skip
@@ -293,7 +293,7 @@ def update(task, plan, weights, batch, rows, thread, threads, optimizer, hyper):
         _sum_up(plan.parameters, batch.sums, rows, hyper)
         return
     norms = hyper[CLIP_NORM] > 0 or hyper[GLOBAL_CLIP_NORM] > 0
-    row = batch.scratch[thread]  # its last numbers: what comes before belongs to the layers
+    row = batch.scratch[thread]  # the last LANES elements; those before belong to the layers
     lanes = row[row.size - LANES :]
     for i in range(plan.parameters.size):
         p = plan.parameters[i]

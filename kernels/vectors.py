@@ -1,9 +1,9 @@
-"""Vectors as values: neighbouring numbers of an array in one register, for loops that are too short for LLVM.
+"""Vectors as values: adjacent elements of an array in one register, for loops that are too short for LLVM.
 
-LLVM vectorises a loop over hundreds of numbers well. One over the channels of a pixel has 8 or 16, and what comes
-before and after it costs more than the loop. These functions are the vector instructions themselves, on values that
-Numba keeps in variables. Arrays are addressed flat. A load or store takes `count`, how many numbers there are: where
-they do not fill a vector, the others are neither read nor written.
+LLVM vectorises a loop over hundreds of elements well. A loop over the channels of a pixel has 8 or 16, and entering and
+leaving it costs more than the loop itself. These functions are single vector instructions, on values that Numba keeps
+in variables. Arrays are indexed as if flat. Loads and stores take `count`, the number of elements that are left: if
+these do not fill a vector, nothing beyond them is read or written.
 """
 
 import numpy as np
@@ -16,12 +16,12 @@ from .jit import JIT_ENABLED
 from .llvm import broadcast, lane_mask, masked_load, masked_store
 from .processor import HAS_MASKS, SIMD_BYTES
 
-# Eight channels are common: twice as wide, half of each vector would be empty and lie across two cache lines.
+# Eight channels are common: 64 bytes would leave half of each vector empty, and vectors would straddle cache lines.
 VECTOR_BYTES = min(SIMD_BYTES, 32)
 
 
 class Vector(types.Type):
-    """Numba's type of a vector of numbers of the type `dtype`."""
+    """Numba's type of a vector of elements of type `dtype`."""
 
     def __init__(self, dtype):
         self.dtype, self.count = dtype, VECTOR_BYTES * 8 // dtype.bitwidth
@@ -36,7 +36,7 @@ class _VectorModel(PrimitiveModel):
 
 
 def _whole_or_masked(builder, count, kind, whole, masked):
-    """LLVM: `masked(mask of the first `count` numbers)`, or, where masks are slow, `whole()` if there are enough."""
+    """`masked(mask)`, the mask being the first `count` lanes; if masks are slow, `whole()` where `count` allows it."""
     mask = lane_mask(builder, count, kind.count)
     if HAS_MASKS:
         return masked(mask)
@@ -147,31 +147,31 @@ def _divide(typing_context, x, y):
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The functions; so they work without the JIT.
+# The functions, as they work without the JIT.
 
 
 def width(array):
-    """Numbers of the array's type in one vector."""
+    """Elements of the array's type in one vector."""
     return VECTOR_BYTES // array.itemsize
 
 
 def load(array, at, count):
-    """array[at : at + count], at most a vector of them; what is missing in it is 0."""
+    """array[at : at + count], at most one vector; the lanes beyond are 0."""
     return array.reshape(-1)[at : at + min(count, width(array))].copy()
 
 
 def store(array, at, count, value):
-    """array[at : at + count] = value, at most a vector of them."""
+    """array[at : at + count] = value, at most one vector."""
     array.reshape(-1)[at : at + min(count, width(array))] = value
 
 
 def spread(array, number):
-    """A vector for the array of the same number all over."""
+    """A vector of the array's type, with the number in all lanes."""
     return number
 
 
 def larger(x, y):
-    """The larger ones; y where they are equal, NaN where one is NaN."""
+    """The larger of x and y, lane by lane; y where they are equal, NaN where one is NaN."""
     return np.where((x > y) | np.isnan(x), x, y)
 
 

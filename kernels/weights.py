@@ -1,7 +1,8 @@
-"""Where a program's weights lie: each has memory of its own, and `instructions.Weights` says where that begins.
+"""How kernels reach a program's weights: each has memory of its own, and `instructions.Weights` holds the addresses.
 
-An instruction names a weight by its number in the program. So a layer that two models share has its weights once, and
-they are freed with the last model that uses them. `stride` is the length of a row with its padding (`arrays.stride`).
+An instruction names a weight by its number in the program. So the weights of a layer that two models share exist once,
+and they are freed with the last model that uses them. `stride` is the length of a row with its padding
+(`arrays.stride`).
 """
 
 from numba import types
@@ -45,12 +46,12 @@ def _matrix_at(typing_context, address, first, rows, stride, like):
 
 
 def vector_at(place, start, size, like):
-    """`size` numbers of like's type from `start` on, of those that begin at an address; in plain Python an array."""
+    """Elements [start, start + size) of the flat array at an address, of like's type; in plain Python of that array."""
     return place[start : start + size]
 
 
 def matrix_at(place, first, rows, stride, like):
-    """`rows` rows of `stride` numbers of like's type from row `first` on, of those that begin at an address."""
+    """Rows [first, first + rows), of `stride` elements each, of the matrix at an address, of like's type."""
     return place[first * stride : (first + rows) * stride].reshape(rows, stride)
 
 
@@ -72,7 +73,7 @@ def w_matrix(weights, number, first, rows, stride):
 
 @jit_part
 def w_or_none(weights, number, size):
-    """The first elements of a weight; an empty array where its number is -1: the layer does without it."""
+    """The first `size` elements of a weight; an empty array if its number is -1, for a weight that is not there."""
     if number < 0:
         return vector(weights.transposed, 0, 0)
     return vector_at(weights.values[number], 0, size, weights.transposed)
@@ -92,5 +93,5 @@ def dw_matrix(weights, number, first, rows, stride):
 
 @jit_part
 def slot_vector(weights, slot, number, start, size):
-    """Elements [start, start + size) of what the optimizer keeps of a weight in one of its slots."""
+    """Elements [start, start + size) of one of the optimizer's slots for a weight."""
     return vector_at(weights.slots[slot, number], start, size, weights.transposed)

@@ -304,7 +304,7 @@ def test_a_damaged_file_is_reported_and_replaced(suffix, damage, with_one_kernel
     file.write_bytes(content[: len(content) // 2] if damage == "half" else b"")
     second, third = (run_python(ONE_KERNEL, **settings) for _ in range(2))
     assert second.stdout.startswith("True ")
-    assert is_warned(second, "compiles rescaling_forward anew: its cache file is damaged")
+    assert is_warned(second, "compiles rescaling_forward again: its cache file is damaged")
     assert third.stdout.startswith("False ")
     assert third.stderr == ""
 
@@ -322,7 +322,7 @@ def test_a_cache_that_can_no_longer_be_written_is_a_warning(tmp_path):
     import shutil; shutil.rmtree(cache.CACHE_FOLDER); cache.CACHE_FOLDER.write_text("no folder")
     y = np"""
     result = run_python(ONE_KERNEL.replace("\n    y = np", lost, 1), FASTNN_CACHE_DIR=str(tmp_path))
-    assert "RuntimeWarning: fastnn cannot keep a compiled kernel" in result.stderr
+    assert "RuntimeWarning: fastnn cannot cache a compiled kernel" in result.stderr
     assert "Traceback" not in result.stderr
 
 
@@ -366,4 +366,4 @@ TRAINING = """
 def test_training_works_where_nothing_can_be_written():
     result = run_python(TRAINING, **UNWRITABLE_HOME, NUMBA_OPT="0")
     assert result.stdout == "True\n"
-    assert is_warned(result, "cannot keep its compiled kernels: no folder can be written")
+    assert is_warned(result, "cannot cache its compiled kernels: no folder can be written")

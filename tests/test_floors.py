@@ -1,4 +1,4 @@
-"""The floors of the house: what imports what. `pyproject.toml` has the contracts of the Python side."""
+"""The floors of the package: which modules may import which. `pyproject.toml` has the contracts for `fastnn`."""
 
 import ast
 from graphlib import TopologicalSorter
@@ -9,14 +9,14 @@ KERNELS = ROOT / "kernels"
 
 
 def test_imports_go_down_only():
-    """In a process of its own: the linter changes the working folder and Python's path."""
+    """In a separate process, because the linter changes the working folder and Python's path."""
     ran = run_python(["-c", "from importlinter.cli import lint_imports; raise SystemExit(lint_imports())"], check=False)
     assert ran.returncode == 0, ran.stdout
     assert "Contracts: 2 kept, 0 broken." in ran.stdout
 
 
 def imported(path):
-    """The kernel modules that one imports; a ValueError for anything else of fastnn's."""
+    """The kernel modules that a file imports, and other modules of fastnn by longer names."""
     names = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):

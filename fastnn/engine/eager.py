@@ -1,6 +1,6 @@
 """The layer-by-layer path: the same interface as `Program`, for models with layers or losses written in Python.
 
-Built-in layers call the same kernels here as in a compiled program, and give the same bits.
+Built-in layers call the same kernels here as in a compiled program, with bit-identical results.
 """
 
 from collections.abc import Sequence
@@ -24,14 +24,14 @@ def forward(layers: "Sequence[Layer]", x: np.ndarray, training: bool = False) ->
     """x through all layers, first to last.
 
     Raises:
-        ValueError: for a layer whose output has another shape than it said when it was built.
+        ValueError: for a layer whose output does not have the shape that it announced when it was built.
     """
     samples, y = len(x), np.ascontiguousarray(x, layers[0].dtype)
     for layer in layers:
         y = np.ascontiguousarray(layer.forward(y, training), layer.dtype)
         if y.shape != (samples, *layer.sample_output_shape):
             expected = ", ".join(["n", *map(str, layer.sample_output_shape)])
-            raise ValueError(f"layer {layer.name} must give shape ({expected}), its forward gave {y.shape}")
+            raise ValueError(f"layer {layer.name} must return shape ({expected}), its forward returned {y.shape}")
     return y
 
 
@@ -43,7 +43,7 @@ def backward(layers: "Sequence[Layer]", dy: np.ndarray) -> np.ndarray:
 
 
 class EagerProgram:
-    """Runs layers one at a time. Arguments as of `Program`."""
+    """Runs layers one at a time. The arguments are those of `Program`."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class EagerProgram:
         self._states = [slice(1 + sum(sizes[:i]), 1 + sum(sizes[: i + 1])) for i in range(len(sizes))]
 
     def run(self, run: Run, steps: int | None = None) -> None:
-        """Go on until the run is finished or `steps` are done."""
+        """Continue until the run is finished or `steps` are done."""
         done = 0
         while not run.finished and (steps is None or done < steps):
             if run.row == 0 and run.shuffled:
@@ -85,7 +85,7 @@ class EagerProgram:
                     return
 
     def _step(self, run: Run, rows: np.ndarray, x: np.ndarray) -> float:
-        """Forward, loss and metrics; while training also backward and update. Adds to the log, returns the loss."""
+        """Forward, loss and metrics, and in training backward and update. Adds to the log and returns the loss."""
         loss, last, log = self.loss, self.layers[-1], run.log[run.epoch]
         assert loss is not None
         assert run.samples.y is not None
@@ -107,7 +107,7 @@ class EagerProgram:
         return total
 
     def _update(self, optimizer: "Optimizer", gradient: np.ndarray, fused: "Layer | None") -> None:
-        """Backward, past the last activation where the loss did that, and the optimizer's step."""
+        """Backward, without the last activation if the loss includes it, and the optimizer's step."""
         if fused is None:
             backward(self.layers, gradient)
         else:

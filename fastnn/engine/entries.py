@@ -1,4 +1,4 @@
-"""Compiles what the interpreter calls by address, or loads it from the disk: at most once in a process."""
+"""Compiles the functions that the interpreter calls by address, or loads them from the disk, once per process."""
 
 import functools
 import sys
@@ -25,18 +25,18 @@ _entries: dict[tuple[Any, np.dtype], Any] = {}
 
 
 def kernels_are_cached() -> bool:
-    """Whether the disk holds the interpreter, compiled; if not, the first use compiles it."""
+    """Whether the compiled interpreter is on the disk; if not, the first use compiles it."""
     return JIT_ENABLED and bool(is_cached(run.py_func))
 
 
 def interpreter_of(dtype: np.dtype) -> Any:
-    """What `run` calls for a thread's share: the entry point of `share` for a float type."""
+    """The entry point of `share` for a float type, which `run` calls for each thread's share."""
     plan, _, weights, batch, data = _examples(dtype)
     return _entry(share, dtype, 0, 0, 1, plan, weights, batch, data, 0, 1, 1, NO_OPTIMIZER, NO_NUMBERS)
 
 
 def operation_entry(operation: Any, dtype: np.dtype) -> int:
-    """What an instruction's field `entry` holds, for an operation on a float type."""
+    """The field `entry` of an instruction: the entry point of an operation for a float type."""
     if not JIT_ENABLED:
         return int(OPERATIONS.index(operation))
     _, ins, *arrays = _examples(dtype)
@@ -44,12 +44,12 @@ def operation_entry(operation: Any, dtype: np.dtype) -> int:
 
 
 def optimizer_entry(step: Any, dtype: np.dtype) -> Any:
-    """What the interpreter calls for an optimizer's step on a float type."""
+    """The entry point of an optimizer's step for a float type."""
     return _entry(step, dtype, _examples(dtype)[2], 0, 0, 0, NO_NUMBERS)
 
 
 def update_entry(dtype: np.dtype) -> Any:
-    """What `Plan.update` holds where a step has stages after the gradients."""
+    """The entry point of `update` for a float type, for `Plan.update` if a step has stages after the gradients."""
     plan, _, weights, batch, _ = _examples(dtype)
     return _entry(update, dtype, instructions.MEASURE, plan, weights, batch, 0, 0, 1, NO_OPTIMIZER, NO_NUMBERS)
 
@@ -58,7 +58,7 @@ def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
     """A function's entry point, compiled for arguments like the examples; without the JIT the function itself."""
     key = function, dtype
     if key not in _entries:
-        with _compiling:  # one thread compiles, others that come meanwhile wait for it
+        with _compiling:  # one thread compiles, others wait for it
             if key not in _entries:
                 if JIT_ENABLED:
                     _announce(function.py_func)
@@ -67,7 +67,7 @@ def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
 
 
 def _announce(function: Any) -> None:
-    """Say, once in a process, that it takes a while."""
+    """Print, once per process, why the first use takes a while."""
     if not _announced.is_set() and not is_cached(function):
         print("fastnn compiles the kernels that this model needs, once on this machine", file=sys.stderr, flush=True)
         _announced.set()
@@ -75,7 +75,7 @@ def _announce(function: Any) -> None:
 
 @functools.cache
 def _examples(dtype: np.dtype) -> tuple[Any, ...]:
-    """Plan, instruction, weights, batch and data, of the types that every program has."""
+    """A plan, instruction, weights, batch and data of the types that all programs have."""
     weights, plan, batch = weight_table([], dtype), plan_of(code=[{}], parameters=[{}], stages=[{}]), empty_batch(dtype)
     data = instructions.Data(*(array.copy() for array in empty_data(dtype)))  # writable, as the driver passes them on
     return Referenced(plan), plan.code[0], Referenced(weights), Referenced(batch), Referenced(data)

@@ -1,4 +1,4 @@
-"""Lowers layers to the interpreter's instruction table: layers append instructions, buffers are laid out here."""
+"""Lowers layers to the interpreter's tables: layers append instructions, and this module lays out the buffers."""
 
 import math
 from collections.abc import Sequence
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .parameters import Parameter
 
 
-# What a block of rows may take in all buffers, where it is chosen so: about the L2 cache.
+# The most bytes of a block of rows in all buffers, for networks on images: about the L2 cache.
 _BLOCK_BYTES = 1 << 20
 
 
@@ -32,25 +32,25 @@ class Lowering:
     """A program under construction.
 
     Attributes:
-        training: whether it is for training. Layers that only act while training ask for it.
-        optimizer: what it is trained with; None where no weights are to change.
-        alone: whether it is of a single layer, whose way back starts when somebody asks for it.
+        training: whether it is for training; layers that act only then read it.
+        optimizer: the optimizer that trains it; None: no weights change.
+        alone: whether it runs a single layer, whose forward and backward are called separately.
         backward: whether it can also run backward.
-        parameters: all weights that the layers have; an instruction names one by its place here.
+        parameters: all weights of the layers; an instruction names a weight by its index here.
         code: the instructions so far, as dicts of their fields.
         records: the weights that instructions use, as dicts of the fields of `instructions.PARAMETER`.
         elements: the size of the activations' buffer so far, for `rows` rows.
-        transposed_elements, scratch_elements, partial_elements: the same for the transposed kernels, one thread's
-            scratch space and the partial sums.
+        transposed_elements, scratch_elements, partial_elements: the sizes of the transposed kernels, of one thread's
+            scratch space and of the partial sums.
         tables: the instructions' own integers so far.
         stage_ends: the numbers of instructions after which a stage ends (`end_stage`).
-        totals: the instructions that are called for `TOTAL_FORWARD` once the batch is done.
+        totals: the instructions whose task `TOTAL_FORWARD` is called at the end of the batch.
         means: the column of the log for each row of the batch's values.
-        log_columns: columns of the log.
-        sums_elements: numbers that whole batches add up: the columns of the log, then those of the update's stages.
+        log_columns: the number of columns of the log.
+        sums_elements: the size of `Batch.sums`: the columns of the log, then the sums of the update's stages.
         targets_elements: the size of the targets' buffer.
         flops: floating-point operations for one row of the batch.
-        shape: the shape of a sample, as the last layer gives it.
+        shape: the shape of a sample of the last layer's output.
     """
 
     def __init__(
@@ -79,9 +79,9 @@ class Lowering:
         self.flops = 0.0
         self.log_columns = self.sums_elements = 0
         self.targets_elements = 0
-        self._trains = alone  # whether any instruction so far has weights that are trained
+        self._trains = alone  # whether an instruction so far has weights that are trained
         self._overwritable = True
-        self._images = False  # whether a layer gave samples with more than one axis
+        self._images = False  # whether a layer's output has samples with more than one axis
         self.shape, self.columns = shape, math.prod(shape)
         self.y, self.y_stride = self._buffer(self.columns), stride(self.columns, dtype)
         self._append(kernels.pixels_to_batch if pixels else kernels.features_to_batch, alpha=1.0, beta=0.0)
@@ -110,23 +110,23 @@ class Lowering:
         integers: Sequence[int] = (),
         **fields: Any,
     ) -> dict[str, Any]:
-        """Append an instruction of a layer, which reads what the last one wrote.
+        """Append an instruction, which reads the output of the last one.
 
         Args:
             operation: what it does (`kernels/operations.py`).
-            outputs: the shape of a sample that it writes to a buffer of its own; None: it works in place.
-            needs_output: whether its backward reads its output, so that nobody may write over that while training.
-            parameters: its weights, the first two of which are `kernel` and `bias` in the record; None: it has not.
-            trainable: whether its weights are trained, as far as each of them may be.
+            outputs: the shape of a sample of its output, in a buffer of its own; None: it works in place.
+            needs_output: whether its backward reads its output, so that no later instruction may overwrite it.
+            parameters: its weights; the first two are `kernel` and `bias` in the record. None for a missing one.
+            trainable: whether its weights are trained, except those that are not trainable themselves.
             flops: floating-point operations of its forward, for one row of the batch.
-            copies: elements that it needs for copies of its first weight, if a gradient passes through it.
-            scratch_size: elements of scratch space that it needs for one row of the batch, from `scratch` on.
-            partial_size: elements of its partial sums over one group of rows, from `partial` on.
-            integers: its own, from `table` on.
-            fields: the record's other fields.
+            copies: elements that it needs for copies of its first weight, if it computes an input gradient.
+            scratch_size: elements of scratch space that it needs for one row of the batch; `scratch` says where.
+            partial_size: elements of its partial sums over one group of rows; `partial` says where.
+            integers: its own integers; `table` says where.
+            fields: other fields of the record.
 
         Returns:
-            The record's fields.
+            The fields of the record.
         """
         gradient = int(self.backward and self._trains)
         trained = [p is not None and trainable and p.trainable and self.backward for p in parameters]
@@ -172,28 +172,28 @@ class Lowering:
         known = {fields["number"]: fields for fields in self.records}
         for parameter in penalized(layers):
             number = self.number(parameter)
-            if number not in known:  # it is not used outside training
+            if number not in known:  # no instruction uses it outside training
                 self._add_parameter(parameter, -1, False)
                 self.records[-1]["instruction"] = 0
                 known[number] = self.records[-1]
             known[number] |= penalty_fields(parameter)
 
     def reshape(self, shape: tuple[int, ...]) -> None:
-        """The same numbers as samples of another shape: in memory a sample is a row already."""
+        """Give samples another shape: nothing to do, because in memory a sample is a row of numbers."""
         self.shape = shape
 
     def end_stage(self) -> None:
-        """Let all rows of the batch get this far before any goes on.
+        """Begin a new stage, which starts when all rows of the batch have finished the last one.
 
-        Between the stages the last instruction is called by one thread alone, for `TOTAL_FORWARD`; on the way back it
-        is the next one, for `TOTAL_BACKWARD`.
+        Between the stages, one thread calls the last instruction's task `TOTAL_FORWARD` and, in backward, the next
+        instruction's task `TOTAL_BACKWARD`.
         """
         self.stage_ends.append(len(self.code))
 
     def rescale_gather(self, scale: float, offset: float) -> bool:
-        """Let the gathering scale its rows, if it is all that there is so far and does not scale yet.
+        """Scale rows while they are gathered, if there are no other instructions yet and gathering does not scale yet.
 
-        Not for a layer alone, whose gradient with respect to x somebody may ask for: gathering has none.
+        Not for a single layer: its gradient with respect to x may be asked for, and gathering has no backward.
         """
         gather = self.code[0]
         if self.alone or len(self.code) > 1 or (gather["alpha"], gather["beta"]) != (1.0, 0.0):
@@ -202,7 +202,7 @@ class Lowering:
         return True
 
     def add_loss(self, loss: "Loss", fused: bool) -> None:
-        """Append the loss; `fused`: in the place of the last activation, whose input it starts from."""
+        """Append the loss; `fused`: it replaces the last activation and starts from its input."""
         if fused:
             self.code.pop()
         self._append(kernels.labels_to_batch if loss.sparse else kernels.targets_to_batch)
@@ -219,7 +219,7 @@ class Lowering:
         self.targets_elements = targets + size
         fields = dict(zip(("alpha", "beta"), loss.numbers, strict=False)) | {"targets": targets}
         if loss.from_logits and loss.fused_operation:
-            # On a copy, which the loss turns into probabilities: the metrics see the logits.
+            # On a copy, which the loss turns into probabilities, so that the metrics read the logits.
             logits = self._buffer(self.columns)
             self._append(kernels.copied, y=logits, gradient=int(self.backward and self._trains))
             self._append(loss.fused_operation, y=logits, **fields)
@@ -241,7 +241,7 @@ class Lowering:
             self.log_columns += size
 
     def add_predict(self) -> None:
-        """Append the instruction that hands the output out."""
+        """Append the instruction that writes the predictions."""
         self._append(kernels.batch_to_predictions)
 
     def plan(self) -> instructions.Plan:
@@ -262,11 +262,11 @@ class Lowering:
             block=self._block(),
             grouped=int(self.partial_elements > 0),
             update=update_entry(self.dtype) if update.stages else 0,
-            steps_at_once=int(not update.stages and not self.alone),  # alone, gradients are all that is wanted
+            steps_at_once=int(not update.stages and not self.alone),  # a single layer computes only gradients
         )
 
     def _stages(self) -> list[dict[str, Any]]:
-        """Forward from stage end to stage end, back in the same steps, then the weights."""
+        """Forward stages, the same backward, then the weights."""
         starts, ends = [0, *self.stage_ends], [*self.stage_ends, len(self.code)]
         stages: list[dict[str, Any]] = []
         for start, end in zip(starts, ends, strict=True):
@@ -277,7 +277,7 @@ class Lowering:
             return stages + self._totals()
         if self.alone:
             stages.append({"kind": instructions.SAMPLES})
-        # Rows that have come to the end turn back at once, while they are in the cache.
+        # Rows go backward right after forward, while they are in the cache.
         stages[-1] |= {"back_start": ends[-1], "back_stop": starts[-1]}
         for start, end in zip(starts[-2::-1], ends[-2::-1], strict=True):
             stages.append({"kind": instructions.TOTAL, "start": end, "stop": instructions.TOTAL_BACKWARD})
@@ -290,8 +290,8 @@ class Lowering:
     def _block(self) -> int:
         """Rows that a thread takes through the network at once.
 
-        Few enough that their buffers fit into the L2 cache, where layers pass single samples on to each other; as many
-        as there may be for dense layers alone, which go through all their weights once a block.
+        For images, few enough that their buffers fit into the L2 cache. With dense layers only, as many as allowed,
+        because these read all their weights once per block.
         """
         if not self._images:
             return int(SAMPLE_ROWS)
@@ -303,7 +303,7 @@ class Lowering:
 
 
 def uses_kernels(kind: type, kernels: str, methods: tuple[str, ...]) -> bool:
-    """Whether no subclass of the class that names its `kernels` has overridden one of `methods` in Python."""
+    """Whether no class below the one that defines `kernels` overrides one of `methods` in Python."""
     for base in kind.__mro__:
         if kernels in vars(base):
             return True
@@ -319,7 +319,7 @@ def lower(
     metrics: "Sequence[Metric]" = (),
     predict: bool = False,
 ) -> Lowering:
-    """Lower `layers`, then loss and metrics or the handing out of the output."""
+    """Lower `layers`, then loss and metrics, or the predictions."""
     for layer in layers:
         layer.lower(lowering)
     if loss is not None:

@@ -1,7 +1,7 @@
-"""Weights: each owns its memory, and is freed with the last layer, model or program that uses it.
+"""Weights: each owns its memory, which is freed with the last layer, model or program that uses it.
 
-Two models that share a layer see the same numbers, because they see the same memory. Programs reach it through tables
-of addresses (`kernels/weights.py`).
+Two models that share a layer share its weights' memory. Programs reach it through tables of addresses
+(`kernels/weights.py`).
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,14 +34,14 @@ class Parameter:
 
     Args:
         name: what the layer calls it.
-        initial: its values at the start; shape and float type are the weight's.
+        initial: its initial values, which determine shape and float type.
         trainable: whether training changes it, in a layer that is trainable too.
-        regularizer: whose penalty for it joins the loss, or None.
-        constraint: what is done to it after each step, or None.
+        regularizer: its penalty is added to the loss; or None.
+        constraint: applied after each step; or None.
 
     Attributes:
         flat, flat_gradient: the memory itself, of `size` elements.
-        rows, stride: the weight as a matrix; from one row to the next it takes `stride` elements.
+        rows, stride: the weight as a matrix: the number of rows, and the elements from one row to the next.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Parameter:
             self.gradient[...] = gradient
 
     def view_in(self, flat: np.ndarray) -> np.ndarray:
-        """An array that is laid out like the weight's memory, as a view of `shape`."""
+        """A flat array with the layout of the weight's memory, as a view of `shape`."""
         part = flat[: self.rows * self.stride]
         if not self.shape:
             return part[:1].reshape(())
@@ -85,7 +85,7 @@ class Parameter:
         return self.view_in(self.flat_gradient)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles: without the padding, which another processor may need in another size."""
+        """For copies and pickles: without the padding, whose size depends on the processor."""
         kept = ("name", "trainable", "regularizer", "constraint")
         arrays = {"value": self.value.copy(), "gradient": self.gradient.copy()}
         return {name: getattr(self, name) for name in kept} | arrays
@@ -105,9 +105,9 @@ def trained(layers: "Iterable[Layer]") -> list[Parameter]:
 
 
 def addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Where arrays begin in memory, as kernels find them; in plain Python an array of the arrays.
+    """The addresses of arrays, for kernels; in plain Python an array of the arrays.
 
-    Whoever holds the addresses has to hold the arrays, too.
+    The caller has to keep the arrays as long as the addresses.
     """
     if JIT_ENABLED:
         return np.array([array.ctypes.data for array in arrays], np.int64)

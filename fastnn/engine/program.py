@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from ..metrics import Metric
     from ..optimizers import Optimizer
 
-# Between two returns to Python, where Ctrl-C is noticed and the progress is shown.
+# How often compiled code returns to Python, which notices Ctrl-C and shows progress.
 _SECONDS_BETWEEN_RETURNS = 0.03
 
 
-FEW = 8  # up to so many samples, a prediction takes less time than Python needs to prepare it
+FEW = 8  # for at most this many samples, a prediction takes less time than its preparation in Python
 
 
 class _Few:
-    """A prediction of `n` rows whose arguments have all been made beforehand; a call fills in the data."""
+    """A prediction for a fixed number of rows with all arguments prepared; a call fills in the data."""
 
     def __init__(self, program: "Program", like: np.ndarray):
         n = len(like)
@@ -55,11 +55,11 @@ class Buffers:
 
     Attributes:
         batch: the buffers of a batch.
-        transposed: the copies of the weights.
+        transposed: the transposed copies of weights.
     """
 
     def __init__(self, lowered: Lowering):
-        dtype, slack = lowered.dtype, CACHE_LINE  # kernels read whole vectors, the last of them beyond the end
+        dtype, slack = lowered.dtype, CACHE_LINE  # kernels read whole vectors, the last one beyond the end
         code = lowered.code
         width = max(max(fields["x_stride"], fields["y_stride"]) for fields in code)
         self.batch = empty_batch(
@@ -81,7 +81,7 @@ class Buffers:
         self.transposed = aligned_zeros(lowered.transposed_elements, dtype)
 
     def for_threads(self, count: int) -> instructions.Batch:
-        """The buffers of a batch, with scratch space for so many threads."""
+        """The buffers of a batch, with scratch space for `count` threads."""
         have = self.batch.scratch
         if len(have) < count and have.shape[1]:
             flat = aligned_zeros(count * have.shape[1], have.dtype)
@@ -98,8 +98,8 @@ class Program:
         sample_shape: the shape of one sample.
         pixels: whether samples come as uint8.
         training: whether to run backward and update the weights.
-        loss, metrics: what to compute of the output; without a loss, the output is handed out.
-        optimizer: what it will be trained with, for what a step does besides.
+        loss, metrics: computed from the output; without a loss, the program predicts.
+        optimizer: the one that will train it; it decides which stages follow the gradients.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class Program:
         optimizer: "Optimizer | None" = None,
     ):
         self.dtype = dtype = layers[0].dtype
-        self.parameters = [p for layer in layers for p in layer.parameters]  # whose memory the tables name
+        self.parameters = [p for layer in layers for p in layer.parameters]  # the tables name their memory
         lowered = Lowering(dtype, rows, sample_shape, self.parameters, pixels, training, optimizer=optimizer)
         lower(layers, lowered, loss, metrics, predict=loss is None)
         self.plan = lowered.plan()
@@ -131,16 +131,16 @@ class Program:
         self._sharing = threads.Sharing()
 
     def run(self, run: Run, steps: int | None = None) -> None:
-        """Go on until the run is finished, `steps` are done, or it is time to return to Python."""
+        """Continue until the run is finished, `steps` are done, or it is time to return to Python."""
         if self.dtype not in _driven:
-            # No steps: this compiles or loads the driver, after which Numba knows its threading layer.
+            # With 0 steps: this compiles or loads the driver, after which Numba knows its threading layer.
             run_steps(*self.arguments(run, 0, 1))
             _driven.add(self.dtype)
         shared = self._sharing.threads(self.flops * min(run.batch_size, len(run.order)))
         if steps is None:
             seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.brief else 1)
             steps = max(1, int(seconds / self._seconds_per_step))
-        steps = min(steps, run.steps_left)  # a schedule is not asked for the rates of steps that do not come
+        steps = min(steps, run.steps_left)  # a schedule is not asked for rates beyond the last step
         before, began = run.rows_done, time.perf_counter()
         run_steps(*self.arguments(run, steps, shared))
         done = (run.rows_done - before) / run.batch_size
@@ -149,14 +149,14 @@ class Program:
             self._sharing.measured(shared, self._seconds_per_step)
 
     def predict_few(self, samples: Samples) -> np.ndarray:
-        """The outputs for at most FEW samples, with no more Python than there must be."""
+        """The outputs for at most FEW samples, with as little Python as possible."""
         count = len(samples)
         if count not in self._few:
             self._few[count] = _Few(self, samples.x)
         return self._few[count](samples.x)
 
     def arguments(self, run: Run, steps: int, thread_count: int) -> tuple[Any, ...]:
-        """The interpreter's arguments, which hold for as long as the optimizer stays as it is."""
+        """The interpreter's arguments, valid until the optimizer is changed."""
         weights, step, hyper, rates = self._table, NO_OPTIMIZER, NO_NUMBERS, NO_NUMBERS
         if run.optimizer is not None:
             weights = self._with_slots(run.optimizer)
@@ -169,7 +169,7 @@ class Program:
         )  # fmt: skip
 
     def _with_slots(self, optimizer: "Optimizer") -> instructions.Weights:
-        """The weights with the optimizer's slots, which it may have made anew since the last call."""
+        """The weights with the optimizer's slots, which may be new since the last call."""
         slots = optimizer.slot_arrays(self.parameters)
         if len(slots) != len(self._slots) or any(new is not old for new, old in zip(slots, self._slots, strict=True)):
             self._slots = slots
@@ -177,7 +177,7 @@ class Program:
         return self._table
 
     def _data(self, run: Run) -> instructions.Data:
-        """The arrays that the interpreter reads, and where it puts predictions."""
+        """The arrays that the interpreter reads, and the one for predictions."""
         samples, fields = run.samples, {"order": run.order}
         fields["pixels" if samples.pixels else "features"] = samples.x
         if samples.y is not None:

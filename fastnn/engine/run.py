@@ -1,4 +1,4 @@
-"""A way through samples, batch by batch: what a program executes, and where it has come to."""
+"""Runs: what a program executes, batch by batch, and how far it has come."""
 
 import math
 from typing import TYPE_CHECKING, Protocol
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 class Samples:
-    """Checked data in the form that programs take; whatever a program does not need is left out.
+    """Checked data in the form that programs take.
 
     Args:
         x: (n, features), uint8 or the model's type, read-only.
@@ -52,22 +52,22 @@ class _Place:
 
 
 class Run:
-    """Some epochs through some samples. A program goes on with it wherever the last call stopped.
+    """Some epochs over some samples. A program continues where the last call stopped.
 
     Args:
         samples: the data.
-        batch_size: samples a step.
-        log: (epochs, columns) float64, to which each epoch's sums over the samples are added; its rows are the epochs.
-        optimizer: what takes the steps; None: nothing is trained.
-        step: the training steps before the first.
-        seed: gives every epoch an order of its own; None: the samples' own order.
-        predictions: (n, outputs), where the outputs go; None: nowhere.
+        batch_size: samples per step.
+        log: (epochs, columns) float64, one row per epoch, to which sums over the epoch's samples are added.
+        optimizer: the optimizer; None: nothing is trained.
+        step: the number of training steps before this run.
+        seed: shuffles the samples in every epoch; None: they keep their order.
+        predictions: (n, outputs), the array for the outputs; None: they are not stored.
 
     Attributes:
-        epoch, row: the place in the log and in the epoch where the next batch begins.
-        step: the training steps so far.
-        not_finite: the batches so far whose loss was NaN or infinite. A program stops after the first.
-        order: the samples in the order in which the epoch goes through them.
+        epoch, row: the row of the log, and the row of the epoch's samples, where the next batch begins.
+        step: the number of training steps so far.
+        not_finite: the number of batches so far whose loss was NaN or infinite. A program stops after the first.
+        order: the samples' indices in the order of the epoch.
     """
 
     epoch, row, step, not_finite = (
@@ -95,7 +95,7 @@ class Run:
         self.step = step
 
     def begin(self, log: np.ndarray) -> None:
-        """Go on with other epochs, from the beginning of the first."""
+        """Continue with new epochs, one for each row of the log."""
         self.log, self.epoch, self.row = log, 0, 0
 
     @property
@@ -110,17 +110,17 @@ class Run:
 
     @property
     def last_batch(self) -> int:
-        """The number of the batch that was done last, in its epoch."""
+        """The number of the last finished batch in its epoch."""
         return math.ceil((self.row or len(self.order)) / self.batch_size) - 1
 
     @property
     def steps_left(self) -> int:
-        """The batches to the end of the last epoch."""
+        """The number of batches until the end of the last epoch."""
         return (len(self.log) - self.epoch) * math.ceil(len(self.order) / self.batch_size) - self.batch
 
     @property
     def rows_done(self) -> int:
-        """The samples that all batches so far had."""
+        """The number of samples in all batches so far."""
         return self.epoch * len(self.order) + self.row
 
 
@@ -136,4 +136,4 @@ class Runner(Protocol):
     output_shape: tuple[int, ...]
 
     def run(self, run: Run, steps: int | None = None) -> None:
-        """Go on until the run is finished, `steps` are done, or it is time to return to Python."""
+        """Continue until the run is finished, `steps` are done, or it is time to return to Python."""

@@ -1,4 +1,4 @@
-"""Runs the instructions of one layer: what built-in layers do when they are used by themselves."""
+"""Runs the instructions of one layer: `forward` and `backward` of built-in layers."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
 
 
 class SingleLayer:
-    """A program of one layer, whose forward and backward are called apart.
+    """A program of one layer, whose forward and backward are called separately.
 
     Args:
         layer: a built layer with kernels.
         shape: the shape of x, its samples first.
-        training: whether to do what the layer does only while training.
+        training: whether the layer behaves as in training.
     """
 
     def __init__(self, layer: "KernelLayer", shape: tuple[int, ...], training: bool):
         rows, self._shape = shape[0], shape[1:]
         self._dtype, self._rows = layer.dtype, rows
-        self._parameters = list(layer.parameters)  # whose memory the table names
+        self._parameters = list(layer.parameters)  # the table names their memory
         self._settings = _settings(layer)
         lowered = Lowering(layer.dtype, rows, self._shape, self._parameters, training=training, alone=True)
         layer.lower_alone(lowered)
@@ -41,7 +41,7 @@ class SingleLayer:
         self._idle = len(self._plan.code) == 1  # the layer has nothing to do
         forward = np.array([_is_forward(stage) for stage in self._plan.stages])
         self._forward, self._backward = np.flatnonzero(forward), np.flatnonzero(~forward)
-        # All of it writable, as the driver passes it on: other types would be compiled once more.
+        # All arrays writable, as the driver passes them on: other types would be compiled again.
         data = instructions.Data(*(a.copy() for a in empty_data(layer.dtype)))
         self._data = data._replace(order=np.arange(rows))
         self._step = 0
@@ -49,13 +49,13 @@ class SingleLayer:
         self.y: np.ndarray | None = None
 
     def fits(self, layer: "KernelLayer") -> bool:
-        """Whether the layer still has the weights and the settings that it was made for."""
+        """Whether the layer still has the weights and the settings that the program was made for."""
         return _settings(layer) == self._settings and all(
             p is known for p, known in zip(layer.parameters, self._parameters, strict=True)
         )
 
     def forward(self, x: np.ndarray, step: int) -> np.ndarray:
-        """y for x, while training in step `step`."""
+        """y for x; in training, with the random numbers of step `step`."""
         if self._idle:
             self.y = x.reshape(self._rows, *self._output_shape)
             return self.y
@@ -67,7 +67,7 @@ class SingleLayer:
         return self.y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dx for dy; the gradients of the weights are left where they belong."""
+        """dx for dy; also sets the gradients of the weights."""
         if self._idle:
             return dy.reshape(self._rows, *self._shape).astype(self._dtype)
         where, width = self._output
@@ -100,5 +100,5 @@ def _is_forward(stage: np.void) -> bool:
 
 
 def _settings(layer: "KernelLayer") -> tuple[Any, ...]:
-    """What the program was lowered with and users may change."""
+    """The settings of the layer that are lowered into the program and that users may change."""
     return (getattr(layer, "seed", None), layer.trainable, *(p.trainable for p in layer.parameters))

@@ -1,4 +1,4 @@
-"""The interpreter's tables and buffers (`kernels/instructions.py`), made from Python."""
+"""Creates the interpreter's tables and buffers (`kernels/instructions.py`)."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ _NO_INTEGERS = np.zeros(0, np.int64)
 
 
 def table(rows: Sequence[dict[str, Any]], dtype: np.dtype) -> np.ndarray:
-    """A table from its rows; what they do not name is 0."""
+    """A table from its rows; fields that are not given are 0."""
     result = np.zeros(len(rows), dtype)
     for record, fields in zip(result, rows, strict=True):
         for name, value in fields.items():
@@ -29,7 +29,7 @@ def weight_table(
     slots: Sequence[np.ndarray] = (),
     transposed: np.ndarray | None = None,
 ) -> instructions.Weights:
-    """Where weights, their gradients and their slots (one array (slots, size) each) lie: whoever uses it keeps them."""
+    """The addresses of weights, gradients and slots, (slots, size) per weight; the caller has to keep the arrays."""
     if gradients is None:
         gradients = [p.flat_gradient for p in parameters]
     by_slot = [addresses(list(arrays)) for arrays in zip(*slots, strict=True)]
@@ -42,7 +42,7 @@ def weight_table(
 
 
 def empty_batch(dtype: np.dtype, **arrays: np.ndarray) -> instructions.Batch:
-    """The buffers of a batch: those that are given, and empty ones of the right types."""
+    """The buffers of a batch: the given ones, and empty ones of the right types for the others."""
     flat = np.zeros(0, dtype)
     empty = dict.fromkeys(instructions.Batch._fields, flat)
     empty |= {"labels": _NO_INTEGERS, "tables": _NO_INTEGERS, "sums": np.zeros(0), "scratch": np.zeros((0, 0), dtype)}
@@ -50,7 +50,7 @@ def empty_batch(dtype: np.dtype, **arrays: np.ndarray) -> instructions.Batch:
 
 
 def empty_data(dtype: np.dtype) -> instructions.Data:
-    """Data with nothing in it, of the types that every run has."""
+    """Data without samples, of the types that all runs have."""
     arrays = [np.zeros((0, 0), np.uint8), np.zeros((0, 0), dtype), np.zeros(0, np.int64), np.zeros((0, 0), dtype)]
     arrays.append(np.zeros(0, dtype))
     for array in arrays:
@@ -59,7 +59,7 @@ def empty_data(dtype: np.dtype) -> instructions.Data:
 
 
 def plan_of(**fields: Any) -> instructions.Plan:
-    """A plan; its tables as dicts of their records' fields, and none where they are not named."""
+    """A plan from its fields; tables are lists of dicts of their records' fields, and empty if not given."""
     types = {"code": instructions.INSTRUCTION, "parameters": instructions.PARAMETER, "stages": instructions.STAGE}
     tables = {name: table(fields.pop(name, []), dtype) for name, dtype in types.items()}
     rest: dict[str, Any] = {"means": _NO_INTEGERS, "block": 0, "grouped": 0, "update": 0, "steps_at_once": 0}

@@ -1,4 +1,4 @@
-"""How many threads the kernels use, and when sharing the work would be slower or unsafe."""
+"""How many threads the kernels use, depending on when sharing the work would be slower or unsafe."""
 
 import contextlib
 import functools
@@ -11,12 +11,12 @@ import numba
 
 from .. import checks
 
-# A step shared by threads costs two waits of about a microsecond each; below this work one thread is faster.
+# In a step, threads wait for each other twice, for about a microsecond each; with less work one thread is faster.
 _SMALLEST_SHARED_WORK = 2e6  # floating-point operations
 
 _asked: int | None = None
 _forked = False
-_occupied = 0  # cores on which threads in `occupying_a_core` are at work
+_occupied = 0  # the number of threads in `occupying_a_core`
 _occupied_lock = threading.Lock()
 
 
@@ -30,12 +30,12 @@ if hasattr(os, "register_at_fork"):
 
 
 def set_num_threads(n: int) -> None:
-    """Share every step among `n` threads from now on. The results have the same bits for any number.
+    """Share every step among `n` threads from now on. Results are bit-identical for any number.
 
-    `n` may exceed the cores that this process may use; the shares are then worked off by the threads that there are.
+    `n` may exceed the cores that this process may use; the existing threads then do several shares each.
 
     Raises:
-        TypeError: if `n` is no integer.
+        TypeError: if `n` is not an integer.
         ValueError: if `n` is below 1.
 
     >>> before = fastnn.get_num_threads()
@@ -49,7 +49,7 @@ def set_num_threads(n: int) -> None:
 
 
 def get_num_threads() -> int:
-    """The number of threads that large enough work is shared among: by default, the cores this process may use.
+    """The number of threads for large enough work: by default, the number of cores that this process may use.
 
     >>> fastnn.get_num_threads() >= 1
     True
@@ -72,11 +72,11 @@ def threading_layer() -> str:
 
 
 def threads_for(operations: float) -> int:
-    """Threads for a step of so many floating-point operations.
+    """The number of threads for a step of so many floating-point operations.
 
-    One where sharing costs more than it saves, or where a parallel region could crash or hang: in a forked child
-    (GNU OpenMP aborts there) and outside the main thread, where other threads may be computing as well. Numba's
-    `workqueue` layer takes 85 microseconds to share a step, so it is used only when asked for.
+    1 if sharing costs more than it saves, or if a parallel region could crash or hang: in a forked child (GNU OpenMP
+    aborts there) and outside the main thread, where other threads may be computing as well. Numba's `workqueue` layer
+    takes 85 microseconds to share a step, so it is used only after `set_num_threads`.
     """
     if _forked or threading.current_thread() is not threading.main_thread():
         return 1
@@ -87,7 +87,7 @@ def threads_for(operations: float) -> int:
 
 @contextlib.contextmanager
 def occupying_a_core() -> Iterator[None]:
-    """While a thread is in this block, the main thread shares its steps among one thread less."""
+    """While a thread is in this block, the main thread uses one thread less."""
     global _occupied
     with _occupied_lock:
         _occupied += 1
@@ -99,24 +99,24 @@ def occupying_a_core() -> Iterator[None]:
 
 
 class Sharing:
-    """Goes over to one thread while other programs keep the cores busy.
+    """Switches to one thread while other programs keep the cores busy.
 
-    Threads wait for each other twice a step. On a busy machine each wait can last until the scheduler gives the other
-    thread a core again, milliseconds instead of a microsecond, and one thread alone is many times faster. So the time
-    of a step is compared: a program's first run is one thread's alone, and whenever a shared one is slower than that,
-    one thread works alone for about a second. The results have the same bits either way.
+    Threads wait for each other twice per step. On a busy machine each wait can last until the scheduler gives the other
+    thread a core again, milliseconds instead of a microsecond, and a single thread is many times faster. So the times
+    of a step are compared: a program's first run uses one thread, and whenever a shared run is slower than that, one
+    thread works alone for about a second. Results are bit-identical either way.
 
     Attributes:
-        brief: whether the next run should be short, because it is there to be compared.
+        brief: whether the next run should be short, because it only serves the comparison.
     """
 
     def __init__(self) -> None:
         self.brief = True
         self._seconds_alone = math.inf
-        self._runs_alone = 1  # that are still to come
+        self._runs_alone = 1  # how many of the next runs use one thread
 
     def threads(self, operations: float) -> int:
-        """Threads for the next run of steps of so many operations."""
+        """The number of threads for the next run, with steps of so many operations."""
         shared = threads_for(operations)
         if shared == 1 or _asked is not None:
             self.brief = False
@@ -124,7 +124,7 @@ class Sharing:
         return 1 if self._runs_alone else shared
 
     def measured(self, threads: int, seconds: float) -> None:
-        """Take note that a step took so many seconds on so many threads."""
+        """Record how many seconds a step took on so many threads."""
         if threads > 1:
             self.brief = False
             if seconds > self._seconds_alone:

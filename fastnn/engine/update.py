@@ -1,4 +1,4 @@
-"""What a step does besides gradients and the optimizer's equation: tables for the kernels (`kernels/updating.py`)."""
+"""Penalties, clipping, averages and constraints: the tables for `kernels/updating.py`."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def weight_fields(parameter: Parameter, trained: bool, optimizer: "Optimizer | None") -> dict[str, Any]:
-    """A weight's fields of `instructions.PARAMETER`, all but its number, its instruction and its penalty."""
+    """A weight's fields of `instructions.PARAMETER`, without number, instruction and penalty."""
     fields = {"rows": parameter.rows, "stride": parameter.stride, "trained": int(trained)}
     if optimizer is not None:
         fields["decayed"] = int(optimizer.decays(parameter))
@@ -28,28 +28,28 @@ def weight_fields(parameter: Parameter, trained: bool, optimizer: "Optimizer | N
 
 
 def penalized(layers: "Iterable[Layer]") -> list[Parameter]:
-    """The weights whose penalties join the loss: those that are trained."""
+    """The trained weights with a regularizer, whose penalties are added to the loss."""
     return [p for p in trained(layers) if p.regularizer is not None]
 
 
 def penalty_fields(parameter: Parameter) -> dict[str, Any]:
-    """The fields that tell the kernels about a weight's penalty."""
+    """The fields of `instructions.PARAMETER` for a weight's penalty."""
     regularizer = parameter.regularizer
     return {} if regularizer is None else {"l1": regularizer.l1, "l2": regularizer.l2}
 
 
 class Update:
-    """The stages of a step that follow on the gradients' or, where nothing is trained, on the losses'.
+    """The stages of a step after that of the gradients or, without training, after that of the loss.
 
     Args:
         records: the fields of the weights' records.
-        first_sum: how much of `Batch.sums` is taken already.
-        optimizer: what the weights are trained with; None: they are not.
+        first_sum: how many elements of `Batch.sums` are in use already.
+        optimizer: the optimizer that trains the weights; None: they are not trained.
 
     Attributes:
-        records: the same, complete, in the order of the weights' numbers.
-        stages: the fields of the stages' records; none where the gradients' stage can update the weights, too.
-        sums_elements: how long `Batch.sums` has to be.
+        records: the same, completed and in the order of the weights' numbers.
+        stages: the fields of the stages' records; none if the gradients' stage can also update the weights.
+        sums_elements: the size that `Batch.sums` needs.
     """
 
     def __init__(self, records: list[dict[str, Any]], first_sum: int, optimizer: "Optimizer | None"):
@@ -68,14 +68,14 @@ class Update:
             self.stages.append({"kind": instructions.UPDATE, "start": instructions.DESCEND})
         if constraints:
             self.stages.append({"kind": instructions.UPDATE, "start": instructions.CONSTRAIN})
-        # Sums go through the weights in this order, in whatever order instructions name them.
+        # Sums go through the weights in this order, whatever the order of the instructions.
         self.records = sorted(records, key=lambda r: r["number"])
         for record in self.records:
             record["sums"] = self.sums_elements
             self.sums_elements += 1 + 2 * -(-record["rows"] // GRADIENT_ROWS)
 
     def by_hand(self, weights: instructions.Weights, rows: int, optimizer: Any, hyper: np.ndarray) -> float:
-        """Run the stages by themselves, for a batch of `rows` rows; returns the penalty times the rows."""
+        """Run only these stages, for a batch of `rows` rows; returns the penalty times the rows."""
         dtype = weights.transposed.dtype
         sums, scratch = np.zeros(self.sums_elements), np.zeros((1, LANES), dtype)
         plan, batch = plan_of(parameters=self.records), empty_batch(dtype, sums=sums, scratch=scratch)
@@ -86,7 +86,7 @@ class Update:
 
 
 def penalty(layers: "Iterable[Layer]", rows: int, numbers: np.ndarray) -> float:
-    """The layers' penalties, times the rows of the batch whose loss they join."""
+    """The sum of the layers' penalties, times the rows of the batch."""
     parameters = penalized(layers)
     if not parameters:
         return 0.0
@@ -104,7 +104,7 @@ def step(parameters: Sequence[Parameter], optimizer: "Optimizer", hyper: np.ndar
     records = [{"number": i} | weight_fields(p, True, optimizer) | penalty_fields(p) for i, p in enumerate(parameters)]
     update = Update(records, 1, optimizer)
     if update.stages:
-        gradients = [p.flat_gradient.copy() for p in parameters]  # what `backward` left stays as it is
+        gradients = [p.flat_gradient.copy() for p in parameters]  # the gradients that `backward` left must not change
         update.by_hand(weight_table(parameters, dtype, gradients, slots), 0, entry, hyper)
         return
     weights = weight_table(parameters, dtype, None, slots)

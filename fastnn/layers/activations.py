@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 class _Function(NamedTuple):
     operation: Any
-    number: float | None = None  # the default of its number, if it has one
-    from_input: bool = False  # backward reads x, so that y is written elsewhere
+    number: float | None = None  # the default of its parameter, if it has one
+    from_input: bool = False  # backward reads x, so y needs a buffer of its own
 
 
 FUNCTIONS: dict[str, _Function | None] = {
@@ -42,8 +42,8 @@ class Activation(KernelLayer):
 
     Args:
         activation: "linear", "relu", "leaky_relu" (slope 0.2), "elu", "selu", "gelu", "silu" or "swish", "softplus",
-            "sigmoid", "hard_sigmoid", "tanh" or "softmax"; None is "linear". "gelu" is the exact one, with the normal
-            distribution; "selu" goes with the initializer "lecun_normal".
+            "sigmoid", "hard_sigmoid", "tanh" or "softmax"; None is "linear". "gelu" is exact, not approximated by tanh;
+            "selu" is meant for the initializer "lecun_normal".
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
@@ -70,7 +70,7 @@ class Activation(KernelLayer):
         return self
 
     def as_argument(self) -> Any:
-        """The function's name, unless the layer says more than that."""
+        """The function's name, unless the layer has further settings."""
         return self.activation if type(self) is Activation else super().as_argument()
 
     def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
@@ -93,7 +93,7 @@ class Activation(KernelLayer):
 
 
 def own_activation(layer: Layer, activation: str | Activation | None) -> Activation:
-    """The activation inside a layer: a copy, since two layers may be given the same object."""
+    """A layer's own activation: a copy, because two layers may be given the same object."""
     if not isinstance(activation, Activation):
         return Activation(activation, name="", dtype=layer.dtype)
     own = copy.copy(activation)
@@ -115,7 +115,7 @@ class ReLU(Activation):
 
     def __init__(self, negative_slope: float = 0.0, **kwargs: Any):
         slope = self.negative_slope = checks.number(negative_slope, "negative_slope", 0)
-        # From y alone a slope of 0 cannot tell x < 0 from x = 0: that case has a kernel of its own.
+        # With slope 0, y does not tell x < 0 from x = 0, so that case has its own kernel.
         super().__init__("leaky_relu" if slope > 0 else "relu", **kwargs)
         self._numbers = (slope,) if slope > 0 else ()
 
@@ -138,7 +138,7 @@ class ELU(Activation):
     """y = x where x > 0, else alpha (exp(x) - 1) (Clevert et al. 2016).
 
     Args:
-        alpha: at least 0; -alpha is what y comes close to where x is far below 0.
+        alpha: at least 0; y tends to -alpha as x tends to minus infinity.
 
     >>> fastnn.layers.ELU().forward(np.array([[-2.0, 3.0]])).round(3)
     array([[-0.865,  3.   ]], dtype=float32)

@@ -1,4 +1,4 @@
-"""What all layers share: a name, a type, weights, and shapes that are known once the layer is built."""
+"""The base class of all layers: name, float type, weights, and shapes, which are known after building."""
 
 import re
 from collections import Counter
@@ -32,7 +32,7 @@ def automatic_name(kind: type) -> str:
 
 
 def keep_free(kind: type, name: str) -> None:
-    """Let `automatic_name` not give this name again, which came with a layer that was loaded."""
+    """Prevent `automatic_name` from using the name of a loaded layer again."""
     base = _snake_case(kind)
     if match := re.fullmatch(rf"{re.escape(base)}(?:_([0-9]{{1,9}}))?", name):
         _names[base] = max(_names[base], int(match[1] or 0) + 1)
@@ -42,7 +42,7 @@ def _snake_case(kind: type) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z0-9])(?=[A-Z][a-z])", "_", kind.__name__).lower()
 
 
-# While a model is loaded: where `add_weight` gets its values from, of (layer, weight, shape); None: draw them as usual.
+# Set while a model is loaded: a function of (layer, weight, shape) that gives `add_weight` its values, or None.
 weight_source: ContextVar["Callable[[Layer, str, tuple[int, ...]], np.ndarray | None] | None"] = ContextVar(
     "weight_source", default=None
 )
@@ -51,13 +51,13 @@ weight_source: ContextVar["Callable[[Layer, str, tuple[int, ...]], np.ndarray | 
 class Layer(Configured, module="fastnn.layers", abstract=True):
     """Base class of all layers, and of those you write yourself.
 
-    A layer of your own, in NumPy or Numba, overrides `forward` and `backward`, and `build` where it has weights
-    (`add_weight`) or `compute_output_shape` where the shape changes. It then works in `fit` like any other, through the
-    path that runs one layer at a time. Where its constructor keeps its arguments as attributes of the same names, it
-    can be saved; `load_model` is then given the class as one of the `custom_objects`.
+    A layer of your own, in NumPy or Numba, overrides `forward` and `backward`; `build` if it has weights
+    (`add_weight`); and `compute_output_shape` if it changes the shape. It then works in `fit`, which runs such models
+    one layer at a time. If its constructor keeps its arguments as attributes of the same names, it can be saved; to
+    load it, pass the class to `load_model` in `custom_objects`.
 
     Args:
-        name: how the layer is called in `summary` and in files; None: its class's name in snake case, with a number.
+        name: the layer's name in `summary` and in files; None: its class's name in snake case, with a number.
         trainable: whether `fit` changes the layer's weights.
         dtype: "float32" or "float64"; None: `fastnn.config.floatx()`.
 
@@ -74,8 +74,8 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
 
     _always = ("name", "trainable", "dtype")
 
-    shape_only = False  # whether it changes nothing but the shape: no number, and not their order
-    takes_indices = False  # whether its inputs are integers that name something, which no layer computes
+    shape_only = False  # whether it changes only the shape, neither the numbers nor their order
+    takes_indices = False  # whether its inputs are indices, which must come from the data, not from a layer
 
     def __init__(self, name: str | None = None, trainable: bool = True, dtype: object = None):
         self.name = automatic_name(type(self)) if name is None else str(name)
@@ -87,11 +87,11 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A new layer from what `get_config` gave, with weights of its own."""
+        """A new layer from what `get_config` returned, with new weights."""
         apart = {name for name in cls._always if name in config} - set(arguments(cls))
         layer = super().from_config({name: value for name, value in config.items() if name not in apart})
         convert: dict[str, Callable[[Any], Any]] = {"name": str, "trainable": bool, "dtype": standard_dtype}
-        for name in apart:  # which a constructor without **kwargs does not take
+        for name in apart:  # a constructor without **kwargs does not take these
             setattr(layer, name, convert[name](config[name]))
         return layer
 
@@ -102,7 +102,7 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
 
     @property
     def sample_output_shape(self) -> tuple[int, ...]:
-        """The shape of one sample's output, once the layer is built."""
+        """The shape of one sample's output, after the layer is built."""
         return tuple(n for n in (self.output_shape or ())[1:] if n is not None)
 
     def build(self, input_shape: Shape) -> None:
@@ -120,7 +120,7 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
                 raise ValueError(f"layer {self.name} was built for input shape {self.input_shape}, received {shape}")
             return self.output_shape
         output_shape = self.compute_output_shape(shape)
-        if not self.parameters:  # else somebody called `build` and may have set the weights since
+        if not self.parameters:  # otherwise `build` was called directly, and the weights may have been set since
             try:
                 self.build(shape)
             except Exception:
@@ -130,7 +130,7 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         return output_shape
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape of the output for inputs of `input_shape`, both with the batch as first axis."""
+        """The shape of the output for inputs of `input_shape`, both with the batch as the first axis."""
         return input_shape
 
     def add_weight(
@@ -142,18 +142,18 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         regularizer: object = None,
         constraint: object = None,
     ) -> Parameter:
-        """A new weight of the layer; call it in `build`. Its `value` and `gradient` are arrays that stay live.
+        """Add a new weight to the layer; to be called in `build`. Its `value` and `gradient` are live views.
 
         Args:
             shape: its shape.
             initializer: a name, a `fastnn.initializers` object or an array.
-            name: what `summary` and files call it.
+            name: the weight's name in files and messages.
             trainable: whether training changes it.
-            regularizer: a name or a `fastnn.regularizers` object, whose penalty joins the loss.
-            constraint: a name or a `fastnn.constraints` object, applied after each step.
+            regularizer: a name or a `fastnn.regularizers` object, whose penalty is added to the loss; or None.
+            constraint: a name or a `fastnn.constraints` object, applied after each step; or None.
 
         Raises:
-            TypeError, ValueError: for a name that is unknown, or a constraint that does not fit the shape.
+            TypeError, ValueError: for an unknown name, or a constraint that does not fit the shape.
         """
         penalty, limit = regularizers.get(regularizer), constraints.get(constraint)
         if limit is not None:
@@ -167,13 +167,13 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         return parameter
 
     def check_samples(self, x: np.ndarray, argument: str) -> None:
-        """Refuse samples that the layer cannot take, with a ValueError that names `argument`, layer, place and value.
+        """Raise a ValueError for samples that the layer cannot take; it names `argument`, layer, position and value.
 
-        Called before a model does anything with them, where only layers that are `shape_only` come before this one.
+        Called before a model uses the samples, if only layers that are `shape_only` come before this one.
 
         Args:
-            x: a sample a row, uint8 or of the layer's type, finite; possibly the user's own memory.
-            argument: what the user calls them.
+            x: one sample per row, uint8 or of the layer's type, finite; possibly the user's own memory.
+            argument: the name of the user's argument.
         """
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
@@ -181,26 +181,26 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        """dx, the loss's gradient with respect to x, from dy, that with respect to the last `forward`'s output.
+        """The loss's gradient with respect to x, from dy, its gradient with respect to the last `forward`'s output.
 
         Overwrites `gradients`.
         """
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
     def at_step(self, step: int) -> None:
-        """Called before each training step, counted from 0, where layers run one at a time."""
+        """Called before each training step, counted from 0, if layers run one at a time."""
 
     @property
     def output_activation(self) -> "Activation | None":
-        """The activation that the output comes from, where that is known."""
+        """The activation that computes the output; None if it is not known."""
         return None
 
     def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
-        """`backward` past the output activation, from the gradient with respect to that activation's input."""
+        """`backward` without the output activation, from the gradient with respect to that activation's input."""
         raise NotImplementedError
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
-        """`forward`, after building the layer for x's shape where that has not happened yet."""
+        """`forward`; builds the layer for x's shape first, if it is not built yet."""
         array = self.as_input(x)
         self.build_once(array.shape)
         return self.forward(array, training)
@@ -224,24 +224,24 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         return [w.copy() for w in self.weights]
 
     def set_weights(self, weights: list[Any]) -> None:
-        """Replace all weights; their number and shapes must be those of `get_weights()`.
+        """Replace all weights, by arrays of the same number and shapes as `get_weights()` returns.
 
         Raises:
-            ValueError: if number, shapes or values do not fit; nothing is changed then.
+            ValueError: if number, shapes or values do not fit; the weights are then unchanged.
         """
         assign(self.parameters, weights, f"layer {self.name}")
 
     def count_params(self) -> int:
-        """The number of single weights."""
+        """The number of parameters: the elements of all weights."""
         return sum(int(np.prod(p.shape)) for p in self.parameters)
 
     def lower(self, lowering: "Lowering") -> None:
-        """Append the layer's instructions to a compiled program. Layers written in Python have none."""
+        """Append the layer's instructions to a compiled program. Layers written in Python do not define it."""
         raise NotImplementedError
 
     @property
     def compiled(self) -> bool:
-        """Whether the interpreter can execute this layer: its class has kernels (see `lower`), and uses them."""
+        """Whether the interpreter can execute the layer: it has kernels (`lower`) that Python does not override."""
         return type(self).lower is not Layer.lower and uses_kernels(type(self), "lower", ("forward", "backward"))
 
     def __repr__(self) -> str:
@@ -249,7 +249,7 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
 
 
 def assign(parameters: list[Parameter], weights: list[Any], owner: str) -> None:
-    """Set the parameters' values to `weights`, all or none of them."""
+    """Set all the parameters' values to `weights`, or none if something does not fit."""
     if not isinstance(weights, (list, tuple)):
         raise TypeError(f"weights must be a list of arrays, received {type(weights).__name__}")
     if len(weights) != len(parameters):
@@ -265,7 +265,7 @@ def assign(parameters: list[Parameter], weights: list[Any], owner: str) -> None:
         p.value[...] = array
 
 
-# What the axes of a sequence and of an image are called.
+# The names of the axes of a sequence and of an image.
 AXES = {1: ("length",), 2: ("height", "width")}
 
 
@@ -273,7 +273,7 @@ def image_of(layer: Layer, input_shape: Shape, axes: int) -> tuple[int, ...]:
     """A sample's shape, which must be that of an image or, with one axis, of a sequence: (H, W, C) or (L, C).
 
     Raises:
-        ValueError: for another number of axes, or an axis without anything on it.
+        ValueError: for another number of axes, or an axis of length 0.
     """
     sample = tuple(n for n in input_shape[1:] if n is not None)
     if len(sample) != axes + 1 or 0 in sample:
@@ -291,12 +291,12 @@ class InputLayer(Configured, module="fastnn.layers"):
         self.shape = shape
 
     def get_config(self) -> dict[str, Any]:
-        """The shape, with the batch's axis in front as in Keras."""
+        """The shape with the batch as the first axis, as in Keras."""
         return {"batch_shape": [None, *self.shape]}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "InputLayer":
-        """An `Input` from what `get_config` gave."""
+        """An `Input` from what `get_config` returned."""
         return Input(tuple(config["batch_shape"])[1:])
 
     def __repr__(self) -> str:
@@ -307,7 +307,7 @@ def Input(shape: tuple[int, ...] | list[int] | None = None) -> InputLayer:
     """The shape of one sample, without the batch: `Input((28, 28))`.
 
     Raises:
-        ValueError: if `shape` is no sequence of positive integers.
+        ValueError: if `shape` is not a sequence of positive integers.
 
     >>> model = fastnn.Sequential([fastnn.Input((28, 28)), fastnn.layers.Flatten(), fastnn.layers.Dense(10)])
     >>> model.input_shape, model.output_shape, model.count_params()

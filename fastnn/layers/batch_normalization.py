@@ -22,7 +22,7 @@ class BatchNormalization(GammaAndBeta):
 
     Args:
         axis: must be -1, the last axis.
-        momentum: of the moving statistics, in [0, 1].
+        momentum: how much of the moving statistics is kept in each step, in [0, 1].
         epsilon: added to the variance, at least 0; avoids a division by 0 for constant channels.
         center: whether to add beta.
         scale: whether to multiply by gamma.
@@ -81,7 +81,7 @@ class BatchNormalization(GammaAndBeta):
         )
 
     def lower(self, lowering: "Lowering") -> None:
-        """During training two instructions, between which the whole batch is summed; otherwise one."""
+        """Two instructions in training, with sums over the whole batch between them; otherwise one."""
         shape, columns, channels = lowering.shape, lowering.columns, lowering.shape[-1]
         lanes = kernels.lanes_of(columns, channels)
         common: dict[str, Any] = {

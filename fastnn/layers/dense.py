@@ -17,14 +17,14 @@ class Dense(KernelAndBias):
 
     Args:
         units: O, the number of outputs.
-        activation: the name of an activation function, or None for none.
+        activation: the name of an activation function or an `Activation` layer; None: no activation.
         use_bias: whether there is a bias.
         kernel_initializer, bias_initializer: names, `fastnn.initializers` objects or arrays.
         kernel_regularizer, bias_regularizer: names or `fastnn.regularizers` objects, or None.
         kernel_constraint, bias_constraint: names or `fastnn.constraints` objects, or None.
 
     Raises:
-        TypeError, ValueError: if `units` is no positive integer, or a name is unknown.
+        TypeError, ValueError: if `units` is not a positive integer, or a name is unknown.
 
     >>> layer = fastnn.layers.Dense(2, activation="relu", kernel_initializer=np.array([[1.0, -1.0], [2.0, 1.0]]))
     >>> layer.forward(np.array([[3.0, 1.0]]))  # relu([3 + 2, -3 + 1])
@@ -74,7 +74,7 @@ class Dense(KernelAndBias):
         self.add_kernel_and_bias((inputs, self.units))
 
     def lower_alone(self, lowering: "Lowering") -> None:
-        """The product with its bias."""
+        """Append z = x kernel + bias."""
         lowering.emit(
             kernels.dense,
             outputs=self.units,

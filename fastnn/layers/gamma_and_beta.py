@@ -1,4 +1,4 @@
-"""What layers that normalize have in common: a scale gamma and an offset beta for each channel."""
+"""The base class of the normalization layers: a scale gamma and an offset beta for each channel."""
 
 from typing import Any
 
@@ -9,7 +9,17 @@ from .kernel_layer import KernelLayer
 
 
 class GammaAndBeta(KernelLayer, abstract=True):
-    """Base class of both: gamma and beta, one number for each of the C channels of the last axis."""
+    """Base class of both: gamma and beta have one number for each of the C channels of the last axis.
+
+    Args:
+        axis: must be -1, the last axis.
+        epsilon: added to the variance, at least 0.
+        center: whether to add beta.
+        scale: whether to multiply by gamma.
+        beta_initializer, gamma_initializer: names, `fastnn.initializers` objects or arrays.
+        beta_regularizer, gamma_regularizer: names or `fastnn.regularizers` objects, or None.
+        beta_constraint, gamma_constraint: names or `fastnn.constraints` objects, or None.
+    """
 
     def __init__(
         self,

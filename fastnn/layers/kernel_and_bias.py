@@ -1,4 +1,4 @@
-"""What layers with a kernel, a bias and an activation have in common."""
+"""The base class of layers with a kernel, a bias and an activation."""
 
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class KernelAndBias(KernelLayer, abstract=True):
-    """y = activation(z), z made of x, a kernel whose last axis is its outputs, and a bias for each of them."""
+    """y = activation(z); z is computed from x, a kernel whose last axis is the outputs, and a bias per output."""
 
     activation: Activation
-    _y: np.ndarray | None = None  # what `forward` gave last
+    _y: np.ndarray | None = None  # the output of the last `forward`
 
     def _take_options(
         self,
@@ -31,7 +31,7 @@ class KernelAndBias(KernelLayer, abstract=True):
         kernel_constraint: object,
         bias_constraint: object,
     ) -> None:
-        """Keep the constructor's arguments about them."""
+        """Check and keep the constructor's arguments about kernel, bias and activation."""
         self.activation = own_activation(self, activation)
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -53,7 +53,7 @@ class KernelAndBias(KernelLayer, abstract=True):
             self.bias = self.add_weight(shape[-1:], self.bias_initializer, "bias", True, penalty, limit)
 
     def lower(self, lowering: "Lowering") -> None:
-        """What gives z, then the activation."""
+        """The instructions for z, then the activation's."""
         self.lower_alone(lowering)
         self.activation.lower(lowering)
 
@@ -78,5 +78,5 @@ class KernelAndBias(KernelLayer, abstract=True):
         return self.backward_from_logits(self.activation.backward(dy))
 
     def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
-        """`backward` from the gradient with respect to z, for losses that start from it."""
+        """`backward` from the gradient with respect to z, for losses that include the activation."""
         return super().backward(dz)

@@ -1,4 +1,4 @@
-"""Layers that are written once, as instructions: what they do by themselves is what they do in a compiled program."""
+"""Layers defined by their instructions, which run in compiled programs and in `forward` and `backward` alike."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -11,28 +11,28 @@ from .base import Layer
 if TYPE_CHECKING:
     from ..engine.lowering import Lowering
 
-_KEPT = 4  # whole batches and the last one, of training and of validation
+_KEPT = 4  # full and last batches, in training and in validation
 
 
 class KernelLayer(Layer, abstract=True):
     """A layer whose `forward` and `backward` run the instructions that it lowers to (`Layer.lower`).
 
     Attributes:
-        step: the training step whose random numbers are used, where the layer has some; `fit` counts it.
+        step: the training step, on which random numbers depend; `fit` counts it.
     """
 
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.step = 0
-        self._program: SingleLayer | None = None  # the one that `forward` used last
-        self._programs: dict[tuple[tuple[int, ...], bool], SingleLayer] = {}  # by the shape of x, training or not
+        self._program: SingleLayer | None = None  # the one that the last `forward` used
+        self._programs: dict[tuple[tuple[int, ...], bool], SingleLayer] = {}  # by the shape of x, and training
 
     def lower_alone(self, lowering: "Lowering") -> None:
-        """The instructions that `forward` and `backward` run: all of them."""
+        """Append the instructions that `forward` and `backward` run: by default all."""
         self.lower(lowering)
 
     def at_step(self, step: int) -> None:
-        """Take the random numbers of this step."""
+        """Use the random numbers of this step."""
         self.step = step
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
@@ -61,5 +61,5 @@ class KernelLayer(Layer, abstract=True):
         return self._program.backward(dy)
 
     def __getstate__(self) -> dict[str, object]:
-        """For copies and pickles: all but the buffers, which are made anew."""
+        """For copies and pickles: without the programs, which are made again when needed."""
         return vars(self) | {"_program": None, "_programs": {}}

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class Rescaling(KernelLayer):
-    """y = scale x + offset: `Rescaling(1 / 255)` brings bytes into [0, 1].
+    """y = scale x + offset: `Rescaling(1 / 255)` maps bytes to [0, 1].
 
     As a model's first layer it costs nothing: the samples are scaled while they are gathered into the batch.
 
@@ -24,6 +24,6 @@ class Rescaling(KernelLayer):
         self.scale, self.offset = checks.number(scale, "scale"), checks.number(offset, "offset")
 
     def lower(self, lowering: "Lowering") -> None:
-        """Part of the gathering where nothing comes before, else an instruction of its own."""
+        """No instruction if gathering the batch can scale it, otherwise one."""
         if not lowering.rescale_gather(self.scale, self.offset):
             lowering.emit(kernels.rescaling, alpha=self.scale, beta=self.offset)

@@ -1,4 +1,4 @@
-"""Layers in a row: their shapes, their weights, and the way through them one layer at a time."""
+"""Layers in a row: their shapes, their weights, and running them one at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,18 +13,18 @@ from ..engine import eager
 from ..engine.parameters import Parameter
 from .base import InputLayer, Layer, Shape, assign, automatic_name, keep_free
 
-_SO_FAR = "; the shapes so far: "  # stands between what a layer refuses and how its input came about
+_SO_FAR = "; the shapes so far: "  # separates a layer's error message from the shapes that led to it
 
 
 class Stack(Configured, module="fastnn", abstract=True):
-    """What a network is before anybody trains it. Users meet it as `Sequential`.
+    """A network without training: the base class of `Sequential`.
 
     Args:
-        layers: `fastnn.Input(shape)` first, where the shape is to be known before the first data, then `Layer`s.
-        name: how `summary` calls it.
+        layers: `Layer`s; `fastnn.Input(shape)` before them builds the model at once instead of at the first data.
+        name: the model's name in `summary`.
 
     Raises:
-        TypeError: for something that is no layer.
+        TypeError: for something that is not a layer.
         ValueError: for two layers of the same name or of different float types, or shapes that do not fit.
     """
 
@@ -41,10 +41,10 @@ class Stack(Configured, module="fastnn", abstract=True):
         return list(self._layers)
 
     def _structure_changes(self) -> None:
-        """Called before layers come or go."""
+        """Called before layers are added or removed."""
 
     def add(self, layer: Layer | InputLayer) -> None:
-        """Append a layer; after an `Input` or built layers it is built at once."""
+        """Append a layer; it is built at once if its input shape is known."""
         if isinstance(layer, InputLayer):
             if self._layers or self._sample_shape:
                 raise ValueError(f"Input must come first, received {layer!r} after {len(self._layers)} layers")
@@ -60,7 +60,7 @@ class Stack(Configured, module="fastnn", abstract=True):
         if layer.takes_indices and before is not None:
             raise ValueError(
                 f"layer {layer.name} ({type(layer).__name__}) takes integers from the data and must come first, or "
-                f"after layers that only change the shape; {before.name} ({type(before).__name__}) before it gives none"
+                f"after layers that only change the shape; {before.name} ({type(before).__name__}) comes before it"
             )
         if not self._layers and layer.input_shape is not None and not self._sample_shape:
             self._sample_shape = tuple(n for n in layer.input_shape[1:] if n is not None)
@@ -70,9 +70,9 @@ class Stack(Configured, module="fastnn", abstract=True):
         self._layers.append(layer)
 
     def pop(self) -> Layer:
-        """Take the last layer off and return it."""
+        """Remove the last layer and return it."""
         if not self._layers:
-            raise IndexError("there are no layers to take off")
+            raise IndexError("there are no layers to remove")
         self._structure_changes()
         return self._layers.pop()
 
@@ -89,13 +89,13 @@ class Stack(Configured, module="fastnn", abstract=True):
         self._sample_shape = shape
 
     def _build_layer(self, layer: Layer, before: Sequence[Layer], sample_shape: tuple[int, ...]) -> None:
-        """Build a layer behind those `before` it; where it cannot take their output, the error tells all the shapes."""
+        """Build a layer after those `before` it; if it cannot take their output, the error lists all the shapes."""
         now: Shape | None = before[-1].output_shape if before else (None, *sample_shape)
         assert now is not None
         try:
             layer.build_once(now)
         except ValueError as error:
-            if _SO_FAR not in str(error):  # else the layer has a model inside, which has told its own
+            if _SO_FAR not in str(error):  # otherwise a model inside the layer has listed its own shapes
                 shapes = [("Input", sample_shape), *((other.name, other.sample_output_shape) for other in before)]
                 chain = " -> ".join(f"{name} ({', '.join(map(str, shape))})" for name, shape in shapes)
                 error.args = (f"{error}{_SO_FAR}{chain}",)
@@ -103,7 +103,7 @@ class Stack(Configured, module="fastnn", abstract=True):
 
     @contextmanager
     def _unchanged_on_error(self) -> Iterator[None]:
-        """Take back that layers were built, if the data they were built for turn out not to fit."""
+        """After an error within the block, undo that layers were built."""
         before = self._sample_shape
         layers = [] if self.built else [(x, list(x.parameters), x.input_shape, x.output_shape) for x in self._layers]
         try:
@@ -116,27 +116,27 @@ class Stack(Configured, module="fastnn", abstract=True):
 
     @property
     def built(self) -> bool:
-        """Whether all shapes are known and all weights made."""
+        """Whether all shapes are known and all weights exist."""
         return bool(self._layers and self._sample_shape)
 
     @property
     def input_shape(self) -> Shape | None:
-        """(None, ...) as the first layer takes it; None while unknown."""
+        """(None, ...), the input shape of the first layer; None if it is not known yet."""
         return (None, *self._sample_shape) if self._sample_shape else None
 
     @property
     def output_shape(self) -> Shape | None:
-        """(None, ...) as the last layer gives it; None while unknown."""
+        """(None, ...), the output shape of the last layer; None if it is not known yet."""
         return self._layers[-1].output_shape if self.built else None
 
     @property
     def dtype(self) -> np.dtype:
-        """The float type that the layers compute in."""
+        """The float type of the layers."""
         return self._layers[0].dtype if self._layers else standard_dtype(None)
 
     @property
     def parameters(self) -> list[Parameter]:
-        """All parameters, layer by layer."""
+        """All weights as `Parameter` objects, layer by layer."""
         return [p for layer in self._layers for p in layer.parameters]
 
     @property
@@ -158,7 +158,7 @@ class Stack(Configured, module="fastnn", abstract=True):
         assign(self.parameters, weights, f"model {self.name}")
 
     def count_params(self) -> int:
-        """The number of single weights."""
+        """The number of parameters: the elements of all weights."""
         return sum(layer.count_params() for layer in self._layers)
 
     def get_config(self) -> dict[str, Any]:
@@ -171,11 +171,11 @@ class Stack(Configured, module="fastnn", abstract=True):
         """A new model of the architecture that `get_config` described, with new weights.
 
         Args:
-            config: as `get_config` gave it.
-            custom_objects: {name: class} of the classes in it that are not fastnn's own.
+            config: what `get_config` returned.
+            custom_objects: {name: class} for classes in it that are not fastnn's own.
 
         Raises:
-            ValueError: for an unknown class, or arguments that its constructor refuses.
+            ValueError: for an unknown class, or arguments that are invalid for its constructor.
         """
         custom_objects = checked_custom_objects(custom_objects)
         described = config.get("layers") if isinstance(config, Mapping) else None
@@ -187,7 +187,7 @@ class Stack(Configured, module="fastnn", abstract=True):
         return model
 
     def _build_for(self, x: np.ndarray) -> None:
-        """Build the layers for samples like x, if that has not happened yet."""
+        """Build the layers for samples like x, if they are not built yet."""
         if not self._layers:
             raise ValueError(f"model {self.name} has no layers; add some first")
         if not self.built:
@@ -204,7 +204,7 @@ class Stack(Configured, module="fastnn", abstract=True):
         return eager.forward(self._layers, y, training)
 
     def backward(self, dy: Any) -> np.ndarray:
-        """dx, and all `gradients`, from the gradient with respect to the last `forward`'s output."""
+        """dx from dy, the gradient with respect to the last `forward`'s output; sets all `gradients`."""
         return eager.backward(self._layers, np.ascontiguousarray(checks.numeric_array(dy, "dy"), self.dtype))
 
     def __repr__(self) -> str:

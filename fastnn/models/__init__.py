@@ -1,4 +1,4 @@
-"""Models: layers in a row, what trains them, and what is shown meanwhile."""
+"""Models: `Sequential`, its training loop, its programs, and what it prints."""
 
 from .rate_finder import RangeTest, learning_rate_finder
 from .sequential import Sequential

@@ -1,4 +1,4 @@
-"""Checks and arranges what users pass to fit, evaluate and predict, before anything is changed."""
+"""Checks and converts the arguments of fit and evaluate, before anything is changed."""
 
 import math
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ def prepare_samples(
     class_weight: dict[int, float] | None = None,
     names: tuple[str, str, str] = ("x", "y", "sample_weight"),
 ) -> Samples:
-    """Checked samples with their targets and weights."""
+    """Checked samples with their targets and sample weights."""
     loss = model._require_compiled()
     rows = model._prepare_x(x, names[0])
     model._finish_compile()
@@ -40,7 +40,7 @@ def prepare_samples(
 
 
 def _weights_of_classes(class_weight: dict[int, float], targets: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Each sample's weight by its label: the integer, the place of the 1, or the nearest of 0 and 1."""
+    """Each sample's weight by its label: an integer target, the index of the largest, or the nearer of 0 and 1."""
     if not isinstance(class_weight, dict):
         raise TypeError(f"class_weight must be a dict of {{label: weight}}, received {class_weight!r}")
     if targets.ndim == 1:

@@ -1,4 +1,4 @@
-"""What `fit` and `evaluate` report: numbers by name, from the sums that a run has logged."""
+"""The logs that `fit` and `evaluate` report, by name, from the sums in a run's log."""
 
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ def named_logs(model: "Sequential", values: np.ndarray) -> Logs:
 
 
 def named_columns(model: "Sequential", columns: np.ndarray) -> dict[str, list[float]]:
-    """The same for several epochs: row 0 of `columns` has the losses, then come the metrics' states."""
+    """The same for several epochs, the columns: row 0 has the losses, the other rows the metrics' states."""
     named = {"loss": columns[0].tolist()}
     assert model.output_shape is not None
     outputs, at = int(model.output_shape[-1] or 1), 1

@@ -1,4 +1,4 @@
-"""A model's programs: made when one is first needed, and anew when what it was made for has changed."""
+"""A model's programs: each is made when first needed, and again when the model has changed."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,15 +15,15 @@ from .logs import named_logs
 if TYPE_CHECKING:
     from .sequential import Sequential
 
-# Rows that one thread takes through the whole network at once when nothing is trained: their activations stay in cache.
+# Rows of a prediction batch for each thread: few enough that their activations stay in the cache.
 _ROWS_A_THREAD = 128
-_MOST_SHARES = 64  # of one batch of predictions, however many threads are asked for
-# The same for an evaluation, whatever the threads: its sums are added up batch by batch, and must have the same bits.
+_MOST_SHARES = 64  # the most threads that a batch of predictions is sized for
+# Rows of an evaluation batch, for any number of threads: sums over batches must not depend on that number.
 _ROWS_EVALUATED = 256
 
 
 def trainer(model: "Sequential", rows: int, samples: Samples) -> Runner:
-    """What trains on batches of at most `rows` samples, with the optimizer's slots."""
+    """The program that trains on batches of at most `rows` samples; makes the optimizer's slots."""
     model.optimizer.build(model.parameters)
     limits = [(p.regularizer, p.constraint) for p in model.parameters]
     trained: list[Any] = [(layer.trainable, *(p.trainable for p in layer.parameters)) for layer in model.layers]
@@ -55,7 +55,7 @@ def predict(model: "Sequential", samples: Samples) -> np.ndarray:
 
 
 def _program(model: "Sequential", kind: str, rows: int, pixels: bool, trained: object = None) -> Runner:
-    """The program of this kind for these rows, and for layers that are trained so."""
+    """The program of this kind: the last one if it was made for the same arguments, or a new one."""
     key = (rows, pixels, trained)
     if kind in model._programs and model._programs[kind][0] == key:
         known: Runner = model._programs[kind][1]

@@ -1,4 +1,4 @@
-"""What `fit` shows: a line an epoch and part, and on a terminal a progress bar while it runs."""
+"""What `fit` prints: a line for training and for validation per epoch, and on a terminal a progress bar."""
 
 import sys
 import time
@@ -23,16 +23,16 @@ def line(part: str, logs: Logs, epoch: int | None = None, epochs: int | None = N
 
 
 def _shown(value: Any, form: str) -> str:
-    """A number, or those of a metric that has one for each class."""
+    """A number as text, or a list of them for a metric with one number per class."""
     return f"{value:{form}}" if np.ndim(value) == 0 else f"[{', '.join(_shown(v, form) for v in value)}]"
 
 
 class Progress(Callback):
-    """Prints the lines; with `bar`, and if the output is a terminal, shows a bar below them meanwhile.
+    """Prints the lines and, with `bar` and on a terminal, shows a progress bar below them.
 
     Args:
-        bar: only for the one that `fit` makes itself; it moves the bar.
-        validation: what the validation data are called.
+        bar: only for `fit`'s own display, whose bar `fit` moves.
+        validation: the name of the validation data in the lines.
     """
 
     def __init__(self, bar: bool = True, validation: str = "Validation"):
@@ -47,7 +47,7 @@ class Progress(Callback):
             from rich import progress
 
             columns = ("{task.description}", progress.BarColumn(), progress.TimeRemainingColumn())
-            # Without a thread that refreshes: it would take the training's processor.
+            # Without a refresh thread, which would compete with training.
             self._display = progress.Progress(*columns, transient=True, auto_refresh=False)
             self._task = self._display.add_task("", total=self.params["epochs"] * self.params["steps"])
             self._display.start()
@@ -68,18 +68,18 @@ class Progress(Callback):
         validation = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
         for part, values in (("Train", train), (self._validation, validation)):
             if values:
-                # At once also where the output is a pipe.
+                # Flush, so that lines appear immediately even in a pipe.
                 print(line(part, values, epoch + 1, self.params["epochs"]), flush=True)
 
     def close(self) -> None:
-        """Take the bar away, however training ended."""
+        """Remove the bar, however training ended."""
         if self._display is not None:
             self._display.stop()
             self._display = None
 
 
 def progress_for(verbose: int | str) -> Progress | None:
-    """The display that `fit` makes itself.
+    """The display that `fit` uses for this `verbose`; None for 0.
 
     Raises:
         ValueError: for a `verbose` that is not 0, 1, 2 or "auto".

@@ -1,4 +1,4 @@
-"""The learning-rate range test: which learning rate a model, its optimizer and its data can stand."""
+"""The learning-rate range test: finds a learning rate that suits a model, its optimizer and its data."""
 
 import contextlib
 import copy
@@ -27,12 +27,12 @@ class RangeTest:
     """What `learning_rate_finder` found; `fastnn.plots.learning_rate_finder` draws it.
 
     Attributes:
-        rates: the learning rates tried, one a step.
-        losses: the loss of each step's batch, from before the step.
-        smoothed: the losses, smoothed.
-        suggestion: the rate where `smoothed` falls most steeply over the logarithm of the rate, before it is lowest;
-            None where it never falls.
-        diverged: the rate at which the test ended early; None if it came to its end.
+        rates: the learning rates tried, one per step.
+        losses: the loss of each step's batch, before the step.
+        smoothed: the smoothed losses.
+        suggestion: the rate at the steepest descent of `smoothed`, over the logarithm of the rate, before its minimum;
+            None if it never falls.
+        diverged: the rate at which the test ended early; None if it did all steps.
 
     >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
     >>> model.compile("sgd", "mse")
@@ -60,31 +60,30 @@ def learning_rate_finder(
     class_weight: dict[int, float] | None = None,
     smoothing: float = 0.9,
 ) -> RangeTest:
-    """Train for some steps with a learning rate that rises from `start` to `stop`, and see what the loss does.
+    """Train for some steps with a learning rate that rises from `start` to `stop`, and record the loss.
 
-    Step i has the rate start (stop / start)^(i / (steps - 1)), and the loss is followed as a running mean that forgets
-    (s = smoothing s + (1 - smoothing) loss, divided by 1 - smoothing^(i + 1)). The test ends early when that is over 4
-    times its lowest value so far, or a loss is no finite number. Afterwards the model is as it was, and so are the
-    optimizer, with its rate or schedule, and the random numbers to come.
+    Step i has the rate start (stop / start)^(i / (steps - 1)). The loss is smoothed by an exponential moving average
+    (s = smoothing s + (1 - smoothing) loss, divided by 1 - smoothing^(i + 1)). The test ends early when that exceeds 4
+    times its lowest value so far, or if a loss is not finite. Afterwards the model, the optimizer with its learning
+    rate or schedule, and the state of the random generator are as before.
 
-    The range test is Smith's (2017, https://arxiv.org/abs/1506.01186); that the rate rises exponentially, how the loss
-    is smoothed, and when to stop, are as in fastai and in PyTorch Lightning, and so is the suggestion by the steepest
-    descent.
+    The range test is Smith's (2017, https://arxiv.org/abs/1506.01186). The exponential rise, the smoothing, the
+    criterion for stopping and the suggestion at the steepest descent are those of fastai and PyTorch Lightning.
 
     Args:
-        model: a compiled model; it is built for x where it is not yet.
-        x: samples (n, ...), as for `fit`; batches are drawn as there.
+        model: a compiled model; if it is not built yet, it is built for x.
+        x: samples (n, ...), as for `fit`, which are shuffled into batches as there.
         y: targets, as for `fit`.
         start: the first rate, above 0.
         stop: the last rate.
         steps: how many rates to try, at least 2.
-        batch_size: samples a step; None: 32.
+        batch_size: samples per step; None: 32.
         sample_weight: (n,) weights of the samples' losses.
         class_weight: {label: weight}.
-        smoothing: how much of the running mean is kept in each step, in [0, 1).
+        smoothing: how much of the average is kept in each step, in [0, 1).
 
     Raises:
-        TypeError, ValueError: for arguments and data that do not fit; the model is as it was before.
+        TypeError, ValueError: for invalid arguments or data; the model is then unchanged.
 
     >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
     >>> model.compile("sgd", "mse")
@@ -102,7 +101,7 @@ def learning_rate_finder(
     steps = checks.integer(steps, "steps", 2)
     smoothing = checks.number(smoothing, "smoothing", 0, 1, open_high=True)
     rates = np.geomspace(start, stop, steps)
-    with model._lock:  # others who predict wait, and do not see how it diverges
+    with model._lock:  # predictions in other threads wait, and never see diverged weights
         with model._unchanged_on_error():
             samples, _, rows = prepare_fit(model, x, y, batch_size, 0.0, None, class_weight, sample_weight)
         x, y, weights = np.asarray(x), np.asarray(y), samples.sample_weight
@@ -118,7 +117,7 @@ def learning_rate_finder(
                     break
                 losses.append(loss)
                 smoothed.append(_running_mean(losses, smoothing))
-                if smoothed[-1] > _DIVERGENCE * min(smoothed) >= 0:  # of a loss below 0, "4 times" says nothing
+                if smoothed[-1] > _DIVERGENCE * min(smoothed) >= 0:  # for a negative loss, "4 times" is meaningless
                     diverged = rate
                     break
     tried = rates[: len(losses)]
@@ -126,7 +125,7 @@ def learning_rate_finder(
 
 
 class _Given(LearningRateSchedule):
-    """Rates as they stand in an array, from step `first` on."""
+    """Rates from an array, beginning at step `first`."""
 
     def __init__(self, given: Numbers, first: int):
         self.given, self.first = given, first
@@ -136,8 +135,8 @@ class _Given(LearningRateSchedule):
 
 
 def _batches(samples: int, rows: int, steps: int) -> npt.NDArray[np.intp]:
-    """The samples (steps, rows) of each step: epoch after epoch in an order of its own, and whole batches only."""
-    own = copy.deepcopy(generator())  # what others draw afterwards does not change
+    """The samples' indices (steps, rows) for each step: shuffled epochs, and only whole batches."""
+    own = copy.deepcopy(generator())  # a copy, so that later random numbers do not change
     whole = samples // rows
     epochs = [own.permutation(samples)[: whole * rows].reshape(whole, rows) for _ in range(-(-steps // whole))]
     return np.concatenate(epochs)[:steps]
@@ -145,7 +144,7 @@ def _batches(samples: int, rows: int, steps: int) -> npt.NDArray[np.intp]:
 
 @contextlib.contextmanager
 def _restored(model: Sequential) -> Iterator[None]:
-    """Within the block the model may train, with a copy of its optimizer; afterwards all is as it was."""
+    """Within the block the model may train, with a copy of its optimizer; afterwards everything is restored."""
     optimizer, layers = model.optimizer, list(_with_inner(model.layers))
     weights = [(p, p.value.copy(), p.gradient.copy()) for p in model.parameters]
     attributes = [dict(vars(layer)) for layer in layers]
@@ -171,7 +170,7 @@ def _restored(model: Sequential) -> Iterator[None]:
 
 
 def _with_inner(things: Iterable[Any], known: frozenset[int] = frozenset()) -> Iterator[Layer]:
-    """The layers among some things, and those that they have inside."""
+    """The layers among some objects, and the layers inside these."""
     for thing in things:
         if isinstance(thing, (list, tuple)):
             yield from _with_inner(thing, known)
@@ -181,17 +180,17 @@ def _with_inner(things: Iterable[Any], known: frozenset[int] = frozenset()) -> I
 
 
 def _running_mean(losses: list[float], smoothing: float) -> float:
-    """The mean of the losses, of which each one weighs `smoothing` times as much as the next."""
+    """The weighted mean of the losses; each weighs `smoothing` times as much as the next one."""
     weights = smoothing ** np.arange(len(losses) - 1, -1, -1.0)
     return float(weights @ losses / weights.sum())
 
 
 def _steepest(rates: Numbers, smoothed: Numbers) -> float | None:
-    """The rate where the curve falls most steeply, on its way to the lowest point."""
+    """The rate at the steepest descent of the curve before its minimum."""
     if not len(rates):
         return None
-    first, lowest = len(rates) // 10, int(smoothed.argmin())  # the first means are of few losses
+    first, lowest = len(rates) // 10, int(smoothed.argmin())  # the first averages are over few losses
     if lowest <= first:
         return None
-    slope = np.gradient(smoothed)  # the rates stand at equal distances on their logarithmic axis
+    slope = np.gradient(smoothed)  # the rates are equidistant on a logarithmic axis
     return float(rates[first + int(slope[first : lowest + 1].argmin())])

@@ -24,11 +24,11 @@ class Sequential(Stack):
     """A network of layers in a row.
 
     Args:
-        layers: `fastnn.Input(shape)` first, where the shape is to be known before the first data, then `Layer`s.
-        name: how `summary` calls it.
+        layers: `Layer`s; `fastnn.Input(shape)` before them builds the model at once instead of at the first data.
+        name: the model's name in `summary`.
 
     Raises:
-        TypeError: for something that is no layer.
+        TypeError: for something that is not a layer.
         ValueError: for two layers of the same name or of different float types, or shapes that do not fit.
 
     >>> x, y = fastnn.datasets.points.generate_linear(200, seed=1)
@@ -55,9 +55,9 @@ class Sequential(Stack):
         """Choose how to train.
 
         Args:
-            optimizer: a name, or a `fastnn.optimizers` object, whose slots and step count go on if it was used before.
+            optimizer: a name, or a `fastnn.optimizers` object, which keeps slots and step count from earlier use.
             loss: a name, or a `fastnn.losses` object.
-            metrics: names or `fastnn.metrics` objects; "accuracy" is the one that fits loss and output.
+            metrics: names or `fastnn.metrics` objects; "accuracy" selects the accuracy that fits loss and output.
 
         Raises:
             ValueError: for an unknown name (suggests the nearest), or a loss or metric that does not fit the output.
@@ -73,14 +73,14 @@ class Sequential(Stack):
         self._metrics_asked = list(metrics or [])
 
     def _finish_compile(self) -> None:
-        """Resolve the metrics that `compile` could not yet, because the output was not known."""
+        """Resolve the metrics that `compile` could not resolve, because the output shape was not known."""
         self.metrics = self._fitting_metrics(self._require_compiled(), self._metrics_asked)
 
     def _fitting_metrics(self, loss: losses.Loss, names: list[object]) -> list[metrics.Metric]:
-        """The metrics by name, once the output is known; checks that the loss fits it."""
+        """The metrics by name; none until the output shape is known. Checks that the loss fits the output."""
         if not self.built or self.output_shape is None:
             for name in names:
-                metrics.get(name, 2, getattr(name, "sparse", loss.sparse))  # at least the name
+                metrics.get(name, 2, getattr(name, "sparse", loss.sparse))  # checks at least the name
             return []
         outputs = self.output_shape[-1]
         if len(self.output_shape) != 2 or outputs is None:
@@ -116,26 +116,26 @@ class Sequential(Stack):
         """Train for `epochs` epochs.
 
         Args:
-            x: samples (n, ...); uint8 and the model's float type are used where they are, without a copy.
-            y: labels (n,), or targets (n, outputs), as the loss wants them.
-            batch_size: samples a step; None: 32.
+            x: samples (n, ...); uint8 and the model's float type are used without a copy.
+            y: labels (n,), or targets (n, outputs), depending on the loss.
+            batch_size: samples per step; None: 32.
             epochs: the number of the last epoch.
-            verbose: 0 silent; 2 a line an epoch; 1 or "auto" the same with a progress bar on a terminal.
+            verbose: 0: silent; 2: a line per epoch; 1 or "auto": also a progress bar, on a terminal.
             callbacks: `fastnn.callbacks.Callback` objects.
-            validation_split: the share of the samples, the last ones, that are set aside for validation.
-            validation_data: (x, y) or (x, y, sample_weight) to validate with, instead of `validation_split`.
-            shuffle: whether each epoch goes through the samples in an order of its own.
-            class_weight: {label: weight}; labels that are not named weigh 1.
+            validation_split: the fraction of the samples, taken from the end, that is set aside for validation.
+            validation_data: (x, y) or (x, y, sample_weight) for validation, instead of `validation_split`.
+            shuffle: whether to shuffle the samples in each epoch.
+            class_weight: {label: weight}; other labels have weight 1.
             sample_weight: (n,) weights of the samples' losses.
-            initial_epoch: the number of the first epoch, to go on with earlier training.
-            validation_freq: validate after every so many epochs.
-            validation_batch_size: accepted for Keras's sake; the results do not depend on it.
+            initial_epoch: the number of the first epoch, to continue earlier training.
+            validation_freq: the number of epochs from one validation to the next.
+            validation_batch_size: only for compatibility with Keras; results do not depend on it.
 
         Returns:
             A `History`.
 
         Raises:
-            TypeError, ValueError: for arguments and data that do not fit; the model is as it was before.
+            TypeError, ValueError: for invalid arguments or data; the model is then unchanged.
         """
         epochs = checks.integer(epochs, "epochs")
         initial_epoch = checks.integer(initial_epoch, "initial_epoch", 0)
@@ -167,10 +167,10 @@ class Sequential(Stack):
         sample_weight: Any = None,
         return_dict: bool = False,
     ) -> Any:
-        """The loss and the metrics of samples x with targets y.
+        """The loss and the metrics for samples x and targets y.
 
         Returns:
-            [loss, metric, ...], or the loss alone where there are no metrics; a dict with `return_dict`.
+            [loss, metric, ...], or only the loss if there are no metrics; a dict with `return_dict`.
         """
         if batch_size is not None:
             checks.integer(batch_size, "batch_size")
@@ -196,7 +196,7 @@ class Sequential(Stack):
         class_weight: dict[int, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One step on x and y as a single batch; returns its loss and metrics from before the step."""
+        """One training step on x and y as a single batch; returns loss and metrics from before the step."""
         with self._lock:
             with self._unchanged_on_error():
                 samples = prepare_samples(self, x, y, sample_weight, class_weight)
@@ -208,7 +208,7 @@ class Sequential(Stack):
         return self._results(named_logs(self, log[0] / len(samples)), return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """`evaluate`, silently."""
+        """`evaluate` without printing."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
@@ -216,7 +216,7 @@ class Sequential(Stack):
         return self._predict(x)
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
-        """The outputs (n, outputs) for samples x (n, ...): the quick way for a few samples."""
+        """The outputs (n, outputs) for samples x (n, ...), as from `predict`; with `training`, from `forward`."""
         return self.forward(x, training=True) if training else self._predict(x)
 
     def summary(self, print_fn: Any = None) -> None:
@@ -247,7 +247,7 @@ class Sequential(Stack):
         return list(logs.values()) if self.metrics else logs["loss"]
 
     def _prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
-        """Checked samples as rows; builds the model for them where it is not built yet."""
+        """Checked samples as rows; builds the model for them if it is not built yet."""
         if not self.built:
             with self._lock, self._unchanged_on_error():
                 self._build_for(checks.finite(checks.numeric_array(x, argument), argument))
@@ -268,20 +268,20 @@ class Sequential(Stack):
             return programs.predict(self, samples)
 
     def _structure_changes(self) -> None:
-        """Forget the programs, which were made for what the model was before.
+        """Drop the programs, which were made for the previous structure.
 
         Raises:
-            RuntimeError: in the middle of `fit`, for a callback.
+            RuntimeError: during `fit`, in a callback.
         """
         if self._in_fit:
-            raise RuntimeError("compile, add and pop have to wait until fit has ended")
+            raise RuntimeError("compile, add and pop cannot be called during fit")
         self._programs: dict[str, tuple[Any, Any]] = {}
-        # Held by whoever runs a program, and so only for moments of a training: others may predict meanwhile.
+        # Held only while a program runs, so training releases it often, and other threads can predict in between.
         self._lock = threading.RLock()
         self._fitting = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles: all but the buffers and the lock, which are made anew."""
+        """For copies and pickles: without programs and locks, which are made again."""
         return {k: v for k, v in vars(self).items() if k not in ("_programs", "_lock", "_fitting", "_in_fit")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -18,19 +18,19 @@ from .progress import Progress
 if TYPE_CHECKING:
     from .sequential import Sequential
 
-_MOST_EPOCHS_AT_ONCE = 10_000  # whose logs are kept in one array
+_MOST_EPOCHS_AT_ONCE = 10_000  # the logs of all of them are one array
 
 
 @dataclass(frozen=True)
 class Epochs:
-    """Which epochs `fit` is to do, and how.
+    """Which epochs `fit` does, and how.
 
     Attributes:
-        first: the number of the first.
-        stop: the number of the last + 1.
-        batch_size: samples a step.
-        shuffle: whether every epoch has an order of its own.
-        validation_freq: validate after every so many epochs.
+        first: the number of the first epoch, counted from 0.
+        stop: the number of the last epoch + 1.
+        batch_size: samples per step.
+        shuffle: whether to shuffle the samples in every epoch.
+        validation_freq: the number of epochs from one validation to the next.
     """
 
     first: int
@@ -47,10 +47,10 @@ class Training:
         model: a compiled model.
         samples: the training data.
         validation: the validation data, or None.
-        epochs: which epochs, and how.
-        callbacks: the user's; the history is called after them.
+        epochs: which epochs to do, and how.
+        callbacks: the user's callbacks; the history is called after them.
         progress: fastnn's own display, called last, or None.
-        verbose: as the user gave it.
+        verbose: the user's argument, for the callbacks.
     """
 
     def __init__(
@@ -79,7 +79,7 @@ class Training:
         self.state = Run(samples, epochs.batch_size, no_log, self.optimizer, self.optimizer.iterations, seed)
 
     def run(self) -> History:
-        """Train; returns the history, which `model.history` holds also if something interrupts."""
+        """Train; returns the history, which is also in `model.history`, even after an interruption."""
         self.model.stop_training = False
         self.model.history = self.history
         self.all.call("on_train_begin", {})
@@ -101,14 +101,14 @@ class Training:
                 self._epoch_ends(epoch, logs)
             epoch += span
         if state.not_finite == 0 and not all(np.isfinite(w).all() for w in self.model.weights):
-            self._report_not_finite(self.epochs.stop - 1, state.last_batch)  # by the very last step
+            self._report_not_finite(self.epochs.stop - 1, state.last_batch)  # since the very last step
         self._finalize()
         self.all.call("on_train_end", logs)
 
     def _some_epochs(self, epoch: int, span: int, each_epoch: bool) -> Logs:
         """Train for `span` epochs from number `epoch` on; returns the last one's logs.
 
-        Where nobody waits for single epochs (not `each_epoch`), they enter the history here.
+        If no callback needs single epochs (not `each_epoch`), they are added to the history here.
         """
         model, state, samples = self.model, self.state, len(self.state.samples)
         state.begin(np.zeros((span, self.runner.values)))
@@ -124,7 +124,7 @@ class Training:
             columns = (state.log[:done] / samples).T
             if done and not each_epoch:
                 self.history.extend(range(epoch, epoch + done), named_columns(model, columns))
-        if state.row:  # stopped in the middle of an epoch, which is logged as far as it came
+        if state.row:  # stopped in the middle of an epoch: log the part that was done
             logs = named_logs(model, state.log[done] / state.row)
             if not each_epoch:
                 self.history.on_epoch_end(epoch + done, logs)
@@ -141,14 +141,14 @@ class Training:
             self.progress.on_epoch_end(epoch, logs)
 
     def _finalize(self) -> None:
-        """Let averages of the weights become the weights, once and if there was a step."""
+        """Replace the weights by their averages (`use_ema`), if there was a step since the last time."""
         if self.optimizer.iterations > self.unfinished_since:
             self.unfinished_since = self.optimizer.iterations
             with self.model._lock:
                 self.optimizer.finalize_variable_values(trained(self.model.layers))
 
     def _advance(self, epoch: int) -> None:
-        """Some steps: one where a callback waits for batches, else as many as fit between two returns to Python."""
+        """Some steps: one if a callback needs each batch, else as many as fit between two returns to Python."""
         state, each_batch = self.state, self.user.each_batch
         if each_batch:
             self.user.call("on_train_batch_begin", state.batch, {})
@@ -162,7 +162,7 @@ class Training:
             rows = state.row or len(state.order)
             self.all.call("on_train_batch_end", state.last_batch, named_logs(self.model, state.log[0] / rows))
         if fine_so_far and state.not_finite:
-            # The run stopped right after the batch in question, which may have been the last of its epoch.
+            # The run stopped right after that batch, which may have been the last of its epoch.
             ended = state.row == 0
             self._report_not_finite(epoch + state.epoch - int(ended), state.last_batch)
 
@@ -170,9 +170,9 @@ class Training:
         warnings.warn(
             f"the loss is no longer a finite number since epoch {epoch + 1}, batch {batch + 1}. The likely cause is a "
             f"learning rate that is too large for this network and data ({self.optimizer!r}); inputs far from [-1, 1] "
-            "do the same. Training goes on with what is left; fastnn.callbacks.TerminateOnNaN ends it here.",
+            "have the same effect. Training continues; the callback fastnn.callbacks.TerminateOnNaN would end it here.",
             RuntimeWarning,
-            stacklevel=7,  # whoever called fit
+            stacklevel=7,  # the caller of fit
         )
         self.all.call("on_loss_not_finite", epoch, batch)
 

@@ -1,7 +1,7 @@
-"""From a file to a model. `save.py` says what the file holds.
+"""Loading models from files. `save.py` describes the format.
 
-Classes come from fastnn's own and from `custom_objects`. The tensors' shapes are checked before there is memory of any
-size that the file's config asks for.
+Only fastnn's own classes and those in `custom_objects` are created. The tensors' shapes are checked before any memory
+is allocated whose size the file's config determines.
 """
 
 import os
@@ -38,11 +38,11 @@ def load_model(
 
     Args:
         path: the file.
-        custom_objects: {name: class} for layers, losses, metrics, optimizers and initializers that are not fastnn's.
-        compile: whether to compile the model as it was, including the optimizer's state.
+        custom_objects: {name: class} for classes of layers, losses, metrics, ... that are not fastnn's.
+        compile: whether to compile the model as it was, with the optimizer's state.
 
     Raises:
-        ValueError: for a file that is damaged, is not fastnn's, or needs a class that is not in `custom_objects`.
+        ValueError: for a file that is damaged, is not from fastnn, or needs a class that is not in `custom_objects`.
         FileNotFoundError: if there is no such file.
 
     >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3)])
@@ -55,10 +55,10 @@ def load_model(
     custom_objects = checked_custom_objects(custom_objects)
     with opened(path) as file:
         if "fastnn_format" not in file.metadata:
-            raise ValueError("expected fastnn's metadata, received a safetensors file without")
+            raise ValueError("expected fastnn's metadata, received a safetensors file without it")
         file.check_format()
         if "config" not in file.metadata:
-            raise ValueError("it holds weights only; make the model and call its load_weights")
+            raise ValueError("it holds only weights; create the model and call its load_weights")
         model, named = _rebuilt(file, custom_objects)
         _set_state(model, named, file.json("state", dict))
         if "compile" not in file.metadata:
@@ -69,13 +69,13 @@ def load_model(
 
 
 def load_weights(model: "Sequential", path: str | os.PathLike[str]) -> None:
-    """Set a model's weights from a file of `save_weights` or `save_model`; if they do not fit, none is changed.
+    """Set a model's weights from a file of `save_weights` or `save_model`; nothing changes if they do not fit.
 
     Weights are matched by name. If only the numbers in automatic layer names differ (`dense_2` for `dense`), they are
     matched by their order.
 
     Raises:
-        ValueError: for a model that is not built, or a file that is damaged or of another architecture.
+        ValueError: for a model that is not built, or a file that is damaged or from another architecture.
         FileNotFoundError: if there is no such file.
 
     >>> trained, new = (fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3)]) for _ in range(2))
@@ -112,10 +112,10 @@ def _rebuilt(file: ModelFile, custom_objects: CustomObjects) -> "tuple[Sequentia
     config = description.get("config")
     if not issubclass(kind, Stack) or not isinstance(config, dict) or not isinstance(config.get("layers"), list):
         raise ValueError(f"its 'config' must describe a Sequential, received {kind.__name__}")
-    # First the layers, then their weights, when the expected tensors are known.
+    # Layers first, then their weights: only then the names and shapes of the expected tensors are known.
     first, rest = _input_shape(config["layers"])
     if any(isinstance(layer, dict) and layer.get("class_name") == "InputLayer" for layer in rest):
-        raise ValueError("its 'config' must have at most one InputLayer, which comes first")  # a second would build now
+        raise ValueError("its 'config' must have at most one InputLayer, which comes first")  # a second builds at once
     model = cast("Sequential", kind.from_config({**config, "layers": rest}, custom_objects))
     if first is not None:
         _build(model, first, file)
@@ -135,11 +135,11 @@ def _input_shape(layers: list[Any]) -> tuple[InputLayer | None, list[Any]]:
 
 
 def _build(model: "Sequential", first: InputLayer, file: ModelFile) -> None:
-    """Build the model; that every weight has a tensor of its shape is checked before memory is allocated for it."""
+    """Build the model, checking for each weight that the file has a tensor of its shape before allocating it."""
 
     def zeros(layer: Layer, weight: str, shape: tuple[int, ...]) -> np.ndarray | None:
         if not any(layer is other for other in model.layers):
-            return None  # a layer inside a layer written by the user
+            return None  # a layer inside a user's layer
         name = weight_names(layer.name, [*(p.name for p in layer.parameters), weight])[-1]
         file.check_tensor(name, shape, [layer.dtype.name])
         return np.zeros(shape, layer.dtype)

@@ -1,4 +1,4 @@
-"""safetensors files: the names of the weights in them, and one-line errors for whatever is wrong with a file."""
+"""safetensors files: the names of the weights in them, and errors that say in one line what is wrong."""
 
 import contextlib
 import errno
@@ -29,7 +29,7 @@ _TYPES = {"F32": "float32", "F64": "float64"}
 
 
 class ModelFile:
-    """What `opened` yields.
+    """An open file, as `opened` yields it.
 
     Attributes:
         names: the names of all tensors.
@@ -48,7 +48,7 @@ class ModelFile:
             raise ValueError(f"fastnn_format in its metadata must be {FORMAT!r}, received {version!r}")
 
     def json(self, name: str, kind: type) -> Any:
-        """An entry of the metadata, which must be JSON of a `kind`, dict or list."""
+        """An entry of the metadata, which must be a JSON object of type `kind`, dict or list."""
         try:
             value = json.loads(self.metadata[name])
         except KeyError:
@@ -79,12 +79,12 @@ class ModelFile:
         return array
 
     def weight(self, name: str, shape: tuple[int, ...], *dtypes: str) -> np.ndarray:
-        """The same, with a check that all numbers are finite, which an optimizer's slots need not be."""
+        """`tensor`, checked to be finite; slots of optimizers need not be."""
         return checks.finite(self.tensor(name, shape, *dtypes), f"tensor {name!r}")
 
 
 def same_names(came: Iterable[str], expected: Iterable[str], what: str) -> None:
-    """A ValueError that lists some of the differences, if there are any."""
+    """A ValueError if the names differ, with some of the differences."""
     differences = []
     for names, word in ((set(expected) - set(came), "missing"), (set(came) - set(expected), "unexpected")):
         if names:
@@ -101,7 +101,7 @@ def check_distinct(names: Iterable[str], others: Iterable[str]) -> None:
 
 
 def checked(model: Any) -> "Sequential":
-    """`model`, unless it is none (TypeError)."""
+    """`model`; a TypeError if it is not a Sequential."""
     if not isinstance(model, Stack):
         raise TypeError(f"model must be a fastnn.Sequential, received {model!r}")
     return cast("Sequential", model)
@@ -119,7 +119,7 @@ def noise_layers(model: Stack) -> list[Noise]:
 
 
 def named_parameters(model: Stack) -> dict[str, Parameter]:
-    """All weights of a model by their names in a file, in the model's order."""
+    """All weights of a model in order, by their names in a file."""
     named: dict[str, Parameter] = {}
     for layer in model.layers:
         names = weight_names(layer.name, [p.name for p in layer.parameters])
@@ -165,7 +165,7 @@ def opened(path: str | os.PathLike[str]) -> Iterator[ModelFile]:
         with safe_open(path, framework="np") as handle:
             yield ModelFile(handle)
     except SafetensorError as error:
-        raise ValueError(f"cannot load {path}: expected a whole safetensors file: {one_line(error)}") from error
+        raise ValueError(f"cannot load {path}: expected a complete safetensors file: {one_line(error)}") from error
     except RecursionError as error:
         raise ValueError(f"cannot load {path}: its metadata is nested too deeply") from error
     except (ValueError, TypeError, OverflowError) as error:
@@ -191,7 +191,7 @@ def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) 
             f"the description of a model must be shorter than {_MOST_METADATA:,} characters, received {size:,}; "
             "it includes the arrays of initializers"
         )
-    content = save(tensors, metadata)  # safetensors' save_file would make the file readable for its owner only
+    content = save(tensors, metadata)  # safetensors' save_file would make it readable only for its owner
     with written_whole(path) as unfinished:
         unfinished.write_bytes(content)
 

@@ -1,11 +1,11 @@
-"""Models in files: safetensors with the weights, and the architecture as JSON in the metadata. Nothing is unpickled.
+"""Saving models: safetensors files with the weights, and the architecture as JSON in the metadata; no pickles.
 
 Tensors, in the model's float type, without padding:
 
     dense/kernel                 a weight, named after its layer and itself
     optimizer/0/dense/kernel     the optimizer's first slot for it, if the model was trained
 
-Metadata, all of it text, and all but the first two JSON:
+Metadata, all of them strings, and all but the first two JSON:
 
     fastnn_format                "1"
     fastnn_version               the version that wrote the file
@@ -15,7 +15,7 @@ Metadata, all of it text, and all but the first two JSON:
     compile                      {"optimizer", "iterations", "loss", "metrics"}, if the model is compiled
 
 `save_weights` writes only the first three. Loading creates only fastnn's own classes and those in `custom_objects`, and
-checks the shapes of the tensors before it allocates anything of a size that the config asks for.
+checks the shapes of the tensors before it allocates anything whose size the config determines.
 """
 
 import json
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def save_model(model: "Sequential", path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write a model to a file: architecture, weights, and how it was compiled with the optimizer's state.
+    """Write a model to a file: architecture, weights, and the arguments of `compile` with the optimizer's state.
 
     The loaded model makes bit-identical predictions, and continues training as if it had never stopped.
 
@@ -117,10 +117,10 @@ def _compiled_with(model: "Sequential") -> dict[str, Any]:
     """The arguments of `compile`, and the number of steps of the optimizer."""
     optimizer = model.optimizer
     described = describe(optimizer)
-    # A user's own optimizer is recreated by the user's rules. The rate, perhaps a user's schedule, plays no part here.
+    # A user's own optimizer may be recreated differently. The rate is replaced: it may be a user's schedule.
     config = described["config"] | {"learning_rate": 0.0}
     if described["module"] and type(optimizer).from_config(config).all_slots != optimizer.all_slots:
-        raise ValueError(f"{optimizer!r} was changed to another algorithm after it was made; compile with a new one")
+        raise ValueError(f"{optimizer!r} was changed to another algorithm after its creation; compile with a new one")
     return {
         "optimizer": described,
         "iterations": optimizer.iterations,

@@ -208,5 +208,7 @@ def test_a_layer_that_does_not_keep_its_promises(after):
     model.compile("sgd", "mse")
     y = np.zeros((ROWS, *model.output_shape[1:]))
     for call in (lambda: model.predict(X), lambda: model.forward(X), lambda: model.fit(X, y, verbose=0)):
-        with pytest.raises(ValueError, match=r"layer narrow must give shape \(n, 5\), its forward gave \(\d+, 3\)"):
+        with pytest.raises(
+            ValueError, match=r"layer narrow must return shape \(n, 5\), its forward returned \(\d+, 3\)"
+        ):
             call()

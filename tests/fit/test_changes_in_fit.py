@@ -23,7 +23,7 @@ X, Y = samples(), labels()
 )
 def test_the_model_cannot_be_rebuilt_while_it_trains(change):
     model = classifier("sgd")
-    with pytest.raises(RuntimeError, match="compile, add and pop have to wait until fit has ended"):
+    with pytest.raises(RuntimeError, match="compile, add and pop cannot be called during fit"):
         model.fit(X, Y, callbacks=callbacks.LambdaCallback(on_epoch_end=lambda *_: change(model)), verbose=0)
     assert len(model.layers) == 2
     change(model)  # and now it can

@@ -217,7 +217,7 @@ def test_what_is_excluded_is_settled_before_training(tmp_path):
         model.save(tmp_path / "model")
     optimizer.exclude_from_weight_decay(var_names="bias")
     model.fit(samples(), labels(), batch_size=8, shuffle=False, verbose=0)
-    with pytest.raises(RuntimeError, match="has to be called before training"):
+    with pytest.raises(RuntimeError, match="must be called before training"):
         optimizer.exclude_from_weight_decay(var_names="kernel")
     model.save(tmp_path / "model")
     other = load_model(tmp_path / "model")
@@ -414,7 +414,7 @@ def test_an_optimizer_for_another_model_is_refused_also_where_only_averages_are_
     small(optimizer).fit(samples(), labels(), verbose=0)
     model = fastnn.Sequential([fastnn.Input((FEATURES,)), dense(3, "softmax")])
     model.compile(optimizer, "sparse_categorical_crossentropy")
-    with pytest.raises(ValueError, match="goes on with the model that it has trained"):
+    with pytest.raises(ValueError, match="can only continue with the model that it has trained"):
         model.fit(samples(), labels(), verbose=0)
 
 

@@ -1,4 +1,4 @@
-"""Whose memory weights are in: freed with the last reference, the same for all models that share a layer."""
+"""The memory of weights: freed with the last reference, and shared by all models that share a layer."""
 
 import copy
 import gc
@@ -23,7 +23,7 @@ X, Y = samples(), labels()
 
 @pytest.fixture
 def no_collector():
-    """Only reference counts free memory."""
+    """Without the garbage collector: only reference counts free memory."""
     gc.collect()
     gc.disable()
     yield
@@ -37,7 +37,7 @@ def classifier(*first):
 
 
 def use(model):
-    """Everything that makes programs and buffers."""
+    """Call everything that creates programs and buffers."""
     model.fit(X, Y, epochs=2, verbose=0, validation_split=0.2)
     model.fit(X, Y, verbose=0, callbacks=[fastnn.callbacks.EarlyStopping("loss", restore_best_weights=True)])
     model.predict(X)
@@ -88,7 +88,7 @@ def test_many_heads_on_a_frozen_base_take_no_more_memory_or_time_than_the_first(
         heads.append(weakref.ref(model.layers[-1].parameters[0]))
     assert [head() is None for head in heads] == [True] * (len(heads) - 1) + [False]
     assert max(sizes) - min(sizes) < 200  # names and floats take a few bytes more or less
-    assert np.median(seconds[-9:]) < 4 * np.median(seconds[1:10])  # it was 4 times at 200 and grew on
+    assert np.median(seconds[-9:]) < 4 * np.median(seconds[1:10])  # 4 times when models shared storage
     np.testing.assert_array_equal(base.get_weights()[0], kernel)
 
 
@@ -135,7 +135,7 @@ def test_building_many_layers_takes_linear_time():
             best = min(best, time.perf_counter() - began)
         return best
 
-    assert seconds(400) < 8 * seconds(100)  # 16 times where each layer moves all others
+    assert seconds(400) < 8 * seconds(100)  # 16 times if each new layer moved all others
 
 
 def test_the_list_of_layers_is_a_copy():

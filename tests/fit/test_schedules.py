@@ -282,7 +282,7 @@ def test_rates():
 def test_a_schedule_decides_alone():
     optimizer = optimizers.SGD(ExponentialDecay(0.1, 10, 0.5))
     with pytest.raises(
-        TypeError, match=r"learning_rate cannot be set to 0\.3 where a schedule decides: ExponentialDeca"
+        TypeError, match=r"learning_rate cannot be set to 0\.3: it follows the schedule ExponentialDeca"
     ):
         optimizer.learning_rate = 0.3
     assert optimizer.learning_rate == 0.1

@@ -171,7 +171,7 @@ def test_an_optimizer_with_slots_belongs_to_one_model(make):
     fit(model)
     before = other.get_weights()
     with pytest.raises(
-        ValueError, match="goes on with the model that it has trained; use a new optimizer for a new one"
+        ValueError, match="can only continue with the model that it has trained; use a new optimizer for another model"
     ):
         fit(other)
     np.testing.assert_array_equal(other.get_weights()[0], before[0])

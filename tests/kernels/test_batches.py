@@ -19,24 +19,24 @@ SEEDS = st.integers(0, 2**32 - 1)
 FEATURES = st.sampled_from([1, 2, 3, 15, 16, 17, 31, 32, 33, 255, 256, 257])
 
 
-def shuffled(size, seed, epoch):
+def shuffled(size, seed, step):
     order = np.full(size, -1, np.int64)
-    shuffle(order, seed, epoch)
+    shuffle(order, seed, step)
     return order
 
 
-@given(size=st.integers(0, 300), seed=st.integers(0, 2**62), epoch=st.integers(0, 10**9))
-def test_a_shuffle_is_a_permutation_whatever_stood_there(size, seed, epoch):
+@given(size=st.integers(0, 300), seed=st.integers(0, 2**62), step=st.integers(0, 10**9))
+def test_a_shuffle_is_a_permutation_whatever_stood_there(size, seed, step):
     with canaries() as place:
         order = place(np.full(size, -7, np.int64))
-        shuffle(order, seed, epoch)
+        shuffle(order, seed, step)
     np.testing.assert_array_equal(np.sort(order), np.arange(size))
-    np.testing.assert_array_equal(order, shuffled(size, seed, epoch))
+    np.testing.assert_array_equal(order, shuffled(size, seed, step))
 
 
 def test_shuffle_is_inside_out_fisher_yates():
-    seed, epoch, size = 123, 4, 50
-    key = splitmix64(splitmix64(np.uint64(seed)) ^ np.uint64(epoch))
+    seed, step, size = 123, 4, 50
+    key = splitmix64(splitmix64(np.uint64(seed)) ^ np.uint64(step))
     with np.errstate(over="ignore"):
         draws = splitmix64(key + splitmix64(np.arange(1, size + 1)))
     order = []
@@ -44,10 +44,10 @@ def test_shuffle_is_inside_out_fisher_yates():
         j = (int(draws[i]) >> 32) * (i + 1) >> 32
         order.append(i)
         order[i], order[j] = order[j], i
-    np.testing.assert_array_equal(shuffled(size, seed, epoch), order)
+    np.testing.assert_array_equal(shuffled(size, seed, step), order)
 
 
-def test_seed_and_epoch_make_orders_of_their_own():
+def test_seed_and_step_make_orders_of_their_own():
     orders = {(s, e): tuple(shuffled(30, s, e)) for s in (0, 1, 2, 2**40, 2**62) for e in (0, 1, 2, 100)}
     assert len(set(orders.values())) == len(orders)
     for order in orders.values():  # neighbours do not resemble each other either: one fixed point is usual

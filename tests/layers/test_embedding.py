@@ -320,7 +320,7 @@ def test_nothing_that_computes_may_come_before(make):
     for before in (layers.Dense(4), layers.Rescaling(2.0), layers.Dropout(0.1), make()):
         for first in ([], [fastnn.Input((4,))]):
             model = fastnn.Sequential([*first, layers.Flatten(), before.from_config(before.get_config())])
-            with pytest.raises(ValueError, match=rf"must come first.*{before.name} .*before it gives none"):
+            with pytest.raises(ValueError, match=rf"must come first.*{before.name} .*comes before it"):
                 model.add(make())
     for before in (layers.Flatten(), Same()):
         model = fastnn.Sequential([fastnn.Input((2, 2)), layers.Flatten(), before, make(), layers.Flatten(), dense(1)])

@@ -58,8 +58,8 @@ DELETE = object()
 A = ("config", "config", "layers", 1, "config")
 SPOILED = [
     (("fastnn_format",), "2", "fastnn_format in its metadata must be '1', received '2'"),
-    (("fastnn_format",), DELETE, "expected fastnn's metadata, received a safetensors file without"),
-    (("config",), DELETE, "it holds weights only"),
+    (("fastnn_format",), DELETE, "expected fastnn's metadata, received a safetensors file without it"),
+    (("config",), DELETE, "it holds only weights"),
     (("config",), "{", "'config' in its metadata must be JSON: Expecting"),
     (("config",), "[1]", "'config' in its metadata must be a JSON dict, received list"),
     (("config",), "[" * 100_000, "its metadata is nested too deeply"),
@@ -217,11 +217,11 @@ def test_files_that_are_none_of_ours(path, parts):
     _, whole = parts
     for content in (b"", b"short", b"PK\x03\x04" * 100, b"\xff" * 100, whole[:-1], whole[:100], whole + b"x"):
         path.write_bytes(content)
-        refused(path, "expected a whole safetensors file: Error while deserializing header")
-        with pytest.raises(ValueError, match="cannot load .*: expected a whole safetensors file"):
+        refused(path, "expected a complete safetensors file: Error while deserializing header")
+        with pytest.raises(ValueError, match="cannot load .*: expected a complete safetensors file"):
             good().load_weights(path)
     path.write_bytes(safetensors.numpy.save({"x": np.ones(3)}))
-    refused(path, "expected fastnn's metadata, received a safetensors file without")
+    refused(path, "expected fastnn's metadata, received a safetensors file without it")
     path.unlink()
     with pytest.raises(FileNotFoundError, match=str(path)):
         load_model(path)
@@ -276,4 +276,4 @@ def test_a_pickle_is_not_read(path):
             return (exec, ("raise SystemExit('code of the file was run')",))
 
     path.write_bytes(pickle.dumps(Harm()))
-    refused(path, "expected a whole safetensors file")
+    refused(path, "expected a complete safetensors file")

@@ -99,7 +99,7 @@ def test_weights_alone(path):
     tensors, metadata = contents(path)
     assert len(tensors) == 4
     assert set(metadata) == {"fastnn_format", "fastnn_version", "weights"}
-    with pytest.raises(ValueError, match=r"it holds weights only; make the model and call its load_weights"):
+    with pytest.raises(ValueError, match=r"it holds only weights; create the model and call its load_weights"):
         load_model(path)
 
 

@@ -144,5 +144,5 @@ def test_an_optimizer_that_became_another_one(path):
     model.save(path)
     assert load_model(path).optimizer.momentum == 0.5
     model.optimizer.momentum = 0.0
-    with pytest.raises(ValueError, match="was changed to another algorithm after it was made"):
+    with pytest.raises(ValueError, match="was changed to another algorithm after its creation"):
         model.save(path)
