@@ -3,7 +3,7 @@
 import inspect
 import weakref
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -13,10 +13,6 @@ if TYPE_CHECKING:
     from .models.sequential import Sequential
 
 Logs = dict[str, float]
-
-
-def _no_model() -> None:
-    return None
 
 
 class Callback:
@@ -92,27 +88,29 @@ class History(Callback):
     [1.0, 0.36, 0.13]
     """
 
+    _model: "weakref.ref[Sequential] | None" = None
+
     def __init__(self) -> None:
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
 
-    def set_model(self, model: "Sequential") -> None:
-        """Keep a weak reference: the model has the history, and a cycle would wait for the garbage collector."""
-        self._model: Callable[[], Sequential | None] = weakref.ref(model)
-
     @property
-    def model(self) -> "Sequential | None":  # type: ignore[override]
-        """The model; None after it has been freed."""
-        return self._model()
+    def model(self) -> "Sequential":
+        """The model; None after it has been freed.
+
+        Only a weak reference is kept: the model has the history, and a cycle would wait for the garbage collector.
+        """
+        model = None if self._model is None else self._model()
+        return cast("Sequential", model)
+
+    @model.setter
+    def model(self, model: "Sequential") -> None:
+        self._model = weakref.ref(model)
 
     def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles: the numbers."""
-        return {name: value for name, value in vars(self).items() if name != "_model"}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._model = _no_model
+        """For copies and pickles: without the model, which gives itself to the history that it has."""
+        return vars(self) | {"_model": None}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the epoch's numbers."""

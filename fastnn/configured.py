@@ -38,6 +38,7 @@ class Configured:
     """
 
     _module: ClassVar[str]
+    _inside = True  # whether it may be a part of another described object
     _fixed: tuple[str, ...] = ()  # arguments of a base class's constructor that this class sets itself
     _always: tuple[str, ...] = ()  # attributes in the config even if the constructor does not take them
 
@@ -165,11 +166,12 @@ def decode(value: Any, custom_objects: CustomObjects = None) -> Any:
     if not isinstance(config, dict):
         raise ValueError(f"the config of class {name!r} must be a dict, received {config!r}")
     try:
+        special = "module" not in value and name in _SPECIAL
+        make: Any = _SPECIAL[name] if special else find_class(value, custom_objects)
+        if not getattr(make, "_inside", True):  # a model inside another would be built before the file is checked
+            raise ValueError("it cannot be a part of another object")
         given = {key: decode(item, custom_objects) for key, item in config.items()}
-        if "module" not in value and name in _SPECIAL:
-            return _SPECIAL[name](**given)
-        kind: Any = find_class(value, custom_objects)
-        return kind.from_config(given)
+        return make(**given) if special else make.from_config(given)
     except (TypeError, ValueError, OverflowError, KeyError) as error:
         owner = f"{name} {config['name']!r}" if "name" in config else name
         raise ValueError(f"{owner}: {f'{error} is missing' if isinstance(error, KeyError) else error}") from error

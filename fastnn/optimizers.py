@@ -266,15 +266,15 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         return [parameter.view_in(slots) for slots in self._slots[parameter]] if self.all_slots else []
 
     @property
-    def has_trained(self) -> bool:
-        """Whether any weight has slots."""
-        return any(slots.size for slots in self._slots.values())
+    def has_slots(self) -> bool:
+        """Whether slots have been made for a model."""
+        return self._has_a_model and self.all_slots > 0
 
     def finalize_variable_values(self, var_list: Iterable[Parameter]) -> None:
         """Replace the weights by their averages, as `fit` does at its end; without `use_ema`, do nothing."""
         if self.use_ema and self.iterations:
             for p in var_list:
-                if p in self._slots:
+                if len(self._slots.get(p, ())) == self.all_slots:  # else it has none for the averages yet
                     p.value[...] = self.slots_of(p)[-1]
 
     def __getstate__(self) -> dict[str, Any]:

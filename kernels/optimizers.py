@@ -66,10 +66,10 @@ def rmsprop(p, g, v, learning_rate, rho, epsilon):
 def rmsprop_momentum(p, g, v, m, learning_rate, rho, momentum, epsilon):
     """v as in rmsprop; m = momentum m + learning_rate g / sqrt(v + epsilon); p -= m."""
     real = p.dtype.type
-    rate, keep, take, small, inertia = real(learning_rate), real(rho), real(1 - rho), real(epsilon), real(momentum)
+    rate, keep, take, small, keep_step = real(learning_rate), real(rho), real(1 - rho), real(epsilon), real(momentum)
     for i in range(p.size):
         v[i] = keep * v[i] + take * g[i] * g[i]
-        m[i] = inertia * m[i] + rate * g[i] / np.sqrt(v[i] + small)
+        m[i] = keep_step * m[i] + rate * g[i] / np.sqrt(v[i] + small)
         p[i] -= m[i]
 
 
@@ -77,11 +77,11 @@ def rmsprop_momentum(p, g, v, m, learning_rate, rho, momentum, epsilon):
 def rmsprop_centered(p, g, v, m, a, learning_rate, rho, momentum, epsilon):
     """rmsprop_momentum with the variance v - a^2 in place of v, a = rho a + (1 - rho) g (Graves 2013)."""
     real = p.dtype.type
-    rate, keep, take, small, inertia = real(learning_rate), real(rho), real(1 - rho), real(epsilon), real(momentum)
+    rate, keep, take, small, keep_step = real(learning_rate), real(rho), real(1 - rho), real(epsilon), real(momentum)
     for i in range(p.size):
         v[i] = keep * v[i] + take * g[i] * g[i]
         a[i] = keep * a[i] + take * g[i]
-        m[i] = inertia * m[i] + rate * g[i] / np.sqrt(v[i] - a[i] * a[i] + small)
+        m[i] = keep_step * m[i] + rate * g[i] / np.sqrt(v[i] - a[i] * a[i] + small)
         p[i] -= m[i]
 
 

@@ -103,7 +103,7 @@ def state(model):
     return (
         [w.tobytes() for w in model.get_weights()],
         optimizer.iterations,
-        [array.tobytes() for array in optimizer.slot_arrays(model.parameters)] if optimizer.has_trained else None,
+        [array.tobytes() for array in optimizer.slot_arrays(model.parameters)] if optimizer.has_slots else None,
         optimizer.learning_rate,
         model.built,
         model.input_shape,

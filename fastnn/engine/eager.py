@@ -26,9 +26,10 @@ def forward(layers: "Sequence[Layer]", x: np.ndarray, training: bool = False) ->
     Raises:
         ValueError: for a layer whose output does not have the shape that it announced when it was built.
     """
-    samples, y = len(x), np.ascontiguousarray(x, layers[0].dtype)
+    samples, y = len(x), x
     for layer in layers:
-        y = np.ascontiguousarray(layer.forward(y, training), layer.dtype)
+        y = layer.forward(np.ascontiguousarray(y, layer.dtype), training)
+        y = np.ascontiguousarray(y, layer.dtype)
         if y.shape != (samples, *layer.sample_output_shape):
             expected = ", ".join(["n", *map(str, layer.sample_output_shape)])
             raise ValueError(f"layer {layer.name} must return shape ({expected}), its forward returned {y.shape}")
@@ -93,11 +94,14 @@ class EagerProgram:
         sample_weight = None if sample_weight is None else sample_weight[rows]
         for layer in self.layers if self.training else ():
             layer.at_step(run.step)
-        y = forward(self.layers, x, self.training)
-        activation = last.output_activation if loss.fuses(self.layers) else None
-        start = y if activation is None else activation.x
-        start, fused = np.ascontiguousarray(start), activation is not None
-        total, gradient = loss.evaluate_batch(targets, start, sample_weight, fused)
+        fused = loss.fuses(self.layers)
+        if fused:
+            start = last.logits(forward(self.layers[:-1], x, self.training), self.training)
+            assert last.output_activation is not None
+            y = last.output_activation.forward(start, self.training)
+        else:
+            start = y = forward(self.layers, x, self.training)
+        total, gradient = loss.evaluate_batch(targets, np.ascontiguousarray(start), sample_weight, fused)
         total += update.penalty(self.layers, len(x), NO_NUMBERS)
         log[0] += total
         for place, metric in zip(self._states, self.metrics, strict=True):

@@ -51,6 +51,8 @@ class Lowering:
         targets_elements: the size of the targets' buffer.
         flops: floating-point operations for one row of the batch.
         shape: the shape of a sample of the last layer's output.
+        logits: the number of instructions before a single layer's own activation, and the `y` and `y_stride` that they
+            write; None where it has none.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Lowering:
         self.flops = 0.0
         self.log_columns = self.sums_elements = 0
         self.targets_elements = 0
+        self.logits: tuple[int, int, int] | None = None
         self._trains = alone  # whether an instruction so far has weights that are trained
         self._overwritable = True
         self._images = False  # whether a layer's output has samples with more than one axis
@@ -177,6 +180,10 @@ class Lowering:
                 self.records[-1]["instruction"] = 0
                 known[number] = self.records[-1]
             known[number] |= penalty_fields(parameter)
+
+    def before_activation(self) -> None:
+        """Remember that what comes next is the activation of the layer: its input is the logits."""
+        self.logits = len(self.code), self.y, self.y_stride
 
     def reshape(self, shape: tuple[int, ...]) -> None:
         """Give samples another shape: nothing to do, because in memory a sample is a row of numbers."""
@@ -282,7 +289,12 @@ class Lowering:
         for start, end in zip(starts[-2::-1], ends[-2::-1], strict=True):
             stages.append({"kind": instructions.TOTAL, "start": end, "stop": instructions.TOTAL_BACKWARD})
             stages.append({"kind": instructions.SAMPLES, "back_start": end, "back_stop": start})
-        return [*stages, *self._totals(), {"kind": instructions.PARAMETERS}]
+        stages += [*self._totals(), {"kind": instructions.PARAMETERS}]
+        if self.alone and self.logits is not None:  # forward to there, and backward from there
+            end = self.logits[0]
+            stages.append({"kind": instructions.SAMPLES, "stop": end})
+            stages.append({"kind": instructions.SAMPLES, "back_start": end})
+        return stages
 
     def _totals(self) -> list[dict[str, Any]]:
         return [{"kind": instructions.TOTAL, "start": i, "stop": instructions.TOTAL_FORWARD} for i in self.totals]
@@ -295,7 +307,7 @@ class Lowering:
         """
         if not self._images:
             return int(SAMPLE_ROWS)
-        row = self.elements * (1 + self.backward) * self.dtype.itemsize // self.rows
+        row = self.elements * (1 + self.backward) * self.dtype.itemsize // max(1, self.rows)
         block: int = SAMPLE_ROWS
         while block > SMALLEST_GROUP and block * row > _BLOCK_BYTES:
             block //= 2

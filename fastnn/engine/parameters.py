@@ -41,6 +41,7 @@ class Parameter:
 
     Attributes:
         flat, flat_gradient: the memory itself, of `size` elements.
+        address, gradient_address: where it begins, as `address` gives it.
         rows, stride: the weight as a matrix: the number of rows, and the elements from one row to the next.
     """
 
@@ -63,6 +64,7 @@ class Parameter:
         self.rows = int(np.prod(self.shape[:-1]))  # 1 for a vector
         self.size = (padded(self.rows) if self.rows > 1 else 1) * self.stride
         self.flat, self.flat_gradient = aligned_zeros(self.size, self.dtype), aligned_zeros(self.size, self.dtype)
+        self.address, self.gradient_address = address(self.flat), address(self.flat_gradient)
         self.value[...] = value
         if gradient is not None:
             self.gradient[...] = gradient
@@ -104,14 +106,19 @@ def trained(layers: "Iterable[Layer]") -> list[Parameter]:
     return [p for layer in layers if layer.trainable for p in layer.parameters if p.trainable]
 
 
-def addresses(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """The addresses of arrays, for kernels; in plain Python an array of the arrays.
+def address(array: np.ndarray) -> Any:
+    """Where an array begins in memory, for kernels; in plain Python the array itself.
 
-    The caller has to keep the arrays as long as the addresses.
+    The caller has to keep the array as long as the address.
     """
+    return array.__array_interface__["data"][0] if JIT_ENABLED else array
+
+
+def table_of(addresses: Sequence[Any]) -> np.ndarray:
+    """A vector of addresses."""
     if JIT_ENABLED:
-        return np.array([array.ctypes.data for array in arrays], np.int64)
-    places = np.empty(len(arrays), object)
-    for i, array in enumerate(arrays):
-        places[i] = array
-    return places
+        return np.array(addresses, np.int64)
+    table = np.empty(len(addresses), object)
+    for i, array in enumerate(addresses):
+        table[i] = array
+    return table

@@ -1,6 +1,7 @@
 """Runs the instructions of one layer: `forward` and `backward` of built-in layers."""
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,7 +22,7 @@ class SingleLayer:
     """A program of one layer, whose forward and backward are called separately.
 
     Args:
-        layer: a built layer with kernels.
+        layer: a layer with kernels; where it has weights, it is built.
         shape: the shape of x, its samples first.
         training: whether the layer behaves as in training.
     """
@@ -32,21 +33,30 @@ class SingleLayer:
         self._parameters = list(layer.parameters)  # the table names their memory
         self._settings = _settings(layer)
         lowered = Lowering(layer.dtype, rows, self._shape, self._parameters, training=training, alone=True)
-        layer.lower_alone(lowered)
+        layer.lower(lowered)
         self._plan = lowered.plan()
         self._buffers = Buffers(lowered)
         self._table = weight_table(self._parameters, layer.dtype, transposed=self._buffers.transposed)
-        self._output = slice(lowered.y, lowered.y + rows * lowered.y_stride), lowered.y_stride
-        self._output_shape = lowered.shape
-        self._idle = len(self._plan.code) == 1  # the layer has nothing to do
-        forward = np.array([_is_forward(stage) for stage in self._plan.stages])
+        self._input = int(self._plan.code[0]["y"]), int(self._plan.code[0]["y_stride"])
+        self._output, self._output_shape = (lowered.y, lowered.y_stride), lowered.shape
+        self._idle = len(self._plan.code) == 1 or rows == 0  # there is nothing to do
+        stages = list(range(len(self._plan.stages)))
+        if lowered.logits is not None:
+            _, *self._logits = lowered.logits
+            *stages, self._to_logits, self._from_logits = stages
+        forward = np.array([_is_forward(self._plan.stages[stage]) for stage in stages])
         self._forward, self._backward = np.flatnonzero(forward), np.flatnonzero(~forward)
         # All arrays writable, as the driver passes them on: other types would be compiled again.
         data = instructions.Data(*(a.copy() for a in empty_data(layer.dtype)))
         self._data = data._replace(order=np.arange(rows))
+        self._entry, self._batch = interpreter_of(layer.dtype), self._buffers.for_threads(1)
         self._step = 0
         self._run_stages: Any = None
-        self.y: np.ndarray | None = None
+
+    @property
+    def nbytes(self) -> int:
+        """The memory of the buffers."""
+        return int(self._batch.activations.nbytes + self._batch.gradients.nbytes)
 
     def fits(self, layer: "KernelLayer") -> bool:
         """Whether the layer still has the weights and the settings that the program was made for."""
@@ -57,40 +67,58 @@ class SingleLayer:
     def forward(self, x: np.ndarray, step: int) -> np.ndarray:
         """y for x; in training, with the random numbers of step `step`."""
         if self._idle:
-            self.y = x.reshape(self._rows, *self._output_shape)
-            return self.y
-        self._step = step
-        x = np.require(x.reshape(self._rows, math.prod(self._shape)), requirements=["C", "W"])
-        self._data = self._data._replace(features=x)
+            return x.reshape(self._rows, *self._output_shape)
+        self._gather(x, step)
         self._run(self._forward)
-        self.y = self._read(self._buffers.batch.activations, *self._output, self._output_shape)
-        return self.y
+        return self._read(self._batch.activations, self._output, self._output_shape)
+
+    def logits(self, x: np.ndarray, step: int) -> np.ndarray:
+        """The input of the layer's own activation, for x."""
+        if self._idle:
+            return x.reshape(self._rows, *self._output_shape)
+        self._gather(x, step)
+        self._run(np.array([self._to_logits]))
+        return self._read(self._batch.activations, self._logits, self._output_shape)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx for dy; also sets the gradients of the weights."""
+        return self._back(dy, self._output, self._backward)
+
+    def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
+        """The same from the gradient with respect to the input of the layer's own activation."""
+        return self._back(dz, self._logits, np.append(self._from_logits, self._backward[1:]))
+
+    def _gather(self, x: np.ndarray, step: int) -> None:
+        self._step = step
+        x = x.reshape(self._rows, math.prod(self._shape))
+        self._data = self._data._replace(features=x if x.flags.writeable else x.copy())
+
+    def _back(self, dy: np.ndarray, place: Sequence[int], stages: np.ndarray) -> np.ndarray:
         if self._idle:
+            if self._rows == 0:
+                for p in self._parameters:
+                    p.gradient[...] = 0
             return dy.reshape(self._rows, *self._shape).astype(self._dtype)
-        where, width = self._output
-        gradients = self._buffers.batch.gradients
-        columns = dy[0].size
-        gradients[where].reshape(self._rows, width)[:, :columns] = dy.reshape(self._rows, columns)
-        self._run(self._backward)
-        first = self._plan.code[0]
-        x = slice(int(first["y"]), int(first["y"] + self._rows * first["y_stride"]))
-        return self._read(gradients, x, int(first["y_stride"]), self._shape)
+        columns = math.prod(self._output_shape)
+        self._rows_at(self._batch.gradients, place)[:, :columns] = dy.reshape(self._rows, columns)
+        self._run(stages)
+        return self._read(self._batch.gradients, self._input, self._shape)
 
     def _run(self, stages: np.ndarray) -> None:
         arguments = (
-            interpreter_of(self._dtype), stages, self._plan, self._table, self._buffers.for_threads(1), self._data,
-            self._rows, self._step, NO_OPTIMIZER, NO_NUMBERS,
+            self._entry, stages, self._plan, self._table, self._batch, self._data, self._rows, self._step, NO_OPTIMIZER,
+            NO_NUMBERS,
         )  # fmt: skip
         if self._run_stages is None:
             self._run_stages = bound(run_stages, *arguments)
         self._run_stages(*arguments)
 
-    def _read(self, flat: np.ndarray, where: slice, width: int, shape: tuple[int, ...]) -> np.ndarray:
-        columns = math.prod(shape)
-        return flat[where].reshape(self._rows, width)[:, :columns].reshape(self._rows, *shape).copy()
+    def _rows_at(self, flat: np.ndarray, place: Sequence[int]) -> np.ndarray:
+        start, width = place
+        return flat[start : start + self._rows * width].reshape(self._rows, width)
+
+    def _read(self, flat: np.ndarray, place: Sequence[int], shape: tuple[int, ...]) -> np.ndarray:
+        return self._rows_at(flat, place)[:, : math.prod(shape)].reshape(self._rows, *shape).copy()
 
 
 def _is_forward(stage: np.void) -> bool:
@@ -99,6 +127,10 @@ def _is_forward(stage: np.void) -> bool:
     return bool(stage["kind"] == instructions.TOTAL and stage["stop"] == instructions.TOTAL_FORWARD)
 
 
-def _settings(layer: "KernelLayer") -> tuple[Any, ...]:
-    """The settings of the layer that are lowered into the program and that users may change."""
-    return (getattr(layer, "seed", None), layer.trainable, *(p.trainable for p in layer.parameters))
+_PLAIN = {bool, int, float, str}
+
+
+def _settings(layer: "KernelLayer") -> list[Any]:
+    """What users may change of a layer: its numbers, and what is trained."""
+    plain = [value for name, value in vars(layer).items() if type(value) in _PLAIN and name != "step"]
+    return [*plain, *(p.trainable for p in layer.parameters)]

@@ -7,7 +7,7 @@ import numpy as np
 
 from ..kernels import instructions
 from ..kernels.jit import JIT_ENABLED
-from .parameters import Parameter, addresses
+from .parameters import Parameter, address, table_of
 
 _NO_INTEGERS = np.zeros(0, np.int64)
 
@@ -30,13 +30,12 @@ def weight_table(
     transposed: np.ndarray | None = None,
 ) -> instructions.Weights:
     """The addresses of weights, gradients and slots, (slots, size) per weight; the caller has to keep the arrays."""
-    if gradients is None:
-        gradients = [p.flat_gradient for p in parameters]
-    by_slot = [addresses(list(arrays)) for arrays in zip(*slots, strict=True)]
+    by_slot = [table_of([address(array) for array in arrays]) for arrays in zip(*slots, strict=True)]
+    places = [p.gradient_address for p in parameters] if gradients is None else [address(g) for g in gradients]
     return instructions.Weights(
-        values=addresses([p.flat for p in parameters]),
-        gradients=addresses(gradients),
-        slots=np.stack(by_slot) if by_slot else addresses([]).reshape(0, 0),
+        values=table_of([p.address for p in parameters]),
+        gradients=table_of(places),
+        slots=np.stack(by_slot) if by_slot else table_of([]).reshape(0, 0),
         transposed=np.zeros(0, dtype) if transposed is None else transposed,
     )
 

@@ -101,12 +101,14 @@ def step(parameters: Sequence[Parameter], optimizer: "Optimizer", hyper: np.ndar
         return
     dtype, slots = parameters[0].dtype, optimizer.slot_arrays(parameters)
     entry = optimizer_entry(optimizer.step_kernel, dtype)
-    records = [{"number": i} | weight_fields(p, True, optimizer) | penalty_fields(p) for i, p in enumerate(parameters)]
-    update = Update(records, 1, optimizer)
-    if update.stages:
+    stages = None
+    if optimizer.separate or any(p.regularizer or p.constraint for p in parameters):
+        fields = [weight_fields(p, True, optimizer) | penalty_fields(p) for p in parameters]
+        stages = Update([{"number": i} | own for i, own in enumerate(fields)], 1, optimizer)
+    if stages is not None and stages.stages:
         gradients = [p.flat_gradient.copy() for p in parameters]  # the gradients that `backward` left must not change
-        update.by_hand(weight_table(parameters, dtype, gradients, slots), 0, entry, hyper)
-        return
-    weights = weight_table(parameters, dtype, None, slots)
-    for number, p in enumerate(parameters):
-        optimize(weights, number, 0, p.rows * p.stride, entry, hyper)
+        stages.by_hand(weight_table(parameters, dtype, gradients, slots), 0, entry, hyper)
+    else:
+        weights = weight_table(parameters, dtype, None, slots)
+        for number, p in enumerate(parameters):
+            optimize(weights, number, 0, p.rows * p.stride, entry, hyper)

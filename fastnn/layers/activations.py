@@ -53,6 +53,8 @@ class Activation(KernelLayer):
     array([[0. , 0.5, 1. ]], dtype=float32)
     """
 
+    any_shape = True
+
     def __init__(self, activation: str | None, **kwargs: Any):
         super().__init__(**kwargs)
         name = checks.nearest("linear" if activation is None else activation, FUNCTIONS | _OTHER_NAMES, "activation")
@@ -73,14 +75,13 @@ class Activation(KernelLayer):
         """The function's name, unless the layer has further settings."""
         return self.activation if type(self) is Activation else super().as_argument()
 
-    def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
-        """dz: for losses that start from the input of the last activation."""
-        return dz
+    def logits(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """x itself, for losses that are computed from it."""
+        return self.as_input(x)
 
-    def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """y = f(x), for x of any shape."""
-        self.x = self.as_input(x)
-        return self._run(self.x, training)
+    def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
+        """dz itself."""
+        return dz
 
     def lower(self, lowering: "Lowering") -> None:
         """One instruction."""

@@ -195,6 +195,10 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         """The activation that computes the output; None if it is not known."""
         return None
 
+    def logits(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """The input of the output activation, in the place of `forward`."""
+        raise NotImplementedError
+
     def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
         """`backward` without the output activation, from the gradient with respect to that activation's input."""
         raise NotImplementedError
@@ -242,7 +246,8 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
     @property
     def compiled(self) -> bool:
         """Whether the interpreter can execute the layer: it has kernels (`lower`) that Python does not override."""
-        return type(self).lower is not Layer.lower and uses_kernels(type(self), "lower", ("forward", "backward"))
+        methods = "forward", "backward", "logits", "backward_from_logits"
+        return type(self).lower is not Layer.lower and uses_kernels(type(self), "lower", methods)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

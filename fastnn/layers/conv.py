@@ -76,7 +76,7 @@ class _Conv(KernelAndBias):
         channels = checks.integer(input_shape[-1], "input_shape")
         self.add_kernel_and_bias((*self.kernel_size, channels, self.filters))
 
-    def lower_alone(self, lowering: "Lowering") -> None:
+    def lower_logits(self, lowering: "Lowering") -> None:
         """The convolution with its bias."""
         height, width = self._geometry(lowering.shape)
         channels = self.kernel.shape[-2]

@@ -73,7 +73,7 @@ class Dense(KernelAndBias):
         inputs = checks.integer(input_shape[-1], "input_shape")
         self.add_kernel_and_bias((inputs, self.units))
 
-    def lower_alone(self, lowering: "Lowering") -> None:
+    def lower_logits(self, lowering: "Lowering") -> None:
         """Append z = x kernel + bias."""
         lowering.emit(
             kernels.dense,

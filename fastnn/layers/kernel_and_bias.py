@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import checks, constraints, initializers, regularizers
+from .. import constraints, initializers, regularizers
 from ..engine.parameters import Parameter
 from .activations import Activation, own_activation
 from .kernel_layer import KernelLayer
@@ -17,7 +17,6 @@ class KernelAndBias(KernelLayer, abstract=True):
     """y = activation(z); z is computed from x, a kernel whose last axis is the outputs, and a bias per output."""
 
     activation: Activation
-    _y: np.ndarray | None = None  # the output of the last `forward`
 
     def _take_options(
         self,
@@ -52,9 +51,14 @@ class KernelAndBias(KernelLayer, abstract=True):
             penalty, limit = self.bias_regularizer, self.bias_constraint
             self.bias = self.add_weight(shape[-1:], self.bias_initializer, "bias", True, penalty, limit)
 
+    def lower_logits(self, lowering: "Lowering") -> None:
+        """Append the instructions that give z."""
+        raise NotImplementedError
+
     def lower(self, lowering: "Lowering") -> None:
-        """The instructions for z, then the activation's."""
-        self.lower_alone(lowering)
+        """Append the instructions that give z, then the activation."""
+        self.lower_logits(lowering)
+        lowering.before_activation()
         self.activation.lower(lowering)
 
     @property
@@ -69,14 +73,25 @@ class KernelAndBias(KernelLayer, abstract=True):
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """y = activation(z)."""
-        self._y = self.activation(super().forward(x, training), training)
+        if self.activation.compiled:
+            return super().forward(x, training)
+        self._y = self.activation.forward(self.logits(x, training), training)
         return self._y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx, and the gradients of kernel and bias, from dz = dy activation'(z)."""
-        dy = checks.gradient_of(dy, self._y, f"layer {self.name}")
-        return self.backward_from_logits(self.activation.backward(dy))
+        if self.activation.compiled:
+            return super().backward(dy)
+        return self.backward_from_logits(self.activation.backward(self._gradient_of_output(dy)))
+
+    def logits(self, x: np.ndarray, training: bool = False) -> np.ndarray:
+        """z, for losses that are computed from it."""
+        x, program = self._prepare(x, training)
+        self._y = program.logits(x, self.step)
+        return self._y
 
     def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
-        """`backward` from the gradient with respect to z, for losses that include the activation."""
-        return super().backward(dz)
+        """`backward` from the gradient with respect to z, for losses that are computed from it."""
+        dz = self._gradient_of_output(dz)
+        assert self._program is not None
+        return self._program.backward_from_logits(dz)

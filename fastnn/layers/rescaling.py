@@ -19,6 +19,8 @@ class Rescaling(KernelLayer):
     array([[-1.,  0.,  1.]], dtype=float32)
     """
 
+    any_shape = True
+
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
         self.scale, self.offset = checks.number(scale, "scale"), checks.number(offset, "offset")

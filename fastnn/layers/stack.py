@@ -28,6 +28,8 @@ class Stack(Configured, module="fastnn", abstract=True):
         ValueError: for two layers of the same name or of different float types, or shapes that do not fit.
     """
 
+    _inside = False
+
     def __init__(self, layers: Sequence[Layer | InputLayer] | None = None, name: str | None = None):
         self.name = automatic_name(type(self)) if name is None else str(name)
         self._layers: list[Layer] = []

@@ -13,6 +13,7 @@ from ..engine.update import penalized
 from .logs import named_logs
 
 if TYPE_CHECKING:
+    from ..optimizers import Optimizer
     from .sequential import Sequential
 
 # Rows of a prediction batch for each thread: few enough that their activations stay in the cache.
@@ -22,12 +23,12 @@ _MOST_SHARES = 64  # the most threads that a batch of predictions is sized for
 _ROWS_EVALUATED = 256
 
 
-def trainer(model: "Sequential", rows: int, samples: Samples) -> Runner:
+def trainer(model: "Sequential", rows: int, samples: Samples, optimizer: "Optimizer") -> Runner:
     """The program that trains on batches of at most `rows` samples; makes the optimizer's slots."""
-    model.optimizer.build(model.parameters)
+    optimizer.build(model.parameters)
     limits = [(p.regularizer, p.constraint) for p in model.parameters]
     trained: list[Any] = [(layer.trainable, *(p.trainable for p in layer.parameters)) for layer in model.layers]
-    return _program(model, "train", rows, samples.pixels, [*trained, limits, model.optimizer.update_key])
+    return _program(model, "train", rows, samples.pixels, [*trained, limits, optimizer.update_key], optimizer)
 
 
 def evaluate(model: "Sequential", samples: Samples) -> Logs:
@@ -54,9 +55,16 @@ def predict(model: "Sequential", samples: Samples) -> np.ndarray:
     return predictions
 
 
-def _program(model: "Sequential", kind: str, rows: int, pixels: bool, trained: object = None) -> Runner:
+def _program(
+    model: "Sequential",
+    kind: str,
+    rows: int,
+    pixels: bool,
+    trained: object = None,
+    optimizer: "Optimizer | None" = None,
+) -> Runner:
     """The program of this kind: the last one if it was made for the same arguments, or a new one."""
-    key = (rows, pixels, trained)
+    key = (rows, pixels, trained, model.parameters)
     if kind in model._programs and model._programs[kind][0] == key:
         known: Runner = model._programs[kind][1]
         return known
@@ -66,7 +74,6 @@ def _program(model: "Sequential", kind: str, rows: int, pixels: bool, trained: o
     if all(layer.compiled for layer in layers) and (
         loss is None or (loss.compiled and all(metric.compiled for metric in metrics))
     ):
-        optimizer = model.optimizer if training else None
         program = Program(layers, rows, model._sample_shape, pixels, training, loss, metrics, optimizer)
     else:
         program = EagerProgram(layers, model._sample_shape, training, loss, metrics)

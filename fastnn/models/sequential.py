@@ -200,7 +200,7 @@ class Sequential(Stack):
         with self._lock:
             with self._unchanged_on_error():
                 samples = prepare_samples(self, x, y, sample_weight, class_weight)
-            runner = programs.trainer(self, len(samples), samples)
+            runner = programs.trainer(self, len(samples), samples, self.optimizer)
             log = np.zeros((1, runner.values))
             run = Run(samples, len(samples), log, self.optimizer, self.optimizer.iterations)
             runner.run(run, 1)
@@ -286,5 +286,8 @@ class Sequential(Stack):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
+        self._layers = list(self._layers)
+        if self.history is not None:
+            self.history.model = self
         self._in_fit = False
         self._structure_changes()

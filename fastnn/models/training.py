@@ -9,7 +9,7 @@ import numpy as np
 
 from ..callbacks import Callback, CallbackList, History, Logs
 from ..engine.parameters import trained
-from ..engine.run import Run, Samples
+from ..engine.run import Run, Runner, Samples
 from ..randomness import draw_seed
 from . import programs
 from .logs import named_columns, named_logs
@@ -65,7 +65,8 @@ class Training:
     ):
         self.model, self.validation, self.epochs = model, validation, epochs
         self.optimizer = model.optimizer
-        self.runner = programs.trainer(model, epochs.batch_size, samples)
+        self.samples = samples
+        self.runner = self._program()
         self.unfinished_since = self.optimizer.iterations
         self.history, self.progress = History(), progress
         steps = math.ceil(len(samples) / epochs.batch_size)
@@ -77,6 +78,9 @@ class Training:
         seed = draw_seed() if epochs.shuffle else None
         no_log = np.zeros((0, self.runner.values))
         self.state = Run(samples, epochs.batch_size, no_log, self.optimizer, self.optimizer.iterations, seed)
+
+    def _program(self) -> Runner:
+        return programs.trainer(self.model, self.epochs.batch_size, self.samples, self.optimizer)
 
     def run(self) -> History:
         """Train; returns the history, which is also in `model.history`, even after an interruption."""
@@ -110,7 +114,7 @@ class Training:
 
         If no callback needs single epochs (not `each_epoch`), they are added to the history here.
         """
-        model, state, samples = self.model, self.state, len(self.state.samples)
+        model, state, samples = self.model, self.state, len(self.samples)
         state.begin(np.zeros((span, self.runner.values)))
         if each_epoch:
             self.all.call("on_epoch_begin", epoch, {})
@@ -154,6 +158,8 @@ class Training:
             self.user.call("on_train_batch_begin", state.batch, {})
         fine_so_far = state.not_finite == 0
         with self.model._lock:
+            if self.user.callbacks:  # which may have frozen layers, or changed what a step consists of
+                self.runner = self._program()
             self.runner.run(state, 1 if each_batch else None)
         self.optimizer.iterations = state.step
         if self.progress is not None:

@@ -132,7 +132,7 @@ def _compiled_with(model: "Sequential") -> dict[str, Any]:
 def _slots(model: "Sequential", named: dict[str, Parameter]) -> dict[str, np.ndarray]:
     """Copies of the optimizer's slots, if the model was trained."""
     optimizer = model.optimizer
-    if not optimizer.has_trained:
+    if not optimizer.has_slots:
         return {}
     optimizer.build(model.parameters)
     slots = zip(*(optimizer.slots_of(p) for p in named.values()), strict=True)

@@ -90,7 +90,7 @@ def test_the_optimizer_that_steps_is_the_one_that_counts():
     assert_same_weights(compiled, bare)
     assert optimizer.iterations == 15
     assert compiled.optimizer.iterations == 0
-    assert not compiled.optimizer.has_trained
+    assert not compiled.optimizer.has_slots
 
 
 def test_frozen_layers_do_not_step():

@@ -2,11 +2,13 @@
 
 import pickle
 
+import numpy as np
 import pytest
 
 import fastnn
 from fastnn import callbacks, optimizers
 
+from ..limits import small
 from ..small_models import assert_same_weights, classifier, dense, labels, samples
 
 X, Y = samples(), labels()
@@ -57,7 +59,7 @@ def test_another_optimizer_trains_from_the_next_fit_on():
 
 
 def test_layers_may_be_put_into_another_model_meanwhile():
-    """The new model brings weights of its own, and all of them move to one place: training follows."""
+    """The weights that both use are the same memory."""
     model, other = classifier("adam"), classifier("adam")
 
     def look_inside(*_):
@@ -100,3 +102,69 @@ def test_a_callback_may_use_the_model():
     assert_same_weights(model, other)
     assert len(seen) == 10
     assert seen[-1] == ((2, 3), model.evaluate(X, Y, verbose=0)[0])
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["compiled", "layer by layer"])
+@pytest.mark.parametrize("options", [{}, {"clipnorm": 1.0}], ids=["plain", "clipped"])
+def test_averages_that_are_switched_on_begin_then(eager, options):
+    """They had no slot: the kernels read beyond the slots, or took Adam's for the averages."""
+    model = small(optimizers.Adam(0.01, **options), eager=eager)
+
+    def switch_on(*_):
+        model.optimizer.use_ema = True
+
+    before = model.get_weights()
+    model.fit(X, Y, epochs=3, verbose=0, callbacks=callbacks.LambdaCallback(on_epoch_end=switch_on))
+    assert all(len(model.optimizer.slots_of(p)) == 3 for p in model.parameters)
+    for weight, average, first in zip(model.get_weights(), averages(model), before, strict=True):
+        np.testing.assert_array_equal(weight, average)
+        assert 0 < np.abs(weight - first).max() < 0.2
+
+
+def averages(model):
+    return [model.optimizer.slots_of(p)[-1] for p in model.parameters]
+
+
+def test_averages_that_are_not_there_do_not_become_the_weights():
+    model = classifier("adam")
+    model.fit(X, Y, verbose=0)
+    kept = model.get_weights()
+    model.optimizer.use_ema = True
+    model.optimizer.finalize_variable_values(model.parameters)
+    for weight, expected in zip(model.get_weights(), kept, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
+def frozen(model):
+    for layer in model.layers:
+        layer.trainable = False
+
+
+def clipped(model):
+    model.optimizer.clipvalue = 1e-30
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["compiled", "layer by layer"])
+@pytest.mark.parametrize("change", [frozen, clipped])
+def test_what_a_callback_changes_counts_from_the_next_step_on(change, eager):
+    model, kept = small(optimizers.SGD(0.1), eager=eager), []
+    keep = callbacks.LambdaCallback(on_epoch_end=lambda *_: kept.append(model.get_weights()))
+    once = callbacks.LambdaCallback(on_epoch_begin=lambda epoch, logs: change(model) if epoch == 1 else None)
+    model.fit(X, Y, epochs=3, verbose=0, callbacks=[keep, once])
+    for first, last in zip(kept[0], kept[-1], strict=True):
+        np.testing.assert_allclose(first, last, atol=1e-25)
+
+
+def test_weights_that_are_made_again_are_those_that_count():
+    model = classifier("adam")
+    model.fit(X, Y, verbose=0)
+    model.predict(X)
+    model.evaluate(X, Y, verbose=0)
+    first = model.layers[0]
+    first.parameters = []
+    first.build(first.input_shape)
+    np.testing.assert_array_equal(model.predict(X), model.forward(X))
+    before = first.kernel.value.copy()
+    model.fit(X, Y, verbose=0)
+    assert (first.kernel.value != before).any()
+    np.testing.assert_array_equal(model.predict(X), model.forward(X))

@@ -74,6 +74,18 @@ def test_a_model_can_be_pickled_after_every_use_and_stays_small():
     assert len(pickle.dumps(model)) < 20_000
 
 
+def test_a_copy_knows_its_history_and_has_a_list_of_layers_of_its_own():
+    model = classifier("adam")
+    fit(model)
+    for other in (copy.deepcopy(model), copy.copy(model)):
+        assert other.history.model is other
+        other.pop()
+        assert len(model.layers) == 2
+    model.history.model = model
+    assert model.history.model is model
+    assert fastnn.callbacks.History().model is None
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Layers of two models.
 

@@ -1,4 +1,4 @@
-"""Breaks the code in some forty places, one at a time, and shows which test finds each: `python -m tests.mutations`.
+"""Breaks the code in some fifty places, one at a time, and shows which test finds each: `python -m tests.mutations`.
 
 Each mutation is made in a copy of the source tree. First run the tests that its row in `table.py` names; where they
 pass, the whole plain run. What both miss is MISSED and needs a test. Two mutations are tried at once, on two cores, in

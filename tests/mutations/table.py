@@ -292,8 +292,8 @@ MUTATIONS = [
     Mutation(
         "all slots of an optimizer are the first",
         "stride",
-        "return vector_at(weights.slots[slot, number], start, size, weights.transposed)",
-        "return vector_at(weights.slots[0, number], start, size, weights.transposed)",
+        "return vector(memory_at(weights.slots[slot, number], weights.transposed), start, size)",
+        "return vector(memory_at(weights.slots[0, number], weights.transposed), start, size)",
         "tests/kernels/test_training.py -k 'optimizers and adam'",
     ),
     Mutation(

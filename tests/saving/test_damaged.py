@@ -56,6 +56,7 @@ def refused(path, message, **options):
 # How to spoil the metadata: "entry", then the way to a place in its JSON, and what to put there; `DELETE` takes it out.
 DELETE = object()
 A = ("config", "config", "layers", 1, "config")
+MODEL = {"module": "fastnn", "class_name": "Sequential", "config": {"layers": []}}
 SPOILED = [
     (("fastnn_format",), "2", "fastnn_format in its metadata must be '1', received '2'"),
     (("fastnn_format",), DELETE, "expected fastnn's metadata, received a safetensors file without it"),
@@ -94,6 +95,10 @@ SPOILED = [
         ("compile", "optimizer", "config", "momentum"),
         0.0,
         "tensors must be those of the model: unexpected 'optimizer/0",
+    ),
+    *(
+        (place, MODEL, "Sequential: it cannot be a part of another object")
+        for place in (("config", "config", "layers", 1), ("compile", "optimizer"), (*A, "kernel_initializer"))
     ),
     (("compile", "metrics"), "accuracy", r'metrics must be a list such as \["accuracy"\], received'),
     (("compile", "metrics"), ["acuracy"], "unknown metric 'acuracy'; did you mean 'accuracy'"),

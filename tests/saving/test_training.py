@@ -1,5 +1,7 @@
 """Saved in the middle of training: a loaded model goes on as if it had never stopped."""
 
+import copy
+
 import numpy as np
 import pytest
 
@@ -146,3 +148,13 @@ def test_an_optimizer_that_became_another_one(path):
     model.optimizer.momentum = 0.0
     with pytest.raises(ValueError, match="was changed to another algorithm after its creation"):
         model.save(path)
+
+
+def test_a_step_count_without_slots_is_not_saved(path):
+    """Nobody could load it."""
+    model = network("adam")
+    fit(model)
+    model.compile(copy.deepcopy(model.optimizer), "sparse_categorical_crossentropy")
+    with pytest.raises(ValueError, match="can only continue with the model that it has trained"):
+        model.save(path)
+    assert not path.exists()
