@@ -82,7 +82,7 @@ def test_every_layer_is_in_layers():
         (initializers, initializers.Initializer, set()),
         (regularizers, regularizers.Regularizer, set()),
         (constraints, constraints.Constraint, set()),
-        (callbacks, callbacks.Callback, {"Progress"}),
+        (callbacks, callbacks.Callback, {"Monitor", "Progress"}),
         (schedules, schedules.LearningRateSchedule, set()),
     ],
 )
@@ -165,7 +165,6 @@ PUBLIC_MODULES = (
 )
 # They have no leading underscore, but users do not need them.
 PLUMBING = {
-    "callbacks": {"CallbackList", "flat"},
     "config": {"standard_dtype"},
     "csv_images": {"CsvReader", "reading_csv", "writing_csv"},
     "idx": {"IdxReader", "reading_idx", "writing_idx"},

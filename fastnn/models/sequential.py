@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from .. import checks, losses, metrics, optimizers, saving
-from ..callbacks import History, Logs, flat
+from ..callbacks import History, Logs
+from ..callbacks.base import flat
 from ..engine.run import Run, Samples
 from ..layers.base import InputLayer, Layer
 from ..layers.stack import Stack

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..callbacks import Callback, CallbackList, History, Logs
+from ..callbacks import Callback, History, Logs
+from ..callbacks.base import CallbackList
 from ..engine.parameters import trained
 from ..engine.run import Run, Runner, Samples
 from ..randomness import draw_seed

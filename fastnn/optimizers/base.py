@@ -1,17 +1,17 @@
-"""Optimizers, with Keras 3's names, defaults and equations; these are implemented in `kernels/optimizers.py`."""
+"""What all optimizers share: the learning rate, clipping, weight decay, averages, and the slots of the weights."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from . import checks, schedules
-from .configured import Configured, from_identifier
-from .engine import update
-from .engine.parameters import Parameter, aligned_zeros, trained
-from .kernels import optimizers as kernels
-from .kernels.instructions import (
+from .. import checks, schedules
+from ..configured import Configured
+from ..engine import update
+from ..engine.parameters import Parameter, aligned_zeros, trained
+from ..kernels import optimizers as kernels
+from ..kernels.instructions import (
     AVERAGED,
     BETA_1,
     BETA_2,
@@ -19,21 +19,18 @@ from .kernels.instructions import (
     CLIP_VALUE,
     EMA_FREQUENCY,
     EMA_MOMENTUM,
-    EPSILON,
     GLOBAL_CLIP_NORM,
     HYPER_NUMBERS,
     ITERATION,
     LEARNING_RATE,
-    MOMENTUM,
     RATE,
-    RHO,
     SEPARATE_DECAY,
     WEIGHT_DECAY,
 )
 
 if TYPE_CHECKING:
-    from .layers.base import Layer
-    from .models.sequential import Sequential
+    from ..layers.base import Layer
+    from ..models.sequential import Sequential
 
 LearningRate = float | schedules.LearningRateSchedule
 
@@ -333,216 +330,3 @@ def _positive(value: Any, argument: str) -> float | None:
     if number == 0:
         raise ValueError(f"{argument} must be a finite number > 0, or None, received {value!r}")
     return number
-
-
-class SGD(Optimizer):
-    """Stochastic gradient descent, w -= learning_rate g, or with momentum v = momentum v - learning_rate g; w += v.
-
-    Args:
-        learning_rate: 0.01 unless given.
-        momentum: in [0, 1].
-        nesterov: look ahead: w += momentum v - learning_rate g (Sutskever et al. 2013).
-
-    >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
-    >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
-    >>> model.compile(fastnn.optimizers.SGD(0.1, momentum=0.9), "mse")  # the gradient of (w - 1)^2 is 2 (w - 1)
-    >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=2, verbose=0)
-    >>> round(float(layer.get_weights()[0][0, 0]), 4)  # 0.2, then 0.2 + 0.9 * 0.2 + 0.1 * 1.6
-    0.54
-    """
-
-    def __init__(
-        self, learning_rate: LearningRate = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any
-    ):
-        super().__init__(learning_rate, **kwargs)
-        self.momentum = checks.number(momentum, "momentum", 0, 1)
-        self.nesterov = bool(nesterov)
-        self.slot_count = 1 if self.momentum > 0 else 0
-
-    @property
-    def step_kernel(self) -> Any:
-        """`sgd_step`; with momentum `momentum_step` or `nesterov_step`."""
-        if self.slot_count == 0:
-            return kernels.sgd_step
-        return kernels.nesterov_step if self.nesterov else kernels.momentum_step
-
-    def _numbers(self) -> dict[int, float]:
-        return {MOMENTUM: self.momentum}
-
-
-class Adagrad(Optimizer):
-    """a += g^2; w -= learning_rate g / sqrt(a + epsilon) (Duchi, Hazan & Singer 2011).
-
-    Args:
-        learning_rate: 0.001 unless given.
-        initial_accumulator_value: the initial value of a.
-        epsilon: added inside the root, against division by 0.
-
-    >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
-    >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
-    >>> model.compile(fastnn.optimizers.Adagrad(0.1), "mse")
-    >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=2, verbose=0)
-    >>> round(float(layer.get_weights()[0][0, 0]), 4)
-    0.1653
-    """
-
-    slot_count = 1
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        initial_accumulator_value: float = 0.1,
-        epsilon: float = 1e-7,
-        **kwargs: Any,
-    ):
-        super().__init__(learning_rate, **kwargs)
-        self.slot_start = self.initial_accumulator_value = checks.number(
-            initial_accumulator_value, "initial_accumulator_value", 0
-        )
-        self.epsilon = checks.number(epsilon, "epsilon", 0)
-
-    @property
-    def step_kernel(self) -> Any:
-        """`adagrad_step`."""
-        return kernels.adagrad_step
-
-    def _numbers(self) -> dict[int, float]:
-        return {EPSILON: self.epsilon}
-
-
-class RMSprop(Optimizer):
-    """v = rho v + (1 - rho) g^2; w -= learning_rate g / sqrt(v + epsilon) (Hinton, Coursera lecture 6e).
-
-    Args:
-        learning_rate: 0.001 unless given.
-        rho: how much of v is kept, in [0, 1].
-        momentum: of the step, in [0, 1].
-        epsilon: added inside the root.
-        centered: divide by the variance v - mean(g)^2 instead of v (Graves 2013).
-
-    >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
-    >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
-    >>> model.compile(fastnn.optimizers.RMSprop(0.1), "mse")
-    >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=1, verbose=0)
-    >>> round(float(layer.get_weights()[0][0, 0]), 4)  # 0.1 * 2 / sqrt(0.1 * 4)
-    0.3162
-    """
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        rho: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float = 1e-7,
-        centered: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(learning_rate, **kwargs)
-        self.rho, self.momentum = checks.number(rho, "rho", 0, 1), checks.number(momentum, "momentum", 0, 1)
-        self.epsilon = checks.number(epsilon, "epsilon", 0)
-        self.centered = bool(centered)
-        self.slot_count = 3 if self.centered else 2 if self.momentum > 0 else 1
-
-    @property
-    def step_kernel(self) -> Any:
-        """`rmsprop_step`; with momentum `rmsprop_momentum_step`, centered `rmsprop_centered_step`."""
-        steps = {1: kernels.rmsprop_step, 2: kernels.rmsprop_momentum_step, 3: kernels.rmsprop_centered_step}
-        return steps[self.slot_count]
-
-    def _numbers(self) -> dict[int, float]:
-        return {RHO: self.rho, MOMENTUM: self.momentum, EPSILON: self.epsilon}
-
-
-class Adam(Optimizer):
-    """m and v are running means of g and g^2; w -= rate m / (sqrt(v) + epsilon) (Kingma & Ba 2015).
-
-    rate = learning_rate sqrt(1 - beta_2^t) / (1 - beta_1^t) at step t: epsilon is the paper's "epsilon hat".
-
-    Args:
-        learning_rate: 0.001 unless given.
-        beta_1, beta_2: how much of m and v is kept, in [0, 1).
-        epsilon: added outside the root.
-        amsgrad: divide by the root of the largest v so far (Reddi, Kale & Kumar 2018).
-
-    >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")
-    >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
-    >>> model.compile(fastnn.optimizers.Adam(0.1), "mse")
-    >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=1, verbose=0)
-    >>> round(float(layer.get_weights()[0][0, 0]), 4)  # the first step is as long as the learning rate
-    0.1
-    """
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        amsgrad: bool = False,
-        **kwargs: Any,
-    ):
-        super().__init__(learning_rate, **kwargs)
-        self.beta_1 = checks.number(beta_1, "beta_1", 0, 1, open_high=True)
-        self.beta_2 = checks.number(beta_2, "beta_2", 0, 1, open_high=True)
-        self.epsilon = checks.number(epsilon, "epsilon", 0)
-        self.amsgrad = bool(amsgrad)
-        self.slot_count = 3 if self.amsgrad else 2
-
-    @property
-    def step_kernel(self) -> Any:
-        """`adam_step` or `amsgrad_step`."""
-        return kernels.amsgrad_step if self.slot_count == 3 else kernels.adam_step
-
-    def _numbers(self) -> dict[int, float]:
-        return {BETA_1: self.beta_1, BETA_2: self.beta_2, EPSILON: self.epsilon}
-
-
-class AdamW(Adam):
-    """Adam with weight decay by default (Loshchilov & Hutter 2019).
-
-    Args:
-        learning_rate: 0.001 unless given.
-        weight_decay: 0.004 unless given.
-        beta_1, beta_2, epsilon, amsgrad: as in Adam.
-
-    >>> layer = fastnn.layers.Dense(1, use_bias=False, kernel_initializer="ones")
-    >>> model = fastnn.Sequential([fastnn.Input((1,)), layer])
-    >>> model.compile(fastnn.optimizers.AdamW(0.1, weight_decay=0.1), "mse")
-    >>> history = model.fit(np.ones((1, 1)), np.ones(1), epochs=1, verbose=0)
-    >>> round(float(layer.get_weights()[0][0, 0]), 4)  # no gradient: only the decay 1 - 0.1 * 0.1
-    0.99
-    """
-
-    def __init__(
-        self,
-        learning_rate: LearningRate = 0.001,
-        weight_decay: float = 0.004,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        amsgrad: bool = False,
-        **kwargs: Any,
-    ):
-        decay = checks.number(weight_decay, "weight_decay", 0)  # not None, unlike elsewhere
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=decay, **kwargs)
-
-
-_BY_NAME: dict[str, Callable[[], Optimizer]] = {
-    "sgd": SGD,
-    "adagrad": Adagrad,
-    "rmsprop": RMSprop,
-    "adam": Adam,
-    "adamw": AdamW,
-}
-
-
-def get(identifier: object) -> Optimizer:
-    """An optimizer from its name (any case); an object is returned as it is.
-
-    Raises:
-        ValueError: for an unknown name; suggests the nearest known one.
-
-    >>> fastnn.optimizers.get("sgd").learning_rate
-    0.01
-    """
-    return from_identifier(identifier, Optimizer, _BY_NAME, "optimizer")

@@ -1,0 +1,185 @@
+"""What all callbacks share, how `fit` calls them, and its history."""
+
+import weakref
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+
+from .. import checks
+
+if TYPE_CHECKING:
+    from ..models.sequential import Sequential
+
+Logs = dict[str, float]
+
+
+class Callback:
+    """Base class: override the hooks you need.
+
+    `fit` returns to Python only as often as the callbacks need: after every batch if an `on_train_batch_...` hook is
+    overridden, after every epoch if any other hook is. A callback reads and changes the model through `self.model`;
+    `self.model.stop_training = True` ends training after the current epoch.
+
+    >>> class PrintLoss(fastnn.callbacks.Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         print(epoch, round(logs["loss"], 3))
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=2, verbose=0, callbacks=PrintLoss())
+    0 1.0
+    1 0.36
+    """
+
+    def __init__(self) -> None:
+        self.model: Sequential
+        self.params: dict[str, Any] = {}
+
+    def set_model(self, model: "Sequential") -> None:
+        """Called before anything else."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """`params` has "epochs", "steps" (batches per epoch) and "verbose"."""
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Called once, before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Called once, after the last epoch, with its logs."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called before every epoch; `epoch` counts from 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Called after every epoch, with "loss", the metrics and their "val_..." values."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Called before every batch; `batch` counts from 0 in each epoch."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Called after every batch, with the means over the epoch so far."""
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Called before the validation data are evaluated."""
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Called after the validation data were evaluated, with the results."""
+
+    def on_loss_not_finite(self, epoch: int, batch: int) -> None:
+        """Called once, after the first batch whose loss is NaN or infinite (fastnn's own hook)."""
+
+
+class History(Callback):
+    """What `fit` returns.
+
+    Attributes:
+        history: a dict with one list for "loss", for each metric and for their "val_..." values, one number per epoch;
+            keys are sorted.
+        epoch: the indices of the epochs, counted from 0.
+        params: as in `Callback.set_params`.
+
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=3, verbose=0)
+    >>> [round(loss, 3) for loss in history.history["loss"]]
+    [1.0, 0.36, 0.13]
+    """
+
+    _model: "weakref.ref[Sequential] | None" = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.history: dict[str, list[float]] = {}
+        self.epoch: list[int] = []
+
+    @property
+    def model(self) -> "Sequential":
+        """The model; None after it has been freed.
+
+        Only a weak reference is kept: the model has the history, and a cycle would wait for the garbage collector.
+        """
+        model = None if self._model is None else self._model()
+        return cast("Sequential", model)
+
+    @model.setter
+    def model(self, model: "Sequential") -> None:
+        self._model = weakref.ref(model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """For copies and pickles: without the model, which gives itself to the history that it has."""
+        return vars(self) | {"_model": None}
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Append the epoch's numbers."""
+        # A metric may have one number per class: an array, as in Keras.
+        self.extend(range(epoch, epoch + 1), {k: [v if np.ndim(v) else float(v)] for k, v in (logs or {}).items()})
+
+    def extend(self, epochs: Iterable[int], columns: dict[str, list[float]]) -> None:
+        """Append the numbers of several epochs at once."""
+        self.epoch.extend(epochs)
+        for name in sorted(columns):
+            self.history.setdefault(name, []).extend(columns[name])
+
+    def __repr__(self) -> str:
+        return f"<History of {len(self.epoch)} epochs: {', '.join(self.history)}>"
+
+
+class LambdaCallback(Callback):
+    """A callback from functions: `LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs["loss"]))`.
+
+    >>> show = fastnn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(round(logs["loss"], 3)))
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=2, verbose=0, callbacks=show)
+    1.0
+    0.36
+    """
+
+    def __init__(self, **hooks: Callable[..., None]):
+        super().__init__()
+        for name, function in hooks.items():
+            setattr(self, checks.nearest(name, HOOKS, "hook"), function)
+
+
+HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
+_BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end")
+
+
+class CallbackList:
+    """Calls the hooks of several callbacks in order.
+
+    Attributes:
+        each_batch: whether a callback has to be called for every batch.
+        each_epoch: whether a callback has to be called for every epoch.
+    """
+
+    def __init__(self, callbacks: Any, model: "Sequential", params: dict[str, Any]):
+        self.callbacks = flat(callbacks)
+        for callback in self.callbacks:
+            callback.set_model(model)
+            callback.set_params(params)
+        waited_for = {name for c in self.callbacks for name in HOOKS if _overrides(c, name)}
+        self.each_batch = any(name in waited_for for name in _BATCH_HOOKS)
+        self.each_epoch = self.each_batch or bool(waited_for - {"on_train_begin", "on_train_end", "on_loss_not_finite"})
+
+    def call(self, hook: str, *args: Any) -> None:
+        """Call one hook of all callbacks."""
+        for callback in self.callbacks:
+            getattr(callback, hook)(*args)
+
+
+def _overrides(callback: Callback, hook: str) -> bool:
+    return getattr(type(callback), hook) is not getattr(Callback, hook) or hook in vars(callback)
+
+
+def flat(callbacks: Any) -> list[Callback]:
+    """One callback, or a nested list of them, as a list; a TypeError for anything else."""
+    if callbacks is None:
+        return []
+    if isinstance(callbacks, Callback):
+        return [callbacks]
+    if not isinstance(callbacks, (list, tuple)):
+        raise TypeError(f"callbacks must be Callback objects, received {callbacks!r}")
+    return [c for item in callbacks for c in flat(item)]
