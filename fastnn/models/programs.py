@@ -13,6 +13,7 @@ from ..engine.update import penalized
 from .logs import named_logs
 
 if TYPE_CHECKING:
+    from ..engine.parameters import Parameter
     from ..optimizers import Optimizer
     from .sequential import Sequential
 
@@ -25,16 +26,20 @@ _ROWS_EVALUATED = 256
 
 def trainer(model: "Sequential", rows: int, samples: Samples, optimizer: "Optimizer") -> Runner:
     """The program that trains on batches of at most `rows` samples; makes the optimizer's slots."""
-    optimizer.build(model.parameters)
-    limits = [(p.regularizer, p.constraint) for p in model.parameters]
-    trained: list[Any] = [(layer.trainable, *(p.trainable for p in layer.parameters)) for layer in model.layers]
-    return _program(model, "train", rows, samples.pixels, [*trained, limits, optimizer.update_key], optimizer)
+    parameters, trained = [], list[Any]()
+    for layer in model._layers:
+        trained.append(layer.trainable)
+        for p in layer.parameters:
+            parameters.append(p)
+            trained += p.trainable, p.regularizer, p.constraint
+    optimizer.build(parameters)
+    return _program(model, "train", rows, samples.pixels, parameters, [*trained, optimizer.update_key], optimizer)
 
 
 def evaluate(model: "Sequential", samples: Samples) -> Logs:
     """Loss and metrics of checked samples."""
-    penalties = [(p, p.regularizer) for p in penalized(model.layers)]
-    runner = _program(model, "evaluate", _ROWS_EVALUATED, samples.pixels, penalties)
+    penalties = [(p, p.regularizer) for p in penalized(model._layers)]
+    runner = _program(model, "evaluate", _ROWS_EVALUATED, samples.pixels, model.parameters, penalties)
     run = Run(samples, _ROWS_EVALUATED, np.zeros((1, runner.values)))
     run.not_finite = 1  # a loss that is not finite is a result here, not a reason to stop
     while not run.finished:
@@ -45,7 +50,7 @@ def evaluate(model: "Sequential", samples: Samples) -> Logs:
 def predict(model: "Sequential", samples: Samples) -> np.ndarray:
     """The outputs for checked samples."""
     rows = _ROWS_A_THREAD * min(get_num_threads(), _MOST_SHARES)
-    runner = _program(model, "predict", rows, samples.pixels)
+    runner = _program(model, "predict", rows, samples.pixels, model.parameters)
     if len(samples) <= FEW and isinstance(runner, Program):
         return runner.predict_few(samples)
     predictions = np.empty((len(samples), *runner.output_shape), model.dtype)
@@ -60,11 +65,12 @@ def _program(
     kind: str,
     rows: int,
     pixels: bool,
+    parameters: "list[Parameter]",
     trained: object = None,
     optimizer: "Optimizer | None" = None,
 ) -> Runner:
     """The program of this kind: the last one if it was made for the same arguments, or a new one."""
-    key = (rows, pixels, trained, model.parameters)
+    key = (rows, pixels, parameters, trained)
     if kind in model._programs and model._programs[kind][0] == key:
         known: Runner = model._programs[kind][1]
         return known
