@@ -125,6 +125,7 @@ class Program:
         self.buffers = Buffers(lowered)
         self._table = weight_table(self.parameters, dtype, transposed=self.buffers.transposed)
         self._slots: list[np.ndarray] = []
+        self._slots_from: tuple[Optimizer | None, int] = None, 0
         self._empty = empty_data(dtype)
         self._few: dict[int, _Few] = {}
         self._seconds_per_step = 1e-5 + rows * self.flops / 1e10  # until the first measurement
@@ -169,10 +170,11 @@ class Program:
         )  # fmt: skip
 
     def _with_slots(self, optimizer: "Optimizer") -> instructions.Weights:
-        """The weights with the optimizer's slots, which may be new since the last call."""
-        slots = optimizer.slot_arrays(self.parameters)
-        if len(slots) != len(self._slots) or any(new is not old for new, old in zip(slots, self._slots, strict=True)):
-            self._slots = slots
+        """The weights with the optimizer's slots, which it may have replaced since the last call."""
+        if self._slots_from != (optimizer, optimizer.slots_made):
+            self._slots_from = optimizer, optimizer.slots_made
+            slots = optimizer.slot_arrays(self.parameters)
+            self._slots = slots  # the table holds only their addresses
             self._table = weight_table(self.parameters, self.dtype, slots=slots, transposed=self.buffers.transposed)
         return self._table
 

@@ -91,6 +91,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         # (slots, size) for each weight that it has trained; an entry is dropped when its weight is freed.
         self._slots: WeakKeyDictionary[Parameter, np.ndarray] = WeakKeyDictionary()
         self._has_a_model = False
+        self.slots_made = 0  # how often slots were allocated: programs hold their addresses
 
     @property
     def learning_rate(self) -> float:
@@ -245,6 +246,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
 
     def _new_slots(self, p: Parameter, old: np.ndarray | None) -> np.ndarray:
         """Initial slots, the first of which are copied from the weight's old slots, if it has some."""
+        self.slots_made += 1
         slots = aligned_zeros(self.all_slots * p.size, p.dtype).reshape(self.all_slots, p.size)
         slots[...] = self.slot_start
         if self.use_ema:
