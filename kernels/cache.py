@@ -203,11 +203,9 @@ class KernelCache(caching.FunctionCache):
     def __init__(self, function):
         super().__init__(function)
         # Numba numbers the files of a kernel's types by what the index held when it was read. Two processes that save
-        # at the same time must not give two types the same name.
-        files = self._cache_file
-        files._data_name_pattern = files._data_name_pattern.replace(
-            "{number:d}", f"{{number:d}}-{uuid.uuid4().hex[:8]}"
-        )
+        # at the same time, perhaps forks of one, must not give two types the same name.
+        pattern = self._cache_file._data_name_pattern.replace("{number:d}", "{name}")
+        self._cache_file._data_name = lambda number: pattern.format(name=uuid.uuid4().hex)
 
     def _index_key(self, sig, codegen):
         # The names of the files identify the code. Numba's key contains the pickled variables of a closure; kernels

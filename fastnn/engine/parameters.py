@@ -101,7 +101,7 @@ class Parameter:
         return f"<Parameter {self.name} {self.shape} {self.dtype}>"
 
 
-def trained(layers: "Iterable[Layer]") -> list[Parameter]:
+def trained_weights(layers: "Iterable[Layer]") -> list[Parameter]:
     """The weights that training changes."""
     return [p for layer in layers if layer.trainable for p in layer.parameters if p.trainable]
 
@@ -114,7 +114,7 @@ def address(array: np.ndarray) -> Any:
     return array.__array_interface__["data"][0] if JIT_ENABLED else array
 
 
-def table_of(addresses: Sequence[Any]) -> np.ndarray:
+def address_table(addresses: Sequence[Any]) -> np.ndarray:
     """A vector of addresses."""
     if JIT_ENABLED:
         return np.array(addresses, np.int64)

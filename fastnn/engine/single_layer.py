@@ -42,10 +42,12 @@ class SingleLayer:
         self._idle = len(self._plan.code) == 1 or rows == 0  # there is nothing to do
         stages = list(range(len(self._plan.stages)))
         if lowered.logits is not None:
-            _, *self._logits = lowered.logits
-            *stages, self._to_logits, self._from_logits = stages
+            *stages, to_logits, from_logits = stages
         forward = np.array([_is_forward(self._plan.stages[stage]) for stage in stages])
         self._forward, self._backward = np.flatnonzero(forward), np.flatnonzero(~forward)
+        if lowered.logits is not None:
+            _, *self._logits = lowered.logits
+            self._to_logits, self._from_logits = np.array([to_logits]), np.append(from_logits, self._backward[1:])
         # All arrays writable, as the driver passes them on: other types would be compiled again.
         data = instructions.Data(*(a.copy() for a in empty_data(layer.dtype)))
         self._data = data._replace(order=np.arange(rows))
@@ -77,7 +79,7 @@ class SingleLayer:
         if self._idle:
             return x.reshape(self._rows, *self._output_shape)
         self._gather(x, step)
-        self._run(np.array([self._to_logits]))
+        self._run(self._to_logits)
         return self._read(self._batch.activations, self._logits, self._output_shape)
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
@@ -86,7 +88,7 @@ class SingleLayer:
 
     def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
         """The same from the gradient with respect to the input of the layer's own activation."""
-        return self._back(dz, self._logits, np.append(self._from_logits, self._backward[1:]))
+        return self._back(dz, self._logits, self._from_logits)
 
     def _gather(self, x: np.ndarray, step: int) -> None:
         self._step = step

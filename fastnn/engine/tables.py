@@ -7,7 +7,7 @@ import numpy as np
 
 from ..kernels import instructions
 from ..kernels.jit import JIT_ENABLED
-from .parameters import Parameter, address, table_of
+from .parameters import Parameter, address, address_table
 
 _NO_INTEGERS = np.zeros(0, np.int64)
 
@@ -30,12 +30,12 @@ def weight_table(
     transposed: np.ndarray | None = None,
 ) -> instructions.Weights:
     """The addresses of weights, gradients and slots, (slots, size) per weight; the caller has to keep the arrays."""
-    by_slot = [table_of([address(array) for array in arrays]) for arrays in zip(*slots, strict=True)]
+    by_slot = [address_table([address(array) for array in arrays]) for arrays in zip(*slots, strict=True)]
     places = [p.gradient_address for p in parameters] if gradients is None else [address(g) for g in gradients]
     return instructions.Weights(
-        values=table_of([p.address for p in parameters]),
-        gradients=table_of(places),
-        slots=np.stack(by_slot) if by_slot else table_of([]).reshape(0, 0),
+        values=address_table([p.address for p in parameters]),
+        gradients=address_table(places),
+        slots=np.stack(by_slot) if by_slot else address_table([]).reshape(0, 0),
         transposed=np.zeros(0, dtype) if transposed is None else transposed,
     )
 

@@ -9,7 +9,7 @@ from ..kernels import instructions
 from ..kernels.interpreter import GRADIENT_ROWS, optimize
 from ..kernels.updating import LANES, update_alone
 from .entries import NO_OPTIMIZER, optimizer_entry, update_entry
-from .parameters import Parameter, trained
+from .parameters import Parameter, trained_weights
 from .tables import empty_batch, plan_of, weight_table
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def weight_fields(parameter: Parameter, trained: bool, optimizer: "Optimizer | N
 
 def penalized(layers: "Iterable[Layer]") -> list[Parameter]:
     """The trained weights with a regularizer, whose penalties are added to the loss."""
-    return [p for p in trained(layers) if p.regularizer is not None]
+    return [p for p in trained_weights(layers) if p.regularizer is not None]
 
 
 def penalty_fields(parameter: Parameter) -> dict[str, Any]:

@@ -58,11 +58,15 @@ class KernelLayer(Layer, abstract=True):
         program = self._programs.pop(key, None)
         if program is None or not program.fits(self):
             program = SingleLayer(self, *key)
+            self._make_room(program.nbytes)
         self._program = self._programs[key] = program
-        while len(self._programs) > _KEPT or (len(self._programs) > 1 and self._bytes_kept() > _KEPT_BYTES):
-            del self._programs[next(iter(self._programs))]  # the least recently used
         self.step += training
         return x, program
+
+    def _make_room(self, nbytes: int) -> None:
+        """Drop the least recently used programs until one of this size may be added."""
+        while self._programs and (len(self._programs) >= _KEPT or self._bytes_kept() + nbytes > _KEPT_BYTES):
+            del self._programs[next(iter(self._programs))]
 
     def _bytes_kept(self) -> int:
         return sum(program.nbytes for program in self._programs.values())

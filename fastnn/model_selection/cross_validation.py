@@ -11,7 +11,7 @@ import numpy as np
 from .. import checks
 from ..callbacks import Callback, Logs
 from ..engine import threads
-from ..engine.parameters import trained
+from ..engine.parameters import trained_weights
 from ..models.progress import line
 from ..models.sequential import Sequential
 from ..randomness import drawing_from, generator
@@ -182,7 +182,7 @@ def _share_nothing(folds: list[_Fold]) -> None:
     for name, shared in (("model", [f.model for f in folds]), ("optimizer", [f.model.optimizer for f in folds])):
         if len({id(thing) for thing in shared}) < len(folds):
             raise ValueError(f"build_model must make a new {name} each time, received the same one again")
-    changed = [p for fold in folds for p in trained(fold.model.layers)]
+    changed = [p for fold in folds for p in trained_weights(fold.model.layers)]
     if len({id(p) for p in changed}) < len(changed):
         raise ValueError("build_model must make new layers each time, received trainable ones again")
 

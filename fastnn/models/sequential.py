@@ -288,7 +288,7 @@ class Sequential(Stack):
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._layers = list(self._layers)
-        if self.history is not None:
+        if self.history is not None and self.history.model is None:  # else this copy shares it with the original
             self.history.model = self
         self._in_fit = False
         self._structure_changes()

@@ -4,7 +4,7 @@ import io
 import math
 from typing import TYPE_CHECKING
 
-from ..engine.parameters import trained
+from ..engine.parameters import trained_weights
 
 if TYPE_CHECKING:
     from ..layers.stack import Stack
@@ -30,7 +30,7 @@ def summary(model: "Stack") -> str:
         table.add_row(f"{layer.name} ({type(layer).__name__})", shape, count)
     text = io.StringIO()
     Console(file=text, width=80, color_system=None).print(table)
-    trainable = sum(math.prod(p.shape) for p in trained(model.layers))
+    trainable = sum(math.prod(p.shape) for p in trained_weights(model.layers))
     total, itemsize = model.count_params(), model.dtype.itemsize
     counts = {"Total": total, "Trainable": trainable, "Non-trainable": total - trainable}
     lines = [f" {name} params: {count:,} ({_size(count, itemsize)})" for name, count in counts.items()]

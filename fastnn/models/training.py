@@ -9,7 +9,7 @@ import numpy as np
 
 from ..callbacks import Callback, History, Logs
 from ..callbacks.base import CallbackList
-from ..engine.parameters import trained
+from ..engine.parameters import trained_weights
 from ..engine.run import Run, Runner, Samples
 from ..randomness import draw_seed
 from . import programs
@@ -150,7 +150,7 @@ class Training:
         if self.optimizer.iterations > self.unfinished_since:
             self.unfinished_since = self.optimizer.iterations
             with self.model._lock:
-                self.optimizer.finalize_variable_values(trained(self.model.layers))
+                self.optimizer.finalize_variable_values(trained_weights(self.model.layers))
 
     def _advance(self, epoch: int) -> None:
         """Some steps: one if a callback needs each batch, else as many as fit between two returns to Python."""

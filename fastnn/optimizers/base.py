@@ -9,7 +9,7 @@ import numpy as np
 from .. import checks, schedules
 from ..configured import Configured
 from ..engine import update
-from ..engine.parameters import Parameter, aligned_zeros, trained
+from ..engine.parameters import Parameter, aligned_zeros, trained_weights
 from ..kernels import optimizers as kernels
 from ..kernels.instructions import (
     AVERAGED,
@@ -317,7 +317,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
                 self.iterations,
             )
         hyper[ITERATION] = self.iterations
-        update.step(trained(layers), self, hyper)
+        update.step(trained_weights(layers), self, hyper)
 
     def __repr__(self) -> str:
         rate = f"{self.learning_rate:g}" if self.learning_rate_schedule is None else repr(self.learning_rate_schedule)
