@@ -50,6 +50,14 @@ def number(value: Any, argument: str, low: float = -math.inf, high: float = math
     return converted
 
 
+def positive(value: Any, argument: str) -> float:
+    """`value` as a finite float above 0."""
+    converted = number(value, argument)
+    if converted <= 0:
+        raise ValueError(f"{argument} must be a finite number > 0, received {value!r}")
+    return converted
+
+
 def numeric_array(value: Any, argument: str) -> np.ndarray:
     """`value` as an array of integers, booleans or floats."""
     if type(value) is not np.ndarray and np.ma.is_masked(value):
@@ -117,7 +125,10 @@ def same_length(a: np.ndarray, a_name: str, b: np.ndarray, b_name: str) -> None:
 
 
 def class_labels(y: Any, argument: str, classes: int) -> np.ndarray:
-    """`y`, of shape (n,) or (n, 1), as int64 labels in [0, classes)."""
+    """`y`, of shape (n,) or (n, 1), as int64 labels in [0, classes).
+
+    Always a copy: labels index memory, and the caller may change its own array later.
+    """
     array = numeric_array(y, argument)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
@@ -128,7 +139,7 @@ def class_labels(y: Any, argument: str, classes: int) -> np.ndarray:
         raise ValueError(f"{argument} must hold at least one label, received none")
     finite(array, argument)
     with np.errstate(invalid="ignore"):
-        labels = np.ascontiguousarray(array, np.int64)
+        labels = np.array(array, np.int64)
     wrong = (labels != array) | (labels < 0) | (labels >= classes)
     if wrong.any():
         at = int(np.argmax(wrong))

@@ -41,6 +41,7 @@ class Configured:
     _inside = True  # whether it may be a part of another described object
     _fixed: tuple[str, ...] = ()  # arguments of a base class's constructor that this class sets itself
     _always: tuple[str, ...] = ()  # attributes in the config even if the constructor does not take them
+    _settings: tuple[str, ...] = ()  # the attributes that are checked when they are set (`settings.py`)
 
     def __init_subclass__(cls, module: str | None = None, abstract: bool = False, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -69,6 +70,10 @@ class Configured:
                 if kind.get_config is Configured.get_config:  # otherwise a user's get_config may add it
                     raise
         return config | self._beyond_arguments()
+
+    def _called(self, argument: str) -> str:
+        """What error messages call an argument of the constructor."""
+        return argument
 
     def _beyond_arguments(self) -> dict[str, Any]:
         """Further entries of the config, for a `from_config` that knows them."""

@@ -15,6 +15,7 @@ from .configured import Configured, from_identifier, without_own_call
 from .engine.tables import table
 from .kernels import instructions
 from .kernels.updating import LANES, constrain
+from .settings import Fixed, within
 
 
 class Constraint(Configured, module="fastnn.constraints", abstract=True):
@@ -63,7 +64,7 @@ class NonNeg(Constraint):
 class _Norm(Constraint):
     """Brings the norms along `axis` into [low, high]: w = w desired / (norm + 1e-7)."""
 
-    low, high, rate = 0.0, 1.0, 1.0
+    axis = Fixed[int | list[int] | tuple[int, ...]]()
 
     def __init__(self, axis: int | Sequence[int] = 0):
         axes = [axis] if isinstance(axis, (int, np.integer)) else axis
@@ -122,9 +123,11 @@ class MaxNorm(_Norm):
            [0.8, 0.4]])
     """
 
+    max_value = within(0)
+
     def __init__(self, max_value: float = 2, axis: int | Sequence[int] = 0):
         super().__init__(axis)
-        self.max_value = checks.number(max_value, "max_value", 0)
+        self.max_value = max_value
 
     def _numbers(self) -> tuple[float, float, float]:
         return 0.0, self.max_value, 1.0
@@ -163,15 +166,17 @@ class MinMaxNorm(_Norm):
            [2.8 , 0.6 ]])
     """
 
+    min_value, max_value, rate = within(0), within(0), within(0, 1)
+
     def __init__(
         self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int | Sequence[int] = 0
     ):
         super().__init__(axis)
-        self.min_value = checks.number(min_value, "min_value", 0)
-        self.max_value = checks.number(max_value, "max_value", self.min_value)
-        self.rate = checks.number(rate, "rate", 0, 1)
+        self.min_value, self.max_value, self.rate = min_value, max_value, rate
+        self._numbers()
 
     def _numbers(self) -> tuple[float, float, float]:
+        checks.number(self.max_value, "max_value", self.min_value)
         return self.min_value, self.max_value, self.rate
 
 

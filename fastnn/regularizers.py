@@ -9,6 +9,7 @@ import numpy as np
 from . import checks
 from .configured import Configured, from_identifier, without_own_call
 from .kernels.updating import LANES, penalty
+from .settings import within
 
 
 class Regularizer(Configured, module="fastnn.regularizers", abstract=True):
@@ -44,8 +45,10 @@ class L1(Regularizer):
     1.5
     """
 
+    l1 = within(0)
+
     def __init__(self, l1: float = 0.01):
-        self.l1 = checks.number(l1, "l1", 0)
+        self.l1 = l1
 
 
 class L2(Regularizer):
@@ -58,8 +61,10 @@ class L2(Regularizer):
     2.5
     """
 
+    l2 = within(0)
+
     def __init__(self, l2: float = 0.01):
-        self.l2 = checks.number(l2, "l2", 0)
+        self.l2 = l2
 
 
 class L1L2(Regularizer):
@@ -72,8 +77,10 @@ class L1L2(Regularizer):
     4.0
     """
 
+    l1, l2 = within(0), within(0)
+
     def __init__(self, l1: float = 0.0, l2: float = 0.0):
-        self.l1, self.l2 = checks.number(l1, "l1", 0), checks.number(l2, "l2", 0)
+        self.l1, self.l2 = l1, l2
 
 
 _BY_NAME: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}

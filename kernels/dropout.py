@@ -70,16 +70,16 @@ def drop_channels(y, factors, rate, seed, step, first, pixels, channels):
 def dropout_layer(task, ins, weights, batch, data, span):
     """The layer Dropout."""
     if task == FORWARD:
-        dropout(y_rows(ins, batch, span), ins.alpha, ins.seed, span.step, span.start, ins.outputs)
+        dropout(y_rows(ins, batch, span), ins.alpha, ins.seed, span.step + ins.clock, span.start, ins.outputs)
     elif task == BACKWARD:
-        dropout(dy_rows(ins, batch, span), ins.alpha, ins.seed, span.step, span.start, ins.outputs)
+        dropout(dy_rows(ins, batch, span), ins.alpha, ins.seed, span.step + ins.clock, span.start, ins.outputs)
 
 
 @operation
 def gaussian_noise_layer(task, ins, weights, batch, data, span):
     """The layer GaussianNoise."""
     if task == FORWARD:
-        gaussian_noise(y_rows(ins, batch, span), ins.alpha, ins.seed, span.step, span.start, ins.outputs)
+        gaussian_noise(y_rows(ins, batch, span), ins.alpha, ins.seed, span.step + ins.clock, span.start, ins.outputs)
 
 
 @operation
@@ -89,7 +89,7 @@ def spatial_dropout(task, ins, weights, batch, data, span):
     pixels = ins.inputs // ins.channels
     if task == FORWARD:
         y = y_rows(ins, batch, span)
-        drop_channels(y, factors, ins.alpha, ins.seed, span.step, span.start, pixels, ins.channels)
+        drop_channels(y, factors, ins.alpha, ins.seed, span.step + ins.clock, span.start, pixels, ins.channels)
     elif task == BACKWARD and ins.gradient:
         dy = dy_rows(ins, batch, span)
-        drop_channels(dy, factors, ins.alpha, ins.seed, span.step, span.start, pixels, ins.channels)
+        drop_channels(dy, factors, ins.alpha, ins.seed, span.step + ins.clock, span.start, pixels, ins.channels)

@@ -34,6 +34,7 @@ INSTRUCTION = np.dtype(
         ("partial", np.int64),  # where its partial sums start in Batch.partials
         ("scratch", np.int64),  # where its part of a thread's scratch space starts
         ("seed", np.int64),  # dropout and noise: the layer's seed
+        ("clock", np.int64),  # and what is added to the step of the training: the layer counts its own steps
         ("alpha", np.float64),  # the layer's first number: scale, negative slope, rate, stddev, threshold
         ("beta", np.float64),  # and its second: offset
     ],

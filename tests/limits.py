@@ -65,7 +65,7 @@ def trained(make):
         fastnn.set_num_threads(count)
         model = make(eager)
         history = model.fit(X, Y, batch_size=BATCH, epochs=2, shuffle=False, validation_split=0.2, verbose=0).history
-        kinds = {type(program) for _, program in model._programs.values()}
+        kinds = {type(made.runner) for made in model._programs.values()}
         assert kinds == {EagerProgram if eager else Program}
         slots = [slot.copy() for p in model.parameters for slot in model.optimizer.slots_of(p)]
         evaluated = model.evaluate(X, Y, verbose=0)

@@ -92,8 +92,6 @@ class EagerProgram:
         assert run.samples.y is not None
         targets, sample_weight = run.samples.y[rows], run.samples.sample_weight
         sample_weight = None if sample_weight is None else sample_weight[rows]
-        for layer in self.layers if self.training else ():
-            layer.at_step(run.step)
         fused = loss.fuses(self.layers)
         if fused:
             start = last.logits(forward(self.layers[:-1], x, self.training), self.training)

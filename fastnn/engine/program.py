@@ -1,7 +1,8 @@
 """A lowered network with its buffers, ready to run: the compiled path of fit, evaluate and predict."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -125,11 +126,13 @@ class Program:
         self.buffers = Buffers(lowered)
         self._table = weight_table(self.parameters, dtype, transposed=self.buffers.transposed)
         self._slots: list[np.ndarray] = []
-        self._slots_from: tuple[Optimizer | None, int] = None, 0
+        self._slots_from: tuple[Optimizer | None, int, int] = None, 0, 0
         self._empty = empty_data(dtype)
         self._few: dict[int, _Few] = {}
         self._seconds_per_step = 1e-5 + rows * self.flops / 1e10  # until the first measurement
         self._sharing = threads.Sharing()
+        places = {id(fields): i for i, fields in enumerate(lowered.code)}
+        self._clocks = [(layer, self.plan.code[places[id(fields)]]) for layer, fields in lowered.clocks]
 
     def run(self, run: Run, steps: int | None = None) -> None:
         """Continue until the run is finished, `steps` are done, or it is time to return to Python."""
@@ -143,11 +146,26 @@ class Program:
             steps = max(1, int(seconds / self._seconds_per_step))
         steps = min(steps, run.steps_left)  # a schedule is not asked for rates beyond the last step
         before, began = run.rows_done, time.perf_counter()
-        run_steps(*self.arguments(run, steps, shared))
+        with self._counted(run):
+            run_steps(*self.arguments(run, steps, shared))
         done = (run.rows_done - before) / run.batch_size
         if done > 0:
             self._seconds_per_step = (time.perf_counter() - began) / done
             self._sharing.measured(shared, self._seconds_per_step)
+
+    @contextmanager
+    def _counted(self, run: Run) -> Iterator[None]:
+        """Count the steps that the block makes, also if Ctrl-C ends it: the optimizer does, and layers with noise."""
+        before = run.step
+        for layer, fields in self._clocks:
+            fields["clock"] = layer.step - before
+        try:
+            yield
+        finally:
+            if run.optimizer is not None:
+                run.optimizer.iterations = run.step
+            for layer, _ in self._clocks:
+                layer.step += run.step - before
 
     def predict_few(self, samples: Samples) -> np.ndarray:
         """The outputs for at most FEW samples, with as little Python as possible."""
@@ -171,8 +189,9 @@ class Program:
 
     def _with_slots(self, optimizer: "Optimizer") -> instructions.Weights:
         """The weights with the optimizer's slots, which it may have replaced since the last call."""
-        if self._slots_from != (optimizer, optimizer.slots_made):
-            self._slots_from = optimizer, optimizer.slots_made
+        if self._slots_from != (optimizer, optimizer.slots_made, optimizer.all_slots):
+            optimizer.build(self.parameters)
+            self._slots_from = optimizer, optimizer.slots_made, optimizer.all_slots
             slots = optimizer.slot_arrays(self.parameters)
             self._slots = slots  # the table holds only their addresses
             self._table = weight_table(self.parameters, self.dtype, slots=slots, transposed=self.buffers.transposed)

@@ -129,10 +129,6 @@ def _is_forward(stage: np.void) -> bool:
     return bool(stage["kind"] == instructions.TOTAL and stage["stop"] == instructions.TOTAL_FORWARD)
 
 
-_PLAIN = {bool, int, float, str}
-
-
-def _settings(layer: "KernelLayer") -> list[Any]:
-    """What users may change of a layer: its numbers, and what is trained."""
-    plain = [value for name, value in vars(layer).items() if type(value) in _PLAIN and name != "step"]
-    return [*plain, *(p.trainable for p in layer.parameters)]
+def _settings(layer: "KernelLayer") -> list[object]:
+    """What users may change of a layer: its settings, and what is trained."""
+    return [*layer.settings(), layer.trainable, *(p.trainable for p in layer.parameters)]

@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import checks
 from ..kernels import activations as kernels
+from ..settings import Setting, within
 from .base import Layer
 from .kernel_layer import KernelLayer
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 class _Function(NamedTuple):
     operation: Any
-    number: float | None = None  # the default of its parameter, if it has one
+    number: float = 0.0  # the default of its parameter, if it has one
     from_input: bool = False  # backward reads x, so y needs a buffer of its own
 
 
@@ -37,6 +38,11 @@ FUNCTIONS: dict[str, _Function | None] = {
 _OTHER_NAMES = {"swish": "silu"}
 
 
+def _name(given: str | None, argument: str) -> str:
+    name = checks.nearest("linear" if given is None else given, FUNCTIONS | _OTHER_NAMES, "activation")
+    return _OTHER_NAMES.get(name, name)
+
+
 class Activation(KernelLayer):
     """y = f(x), element by element (softmax: along the last axis).
 
@@ -54,17 +60,19 @@ class Activation(KernelLayer):
     """
 
     any_shape = True
+    activation = Setting(_name)
 
     def __init__(self, activation: str | None, **kwargs: Any):
         super().__init__(**kwargs)
-        name = checks.nearest("linear" if activation is None else activation, FUNCTIONS | _OTHER_NAMES, "activation")
-        self.activation = _OTHER_NAMES.get(name, name)
-        number = None if self._function is None else self._function.number
-        self._numbers: tuple[float, ...] = () if number is None else (number,)
+        self.activation = activation
 
     @property
     def _function(self) -> _Function | None:
         return FUNCTIONS[self.activation]
+
+    def _number(self) -> float:
+        """The function's parameter; 0 if it has none."""
+        return 0.0 if self._function is None else self._function.number
 
     @property
     def output_activation(self) -> "Activation":
@@ -86,23 +94,42 @@ class Activation(KernelLayer):
     def lower(self, lowering: "Lowering") -> None:
         """One instruction."""
         if self._function is not None:
-            alpha = self._numbers[0] if self._numbers else 0.0
+            alpha = self._number()
             if self._function.from_input:
                 lowering.emit(self._function.operation, outputs=lowering.shape, alpha=alpha)
             else:
                 lowering.emit(self._function.operation, needs_output=True, alpha=alpha)
 
 
-def own_activation(layer: Layer, activation: str | Activation | None) -> Activation:
+class OwnActivation(Setting[Activation]):
     """A layer's own activation: a copy, because two layers may be given the same object."""
-    if not isinstance(activation, Activation):
-        return Activation(activation, name="", dtype=layer.dtype)
-    own = copy.copy(activation)
-    own.dtype = layer.dtype
-    return own
+
+    def __init__(self) -> None:
+        super().__init__(
+            lambda given, _: copy.copy(given) if isinstance(given, Activation) else Activation(given, name="")
+        )
+
+    def __set__(self, owner: Layer, value: Any) -> None:
+        super().__set__(owner, value)
+        vars(vars(owner)[self.name])["dtype"] = owner.dtype
 
 
-class ReLU(Activation):
+class _Named(Activation, abstract=True):
+    """A function that has a class of its own."""
+
+    _fixed = ("activation",)
+    _name: str
+
+    def __init__(self, **kwargs: Any):
+        super(Activation, self).__init__(**kwargs)
+
+    @property
+    def activation(self) -> str:  # type: ignore[override]
+        """The function's name."""
+        return self._name
+
+
+class ReLU(_Named):
     """y = max(x, 0), or negative_slope x where x < 0.
 
     Args:
@@ -112,13 +139,20 @@ class ReLU(Activation):
     array([[0., 3.]], dtype=float32)
     """
 
-    _fixed = ("activation",)
+    negative_slope = within(0)
 
     def __init__(self, negative_slope: float = 0.0, **kwargs: Any):
-        slope = self.negative_slope = checks.number(negative_slope, "negative_slope", 0)
+        super().__init__(**kwargs)
+        self.negative_slope = negative_slope
+
+    @property
+    def activation(self) -> str:  # type: ignore[override]
+        """The function's name."""
         # With slope 0, y does not tell x < 0 from x = 0, so that case has its own kernel.
-        super().__init__("leaky_relu" if slope > 0 else "relu", **kwargs)
-        self._numbers = (slope,) if slope > 0 else ()
+        return "leaky_relu" if self.negative_slope > 0 else "relu"
+
+    def _number(self) -> float:
+        return self.negative_slope
 
 
 class LeakyReLU(ReLU):
@@ -135,7 +169,7 @@ class LeakyReLU(ReLU):
         super().__init__(negative_slope, **kwargs)
 
 
-class ELU(Activation):
+class ELU(_Named):
     """y = x where x > 0, else alpha (exp(x) - 1) (Clevert et al. 2016).
 
     Args:
@@ -145,48 +179,42 @@ class ELU(Activation):
     array([[-0.865,  3.   ]], dtype=float32)
     """
 
-    _fixed = ("activation",)
+    _name = "elu"
+    alpha = within(0)
 
     def __init__(self, alpha: float = 1.0, **kwargs: Any):
-        self.alpha = checks.number(alpha, "alpha", 0)
-        super().__init__("elu", **kwargs)
-        self._numbers = (self.alpha,)
+        super().__init__(**kwargs)
+        self.alpha = alpha
+
+    def _number(self) -> float:
+        return self.alpha
 
 
-class Sigmoid(Activation):
+class Sigmoid(_Named):
     """y = 1 / (1 + exp(-x)).
 
     >>> fastnn.layers.Sigmoid().forward(np.array([[-2.0, 0.0, 2.0]])).round(3)
     array([[0.119, 0.5  , 0.881]], dtype=float32)
     """
 
-    _fixed = ("activation",)
-
-    def __init__(self, **kwargs: Any):
-        super().__init__("sigmoid", **kwargs)
+    _name = "sigmoid"
 
 
-class Tanh(Activation):
+class Tanh(_Named):
     """y = tanh(x).
 
     >>> fastnn.layers.Tanh().forward(np.array([[-1.0, 1.0]])).round(3)
     array([[-0.762,  0.762]], dtype=float32)
     """
 
-    _fixed = ("activation",)
-
-    def __init__(self, **kwargs: Any):
-        super().__init__("tanh", **kwargs)
+    _name = "tanh"
 
 
-class Softmax(Activation):
+class Softmax(_Named):
     """y = exp(x) / sum exp(x) along the last axis, the maximum subtracted first.
 
     >>> fastnn.layers.Softmax().forward(np.array([[0.0, 1.0, 2.0]])).round(3)
     array([[0.09 , 0.245, 0.665]], dtype=float32)
     """
 
-    _fixed = ("activation",)
-
-    def __init__(self, **kwargs: Any):
-        super().__init__("softmax", **kwargs)
+    _name = "softmax"

@@ -13,6 +13,7 @@ from ..config import standard_dtype
 from ..configured import Configured, arguments
 from ..engine.lowering import uses_kernels
 from ..engine.parameters import Parameter
+from ..settings import Fixed, settings_of
 
 if TYPE_CHECKING:
     from ..engine.lowering import Lowering
@@ -74,6 +75,8 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
 
     _always = ("name", "trainable", "dtype")
 
+    dtype = Fixed[np.dtype]()
+
     shape_only = False  # whether it changes only the shape, neither the numbers nor their order
     takes_indices = False  # whether its inputs are indices, which must come from the data, not from a layer
 
@@ -82,8 +85,7 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         self.trainable = bool(trainable)
         self.dtype = standard_dtype(dtype)
         self.parameters: list[Parameter] = []
-        self.input_shape: Shape | None = None
-        self.output_shape: Shape | None = None
+        self._shapes: tuple[Shape, Shape] | None = None  # of input and output, when it is built
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -92,13 +94,23 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         layer = super().from_config({name: value for name, value in config.items() if name not in apart})
         convert: dict[str, Callable[[Any], Any]] = {"name": str, "trainable": bool, "dtype": standard_dtype}
         for name in apart:  # a constructor without **kwargs does not take these
-            setattr(layer, name, convert[name](config[name]))
+            vars(layer)[name] = convert[name](config[name])
         return layer
 
     @property
     def built(self) -> bool:
         """Whether the layer knows its input shape and has its weights."""
-        return self.input_shape is not None
+        return self._shapes is not None
+
+    @property
+    def input_shape(self) -> Shape | None:
+        """The shape of the input, (None, ...); None until the layer is built."""
+        return None if self._shapes is None else self._shapes[0]
+
+    @property
+    def output_shape(self) -> Shape | None:
+        """The shape of the output, (None, ...); None until the layer is built."""
+        return None if self._shapes is None else self._shapes[1]
 
     @property
     def sample_output_shape(self) -> tuple[int, ...]:
@@ -115,10 +127,11 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
             ValueError: if the layer is built already, for another shape.
         """
         shape: Shape = (None, *input_shape[1:])
-        if self.input_shape is not None and self.output_shape is not None:
-            if shape != self.input_shape:
-                raise ValueError(f"layer {self.name} was built for input shape {self.input_shape}, received {shape}")
-            return self.output_shape
+        if self._shapes is not None:
+            known, output_shape = self._shapes
+            if shape != known:
+                raise ValueError(f"layer {self.name} was built for input shape {known}, received {shape}")
+            return output_shape
         output_shape = self.compute_output_shape(shape)
         if not self.parameters:  # otherwise `build` was called directly, and the weights may have been set since
             try:
@@ -126,7 +139,7 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
             except Exception:
                 self.parameters = []
                 raise
-        self.input_shape, self.output_shape = shape, output_shape
+        self._shapes = shape, output_shape
         return output_shape
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
@@ -187,9 +200,6 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         """
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
-    def at_step(self, step: int) -> None:
-        """Called before each training step, counted from 0, if layers run one at a time."""
-
     @property
     def output_activation(self) -> "Activation | None":
         """The activation that computes the output; None if it is not known."""
@@ -242,6 +252,10 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
     def lower(self, lowering: "Lowering") -> None:
         """Append the layer's instructions to a compiled program. Layers written in Python do not define it."""
         raise NotImplementedError
+
+    def settings(self) -> tuple[object, ...]:
+        """What a program for the layer depends on besides its weights: it is made anew when this has changed."""
+        return settings_of(self)
 
     @property
     def compiled(self) -> bool:

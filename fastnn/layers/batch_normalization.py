@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .. import checks, initializers
+from .. import initializers
 from ..engine.parameters import Parameter
 from ..kernels import batch_normalization as kernels
+from ..settings import Fixed, within
 from .base import Shape
 from .gamma_and_beta import GammaAndBeta
 
@@ -44,6 +45,10 @@ class BatchNormalization(GammaAndBeta):
     [0.02 0.2 ] [1.   1.99]
     """
 
+    momentum = within(0, 1)
+    moving_mean_initializer = Fixed[initializers.Initializer]()
+    moving_variance_initializer = Fixed[initializers.Initializer]()
+
     def __init__(
         self,
         axis: int = -1,
@@ -65,7 +70,7 @@ class BatchNormalization(GammaAndBeta):
             axis, epsilon, center, scale, beta_initializer, gamma_initializer, beta_regularizer, gamma_regularizer,
             beta_constraint, gamma_constraint, **kwargs
         )  # fmt: skip
-        self.momentum = checks.number(momentum, self._called("momentum"), 0, 1)
+        self.momentum = momentum
         self.moving_mean_initializer = initializers.get(moving_mean_initializer)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer)
         self.moving_mean: Parameter

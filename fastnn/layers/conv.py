@@ -9,6 +9,7 @@ import numpy as np
 from .. import checks
 from ..kernels import conv as kernels
 from ..kernels.arrays import stride
+from ..settings import Fixed
 from .activations import Activation
 from .base import AXES, Shape, image_of
 from .kernel_and_bias import KernelAndBias
@@ -22,6 +23,11 @@ class _Conv(KernelAndBias):
     """A convolution over one or two axes; a sequence is treated as an image with a single row."""
 
     _axes: int
+    filters = Fixed[int]()
+    kernel_size = Fixed[tuple[int, ...]]()
+    strides = Fixed[tuple[int, ...]]()
+    padding = Fixed[str]()
+    dilation_rate = Fixed[tuple[int, ...]]()
 
     def __init__(
         self,

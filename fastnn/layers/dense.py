@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..kernels import dense as kernels
+from ..settings import Fixed
 from .activations import Activation
 from .base import Shape
 from .kernel_and_bias import KernelAndBias
@@ -32,6 +33,8 @@ class Dense(KernelAndBias):
     >>> [w.shape for w in layer.get_weights()]  # kernel and bias
     [(2, 2), (2,)]
     """
+
+    units = Fixed[int]()
 
     def __init__(
         self,

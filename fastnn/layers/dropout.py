@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 from .. import checks
 from ..kernels import dropout as kernels
 from ..randomness import draw_seed
+from ..settings import Setting, within
 from .base import Shape, image_of
 from .kernel_layer import KernelLayer
 
@@ -12,27 +13,34 @@ if TYPE_CHECKING:
     from ..engine.lowering import Lowering
 
 
+def _seed(seed: int | None, argument: str) -> int:
+    return draw_seed() if seed is None else checks.integer(seed, argument, 0)
+
+
 class Noise(KernelLayer, abstract=True):
     """A layer whose randomness is a function of (seed, step, sample, unit).
 
     Args:
-        amount: the strength of the noise; with 0 the layer does nothing.
         seed: makes the noise reproducible; None: a random one.
     """
 
     _operation: Any
-    _fixed = ("amount",)
+    seed = Setting(_seed)
 
-    def __init__(self, amount: float, seed: int | None, **kwargs: Any):
+    def __init__(self, seed: int | None, **kwargs: Any):
         super().__init__(**kwargs)
-        self._amount = amount
-        self.seed = draw_seed() if seed is None else checks.integer(seed, "seed", 0)
+        self.seed = seed
+
+    def _amount(self) -> float:
+        """The strength of the noise; with 0 the layer does nothing."""
+        raise NotImplementedError
 
     def lower(self, lowering: "Lowering") -> None:
         """One instruction during training, none otherwise."""
-        if lowering.training and self._amount > 0:
+        amount = self._amount()
+        if lowering.training and amount > 0:
             scratch = self._scratch_size(lowering)
-            lowering.emit(self._operation, alpha=self._amount, seed=self.seed, scratch_size=scratch)
+            lowering.emit(self._operation, alpha=amount, seed=self.seed, scratch_size=scratch, clock=self)
 
     def _scratch_size(self, lowering: "Lowering") -> int:
         return 0
@@ -53,10 +61,14 @@ class Dropout(Noise):
     """
 
     _operation = staticmethod(kernels.dropout_layer)
+    rate = within(0, 1, open_high=True)
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
-        self.rate = checks.number(rate, "rate", 0, 1, open_high=True)
-        super().__init__(self.rate, seed, **kwargs)
+        super().__init__(seed, **kwargs)
+        self.rate = rate
+
+    def _amount(self) -> float:
+        return self.rate
 
 
 class GaussianNoise(Noise):
@@ -73,10 +85,14 @@ class GaussianNoise(Noise):
     """
 
     _operation = staticmethod(kernels.gaussian_noise_layer)
+    stddev = within(0)
 
     def __init__(self, stddev: float, seed: int | None = None, **kwargs: Any):
-        self.stddev = checks.number(stddev, "stddev", 0)
-        super().__init__(self.stddev, seed, **kwargs)
+        super().__init__(seed, **kwargs)
+        self.stddev = stddev
+
+    def _amount(self) -> float:
+        return self.stddev
 
 
 class _SpatialDropout(Noise):
@@ -84,10 +100,14 @@ class _SpatialDropout(Noise):
 
     _operation = staticmethod(kernels.spatial_dropout)
     _axes: int
+    rate = within(0, 1, open_high=True)
 
     def __init__(self, rate: float, seed: int | None = None, **kwargs: Any):
-        self.rate = checks.number(rate, "rate", 0, 1, open_high=True)
-        super().__init__(self.rate, seed, **kwargs)
+        super().__init__(seed, **kwargs)
+        self.rate = rate
+
+    def _amount(self) -> float:
+        return self.rate
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the input."""

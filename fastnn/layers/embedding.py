@@ -10,6 +10,7 @@ from .. import checks, constraints, initializers, regularizers
 from ..engine.parameters import Parameter
 from ..kernels import embedding as kernels
 from ..kernels.operations import group_rows
+from ..settings import Fixed
 from .base import Shape
 from .kernel_layer import KernelLayer
 
@@ -36,6 +37,9 @@ class _Indices(KernelLayer):
     """Base class of layers that look up rows of tables; only layers that just reshape may come before them."""
 
     takes_indices = True
+    embeddings_initializer = Fixed[initializers.Initializer]()
+    embeddings_regularizer = Fixed[regularizers.Regularizer | None]()
+    embeddings_constraint = Fixed[constraints.Constraint | None]()
 
     def _cardinality(self, value: Any, argument: str) -> int:
         """A checked number of rows of a table: at most as many integers as the layer's type holds exactly."""
@@ -122,6 +126,8 @@ class Embedding(_Indices):
     [[[3.0, 4.0], [1.0, 2.0]]]
     """
 
+    input_dim, output_dim = Fixed[int](), Fixed[int]()
+
     def __init__(
         self,
         input_dim: int,
@@ -188,6 +194,8 @@ class CategoricalEmbedding(_Indices):
     >>> layer.compute_output_shape((None, 5))  # 3 other columns, and vectors of 5 and 10
     (None, 18)
     """
+
+    columns = Fixed[list[tuple[int, int, int]]]()
 
     def __init__(
         self,

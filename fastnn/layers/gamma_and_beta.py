@@ -4,6 +4,7 @@ from typing import Any
 
 from .. import checks, constraints, initializers, regularizers
 from ..engine.parameters import Parameter
+from ..settings import Fixed, within
 from .base import Shape
 from .kernel_layer import KernelLayer
 
@@ -20,6 +21,17 @@ class GammaAndBeta(KernelLayer, abstract=True):
         beta_regularizer, gamma_regularizer: names or `fastnn.regularizers` objects, or None.
         beta_constraint, gamma_constraint: names or `fastnn.constraints` objects, or None.
     """
+
+    epsilon = within(0)
+    axis = Fixed[int]()
+    center = Fixed[bool]()
+    scale = Fixed[bool]()
+    beta_initializer = Fixed[initializers.Initializer]()
+    gamma_initializer = Fixed[initializers.Initializer]()
+    beta_regularizer = Fixed[regularizers.Regularizer | None]()
+    gamma_regularizer = Fixed[regularizers.Regularizer | None]()
+    beta_constraint = Fixed[constraints.Constraint | None]()
+    gamma_constraint = Fixed[constraints.Constraint | None]()
 
     def __init__(
         self,
@@ -39,7 +51,7 @@ class GammaAndBeta(KernelLayer, abstract=True):
         if isinstance(axis, bool) or axis != -1:
             raise ValueError(f"{self._called('axis')} must be -1 (the last axis), received {axis!r}")
         self.axis = -1
-        self.epsilon = checks.number(epsilon, self._called("epsilon"), 0)
+        self.epsilon = epsilon
         self.center, self.scale = bool(center), bool(scale)
         self.beta_initializer = initializers.get(beta_initializer)
         self.gamma_initializer = initializers.get(gamma_initializer)

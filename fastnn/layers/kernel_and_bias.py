@@ -6,7 +6,8 @@ import numpy as np
 
 from .. import constraints, initializers, regularizers
 from ..engine.parameters import Parameter
-from .activations import Activation, own_activation
+from ..settings import Fixed
+from .activations import Activation, OwnActivation
 from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
@@ -16,7 +17,14 @@ if TYPE_CHECKING:
 class KernelAndBias(KernelLayer, abstract=True):
     """y = activation(z); z is computed from x, a kernel whose last axis is the outputs, and a bias per output."""
 
-    activation: Activation
+    activation = OwnActivation()
+    use_bias = Fixed[bool]()
+    kernel_initializer = Fixed[initializers.Initializer]()
+    bias_initializer = Fixed[initializers.Initializer]()
+    kernel_regularizer = Fixed[regularizers.Regularizer | None]()
+    bias_regularizer = Fixed[regularizers.Regularizer | None]()
+    kernel_constraint = Fixed[constraints.Constraint | None]()
+    bias_constraint = Fixed[constraints.Constraint | None]()
 
     def _take_options(
         self,
@@ -31,7 +39,7 @@ class KernelAndBias(KernelLayer, abstract=True):
         bias_constraint: object,
     ) -> None:
         """Check and keep the constructor's arguments about kernel, bias and activation."""
-        self.activation = own_activation(self, activation)
+        self.activation = activation
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer)
         self.bias_initializer = initializers.get(bias_initializer)
@@ -61,6 +69,10 @@ class KernelAndBias(KernelLayer, abstract=True):
         lowering.before_activation()
         self.activation.lower(lowering)
 
+    def settings(self) -> tuple[object, ...]:
+        """The activation, and its settings."""
+        return self.activation, *self.activation.settings()
+
     @property
     def compiled(self) -> bool:
         """Whether the interpreter can execute this layer with its activation."""
@@ -75,23 +87,23 @@ class KernelAndBias(KernelLayer, abstract=True):
         """y = activation(z)."""
         if self.activation.compiled:
             return super().forward(x, training)
-        self._y = self.activation.forward(self.logits(x, training), training)
-        return self._y
+        self._last.y = y = self.activation.forward(self.logits(x, training), training)
+        return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx, and the gradients of kernel and bias, from dz = dy activation'(z)."""
         if self.activation.compiled:
             return super().backward(dy)
-        return self.backward_from_logits(self.activation.backward(self._gradient_of_output(dy)))
+        dy, _ = self._gradient_of_output(dy)
+        return self.backward_from_logits(self.activation.backward(dy))
 
     def logits(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """z, for losses that are computed from it."""
-        x, program = self._prepare(x, training)
-        self._y = program.logits(x, self.step)
-        return self._y
+        x, last = self._prepare(x, training)
+        last.y = z = last.program.logits(x, self.step)
+        return z
 
     def backward_from_logits(self, dz: np.ndarray) -> np.ndarray:
         """`backward` from the gradient with respect to z, for losses that are computed from it."""
-        dz = self._gradient_of_output(dz)
-        assert self._program is not None
-        return self._program.backward_from_logits(dz)
+        dz, last = self._gradient_of_output(dz)
+        return last.program.backward_from_logits(dz)

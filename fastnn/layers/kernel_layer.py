@@ -1,5 +1,6 @@
 """Layers defined by their instructions, which run in compiled programs and in `forward` and `backward` alike."""
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ class KernelLayer(Layer, abstract=True):
     """A layer whose `forward` and `backward` run the instructions that it lowers to (`Layer.lower`).
 
     Attributes:
-        step: the training step, on which random numbers depend; `fit` counts it.
+        step: the number of training steps so far, on which random numbers depend. It is never set back.
     """
 
     any_shape = False  # whether samples of any shape are taken, also where the layer was built for another one
@@ -24,58 +25,73 @@ class KernelLayer(Layer, abstract=True):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.step = 0
-        self._program: SingleLayer | None = None  # the one that the last `forward` used
-        self._programs: dict[tuple[tuple[int, ...], bool], SingleLayer] = {}  # by the shape of x, and training
-        self._y: np.ndarray | None = None  # what the last `forward` returned
-
-    def at_step(self, step: int) -> None:
-        """Use the random numbers of this step."""
-        self.step = step
+        self._last = _Last()
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """The output for x, as the layer's docstring defines it."""
-        x, program = self._prepare(x, training)
-        y = program.forward(x, self.step)
-        self._y = y if self._samples else y[0]
-        return self._y
+        x, last = self._prepare(x, training)
+        y = last.program.forward(x, self.step)
+        last.y = y if last.samples else y[0]
+        return last.y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
         """dx from dy, and the gradients of the weights."""
-        dy = self._gradient_of_output(dy)
-        assert self._program is not None
-        dx = self._program.backward(dy)
-        return dx if self._samples else dx[0]
+        dy, last = self._gradient_of_output(dy)
+        dx = last.program.backward(dy)
+        return dx if last.samples else dx[0]
 
-    def _prepare(self, x: np.ndarray, training: bool) -> tuple[np.ndarray, SingleLayer]:
-        """x as samples of the layer's type, and the program for it, which `backward` will use."""
-        x = self.as_input(x)
-        self._samples = x.ndim > 1 or not self.any_shape  # else x is a single sample
-        if not self._samples:
+    def _prepare(self, x: np.ndarray, training: bool) -> "tuple[np.ndarray, _Last]":
+        """x as samples of the layer's type; and this thread's state, with the program for x."""
+        x, last = self.as_input(x), self._last
+        last.samples = x.ndim > 1 or not self.any_shape
+        if not last.samples:
             x = x.reshape(1, -1)
         if not self.any_shape:
             self.build_once(x.shape)
         key = x.shape, training
-        program = self._programs.pop(key, None)
+        program = last.programs.pop(key, None)
         if program is None or not program.fits(self):
             program = SingleLayer(self, *key)
-            self._make_room(program.nbytes)
-        self._program = self._programs[key] = program
+            last.make_room(program.nbytes)
+        last.program = last.programs[key] = program
         self.step += training
-        return x, program
+        return x, last
 
-    def _make_room(self, nbytes: int) -> None:
-        """Drop the least recently used programs until one of this size may be added."""
-        while self._programs and (len(self._programs) >= _KEPT or self._bytes_kept() + nbytes > _KEPT_BYTES):
-            del self._programs[next(iter(self._programs))]
-
-    def _bytes_kept(self) -> int:
-        return sum(program.nbytes for program in self._programs.values())
-
-    def _gradient_of_output(self, dy: np.ndarray) -> np.ndarray:
-        """dy as an array of the shape of the last output."""
-        dy = checks.gradient_of(dy, self._y, f"layer {self.name}")
-        return dy if self._samples else dy.reshape(1, -1)
+    def _gradient_of_output(self, dy: np.ndarray) -> "tuple[np.ndarray, _Last]":
+        """dy as an array of the shape of the last output; and this thread's state."""
+        last = self._last
+        dy = checks.gradient_of(dy, last.y, f"layer {self.name}")
+        return dy if last.samples else dy.reshape(1, -1), last
 
     def __getstate__(self) -> dict[str, object]:
-        """For copies and pickles: without the programs, which are made again when needed, and the last output."""
-        return vars(self) | {"_program": None, "_programs": {}, "_y": None}
+        """For copies and pickles: without what `forward` left for `backward`."""
+        return {name: value for name, value in vars(self).items() if name != "_last"}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        self.__dict__.update(state)
+        self._last = _Last()
+
+
+class _Last(threading.local):
+    """What a layer's last `forward` left for `backward`, in each thread: threads may use one layer at a time.
+
+    Attributes:
+        program: the one that it used.
+        programs: those for other x as well, by the shape of x, and training.
+        y: what it returned.
+        samples: whether x had an axis of samples, and was not a single one.
+    """
+
+    def __init__(self) -> None:
+        self.program: SingleLayer
+        self.programs: dict[tuple[tuple[int, ...], bool], SingleLayer] = {}
+        self.y: np.ndarray | None = None
+        self.samples = True
+
+    def make_room(self, nbytes: int) -> None:
+        """Drop the least recently used programs until one of this size may be added."""
+        while self.programs and (len(self.programs) >= _KEPT or self._bytes_kept() + nbytes > _KEPT_BYTES):
+            del self.programs[next(iter(self.programs))]
+
+    def _bytes_kept(self) -> int:
+        return sum(program.nbytes for program in self.programs.values())

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..kernels import padding as kernels
+from ..settings import Fixed
 from .base import Shape, image_of
 from .kernel_layer import KernelLayer
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 class _ZeroPadding(KernelLayer):
     """Zeros before and after the pixels along each axis."""
 
-    padding: tuple[Any, ...]
+    padding = Fixed[tuple[Any, ...]]()
     _axes: int
 
     def _borders(self) -> tuple[tuple[int, int], ...]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..kernels import pooling as kernels
+from ..settings import Fixed
 from .base import Shape, image_of
 from .kernel_layer import KernelLayer
 from .windows import Axis, geometry
@@ -24,6 +25,8 @@ class _Pooling(KernelLayer):
     _axes: int
     _operation: Any
     _needs_output = False  # in backward, to find the maxima again
+    pool_size, strides = Fixed[tuple[int, ...]](), Fixed[tuple[int, ...]]()
+    padding = Fixed[str]()
 
     def __init__(self, pool_size: Sizes = 2, strides: Sizes | None = None, padding: str = "valid", **kwargs: Any):
         super().__init__(**kwargs)

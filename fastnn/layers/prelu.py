@@ -7,6 +7,7 @@ import numpy as np
 from .. import checks, constraints, initializers, regularizers
 from ..engine.parameters import Parameter
 from ..kernels import prelu as kernels
+from ..settings import Fixed
 from .base import Shape
 from .kernel_layer import KernelLayer
 
@@ -36,6 +37,11 @@ class PReLU(KernelLayer):
     >>> layer.weights[0].tolist()
     [0.5, 0.5]
     """
+
+    alpha_initializer = Fixed[initializers.Initializer]()
+    alpha_regularizer = Fixed[regularizers.Regularizer | None]()
+    alpha_constraint = Fixed[constraints.Constraint | None]()
+    shared_axes = Fixed[list[int] | None]()
 
     def __init__(
         self,

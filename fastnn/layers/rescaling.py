@@ -2,8 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-from .. import checks
 from ..kernels import rescaling as kernels
+from ..settings import within
 from .kernel_layer import KernelLayer
 
 if TYPE_CHECKING:
@@ -20,10 +20,11 @@ class Rescaling(KernelLayer):
     """
 
     any_shape = True
+    scale, offset = within(), within()
 
     def __init__(self, scale: float, offset: float = 0.0, **kwargs: Any):
         super().__init__(**kwargs)
-        self.scale, self.offset = checks.number(scale, "scale"), checks.number(offset, "offset")
+        self.scale, self.offset = scale, offset
 
     def lower(self, lowering: "Lowering") -> None:
         """No instruction if gathering the batch can scale it, otherwise one."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from .. import checks
+from ..settings import Fixed
 from .base import Layer, Shape
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class Reshape(_Reshaping):
     >>> fastnn.layers.Reshape((28, 28, -1)).forward(np.zeros((10, 784))).shape
     (10, 28, 28, 1)
     """
+
+    target_shape = Fixed[tuple[int, ...]]()
 
     def __init__(self, target_shape: Sequence[int], **kwargs: Any):
         super().__init__(**kwargs)

@@ -1,7 +1,7 @@
 """Layers in a row: their shapes, their weights, and running them one at a time."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Self
 
 import numpy as np
@@ -42,8 +42,9 @@ class Stack(Configured, module="fastnn", abstract=True):
         """The layers in their order. The list is a copy: `add` and `pop` change the model, edits of the list do not."""
         return list(self._layers)
 
-    def _structure_changes(self) -> None:
-        """Called before layers are added or removed."""
+    def _changing(self) -> AbstractContextManager[None]:
+        """Within it layers are added or removed."""
+        return nullcontext()
 
     def add(self, layer: Layer | InputLayer) -> None:
         """Append a layer; it is built at once if its input shape is known."""
@@ -68,15 +69,15 @@ class Stack(Configured, module="fastnn", abstract=True):
             self._sample_shape = tuple(n for n in layer.input_shape[1:] if n is not None)
         if self._sample_shape:
             self._build_layer(layer, self._layers, self._sample_shape)
-        self._structure_changes()
-        self._layers.append(layer)
+        with self._changing():
+            self._layers.append(layer)
 
     def pop(self) -> Layer:
         """Remove the last layer and return it."""
         if not self._layers:
             raise IndexError("there are no layers to remove")
-        self._structure_changes()
-        return self._layers.pop()
+        with self._changing():
+            return self._layers.pop()
 
     def build(self, input_shape: Shape) -> None:
         """Build all layers for inputs of `input_shape`, whose first axis is the batch: `model.build((None, 784))`."""
@@ -107,13 +108,13 @@ class Stack(Configured, module="fastnn", abstract=True):
     def _unchanged_on_error(self) -> Iterator[None]:
         """After an error within the block, undo that layers were built."""
         before = self._sample_shape
-        layers = [] if self.built else [(x, list(x.parameters), x.input_shape, x.output_shape) for x in self._layers]
+        layers = [] if self.built else [(x, list(x.parameters), x._shapes) for x in self._layers]
         try:
             yield
         except Exception:
             self._sample_shape = before
-            for layer, parameters, input_shape, output_shape in layers:
-                layer.parameters, layer.input_shape, layer.output_shape = parameters, input_shape, output_shape
+            for layer, parameters, shapes in layers:
+                layer.parameters, layer._shapes = parameters, shapes
             raise
 
     @property

@@ -10,6 +10,7 @@ from .. import checks
 from ..configured import Configured
 from ..engine.lowering import uses_kernels
 from ..kernels import probabilities as kernels
+from ..settings import switch
 
 if TYPE_CHECKING:
     from ..layers.base import Layer
@@ -39,13 +40,18 @@ class Loss(Configured, module="fastnn.losses", abstract=True):
     activation: str | None = None
     operation: Any = None  # computes the loss from the output; None: no kernels
     fused_operation: Any = None  # computes it from the logits
-    numbers: tuple[float, ...] = ()  # further arguments of the kernels
     label_smoothing = 0.0
+    from_logits = switch()
     smoothing: Any = staticmethod(kernels.label_smoothing)  # the operation that smooths the targets
 
     def __init__(self, from_logits: bool = False):
-        self.from_logits = bool(from_logits)
+        self.from_logits = from_logits
         self.dy: np.ndarray | None = None
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Further arguments of the kernels."""
+        return ()
 
     @property
     def compiled(self) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import checks
 from ..kernels import probabilities as kernels
+from ..settings import within
 from .base import KernelLoss, Loss, first
 
 # The activations that turn each output into a probability independently of the others.
@@ -34,9 +35,11 @@ class BinaryCrossentropy(KernelLoss):
     _kernel = kernels.binary_cross_entropy
     _fused_kernel = kernels.sigmoid_binary_cross_entropy
 
+    label_smoothing = within(0, 1, open_high=True)
+
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0):
         super().__init__(from_logits)
-        self.label_smoothing = _smoothing(label_smoothing)
+        self.label_smoothing = label_smoothing
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
         """A ValueError after a softmax, or if there is neither a sigmoid nor `from_logits`."""
@@ -66,9 +69,11 @@ class CategoricalCrossentropy(KernelLoss):
     _kernel = kernels.cross_entropy
     _fused_kernel = kernels.softmax_cross_entropy
 
+    label_smoothing = within(0, 1, open_high=True)
+
     def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0):
         super().__init__(from_logits)
-        self.label_smoothing = _smoothing(label_smoothing)
+        self.label_smoothing = label_smoothing
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
         """A ValueError for a single output, or if there is neither a softmax nor `from_logits`."""
@@ -141,13 +146,18 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
     _kernel = kernels.focal_cross_entropy
     _fused_kernel = kernels.softmax_focal_cross_entropy
 
+    alpha, gamma = within(0), within(0)
+
     def __init__(
         self, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False, label_smoothing: float = 0.0
     ):
         super().__init__(from_logits, label_smoothing)
-        self.alpha = checks.number(alpha, "alpha", 0)
-        self.gamma = checks.number(gamma, "gamma", 0)
-        self.numbers = (self.alpha, self.gamma)
+        self.alpha, self.gamma = alpha, gamma
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """alpha and gamma."""
+        return self.alpha, self.gamma
 
 
 class KLDivergence(KernelLoss):
@@ -194,7 +204,3 @@ def _check_activation(loss: Loss, activation: str | None, fitting: tuple[str, ..
             f"the loss {loss.name} expects probabilities, but the last activation is {activation}; "
             f"use {loss.activation} there, or the loss with from_logits=True"
         )
-
-
-def _smoothing(label_smoothing: Any) -> float:
-    return checks.number(label_smoothing, "label_smoothing", 0, 1, open_high=True)

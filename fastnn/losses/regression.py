@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import checks
 from ..kernels import regression as kernels
+from ..settings import Setting
 from .base import KernelLoss, first
 
 
@@ -73,12 +74,16 @@ class Huber(KernelLoss):
     operation = staticmethod(kernels.huber_loss)
     _kernel = kernels.huber
 
+    delta = Setting(checks.positive)
+
     def __init__(self, delta: float = 1.0):
         super().__init__()
-        self.delta = checks.number(delta, "delta", 0)
-        if self.delta == 0:
-            raise ValueError("delta must be above 0, received 0")
-        self.numbers = (self.delta,)
+        self.delta = delta
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """delta."""
+        return (self.delta,)
 
 
 class LogCosh(KernelLoss):

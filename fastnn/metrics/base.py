@@ -33,7 +33,11 @@ class Metric(Configured, module="fastnn.metrics", abstract=True):
 
     def __init__(self, name: str | None = None):
         self.name = self.default_name if name is None else name
-        self.numbers: tuple[float, ...] = ()
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Further arguments of the kernels."""
+        return ()
 
     @property
     def compiled(self) -> bool:

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import checks
 from ..kernels import metrics as kernels
+from ..settings import Setting, within
 from .base import Metric
 
 
@@ -51,10 +52,16 @@ class BinaryAccuracy(Metric):
     better = "max"
     _kernel = kernels.binary_accuracy
 
+    threshold = within()
+
     def __init__(self, name: str | None = None, threshold: float = 0.5):
         super().__init__(name)
-        self.threshold = checks.number(threshold, "threshold")
-        self.numbers = (self.threshold,)
+        self.threshold = threshold
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The threshold."""
+        return (self.threshold,)
 
 
 class SparseTopKCategoricalAccuracy(Metric):
@@ -74,10 +81,16 @@ class SparseTopKCategoricalAccuracy(Metric):
     operation = staticmethod(kernels.sparse_top_k_categorical_accuracy_metric)
     _kernel = kernels.sparse_top_k_categorical_accuracy
 
+    k = Setting(checks.integer)
+
     def __init__(self, k: int = 5, name: str | None = None):
         super().__init__(name)
-        self.k = checks.integer(k, "k")
-        self.numbers = (self.k,)
+        self.k = k
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """k."""
+        return (self.k,)
 
 
 class TopKCategoricalAccuracy(SparseTopKCategoricalAccuracy):

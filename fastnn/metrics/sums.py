@@ -7,6 +7,7 @@ import numpy as np
 
 from .. import checks
 from ..kernels import metrics as kernels
+from ..settings import Fixed, optional, switch
 from .base import SumsMetric
 
 _EPSILON = 1e-7  # keras.config.epsilon()
@@ -35,10 +36,16 @@ class Precision(SumsMetric):
     operation = staticmethod(kernels.binary_confusion_metric)
     _kernel = kernels.binary_confusion
 
+    thresholds = optional(checks.number, 0, 1)
+
     def __init__(self, thresholds: float | None = None, name: str | None = None):
         super().__init__(name)
-        self.thresholds = None if thresholds is None else checks.number(thresholds, "thresholds", 0, 1)
-        self.numbers = (0.5 if self.thresholds is None else self.thresholds,)
+        self.thresholds = thresholds
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The threshold."""
+        return (0.5 if self.thresholds is None else self.thresholds,)
 
     def state_size(self, outputs: int) -> int:
         """True positives, false positives, false negatives."""
@@ -88,6 +95,8 @@ class F1Score(SumsMetric):
     operation = staticmethod(kernels.class_confusion_metric)
     better = "max"
 
+    average, threshold = Fixed[str | None](), Fixed[float | None]()
+
     def __init__(self, average: str | None = None, threshold: float | None = None, name: str | None = None):
         super().__init__(name)
         if average not in (None, "micro", "macro", "weighted"):
@@ -97,7 +106,11 @@ class F1Score(SumsMetric):
         if self.threshold == 0:
             raise ValueError("threshold must be above 0, received 0")
         self.sparse = None if self.threshold is None else False
-        self.numbers = () if self.threshold is None else (self.threshold,)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The threshold, if there is one."""
+        return () if self.threshold is None else (self.threshold,)
 
     def kernel(self, sparse: bool) -> Callable[..., None]:
         """The kernel for labels, for rows, or for rows with a threshold."""
@@ -148,6 +161,8 @@ class AUC(SumsMetric):
     operation = staticmethod(kernels.score_histogram_metric)
     _kernel = kernels.score_histogram
 
+    num_thresholds, from_logits = Fixed[int](), switch()
+
     def __init__(
         self,
         num_thresholds: int = 200,
@@ -165,7 +180,11 @@ class AUC(SumsMetric):
                 f'summation_method must be "interpolation", "minoring" or "majoring", received {summation_method!r}'
             )
         self.curve, self.summation_method, self.from_logits = curve, summation_method, bool(from_logits)
-        self.numbers = (float(self.from_logits), self.num_thresholds)
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """Whether outputs are logits, and the number of thresholds."""
+        return float(self.from_logits), self.num_thresholds
 
     def state_size(self, outputs: int) -> int:
         """A histogram of the outputs with positive targets, then one of the outputs with target 0."""

@@ -174,7 +174,7 @@ class _Fold:
         for part, samples in (("test", test), *([("train", train)] if train_score else [])):
             logs = self.model.evaluate(*samples, verbose=0, return_dict=True)
             self.scores |= {f"{part}_{name}": value for name, value in logs.items()}
-        self.model._structure_changes()  # frees the buffers of the training: all models are kept until the end
+        self.model._programs = {}  # frees the buffers of the training: all models are kept until the end
 
 
 def _share_nothing(folds: list[_Fold]) -> None:

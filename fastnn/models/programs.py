@@ -1,5 +1,6 @@
 """A model's programs: each is made when first needed, and again when the model has changed."""
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +11,9 @@ from ..engine.program import FEW, Program
 from ..engine.run import Run, Runner, Samples
 from ..engine.threads import get_num_threads
 from ..engine.update import penalized
+from ..losses import Loss
+from ..metrics import Metric
+from ..settings import changes, settings_of
 from .logs import named_logs
 
 if TYPE_CHECKING:
@@ -24,6 +28,22 @@ _MOST_SHARES = 64  # the most threads that a batch of predictions is sized for
 _ROWS_EVALUATED = 256
 
 
+@dataclass
+class Made:
+    """A program, and what it was made for.
+
+    Attributes:
+        key: all that is compared in every call.
+        settings: what is compared if settings were changed since.
+        changes: how many changes there were when they were compared last.
+    """
+
+    runner: Runner
+    key: tuple[object, ...]
+    settings: list[tuple[object, ...]]
+    changes: int
+
+
 def trainer(model: "Sequential", rows: int, samples: Samples, optimizer: "Optimizer") -> Runner:
     """The program that trains on batches of at most `rows` samples; makes the optimizer's slots."""
     parameters, trained = [], list[Any]()
@@ -32,13 +52,15 @@ def trainer(model: "Sequential", rows: int, samples: Samples, optimizer: "Optimi
         for p in layer.parameters:
             parameters.append(p)
             trained += p.trainable, p.regularizer, p.constraint
+            if p.regularizer is not None or p.constraint is not None:
+                trained += settings_of(p.regularizer), settings_of(p.constraint)
     optimizer.build(parameters)
     return _program(model, "train", rows, samples.pixels, parameters, [*trained, optimizer.update_key], optimizer)
 
 
 def evaluate(model: "Sequential", samples: Samples) -> Logs:
     """Loss and metrics of checked samples."""
-    penalties = [(p, p.regularizer) for p in penalized(model._layers)]
+    penalties = [(p, p.regularizer, settings_of(p.regularizer)) for p in penalized(model._layers)]
     runner = _program(model, "evaluate", _ROWS_EVALUATED, samples.pixels, model.parameters, penalties)
     run = Run(samples, _ROWS_EVALUATED, np.zeros((1, runner.values)))
     run.not_finite = 1  # a loss that is not finite is a result here, not a reason to stop
@@ -69,13 +91,16 @@ def _program(
     trained: object = None,
     optimizer: "Optimizer | None" = None,
 ) -> Runner:
-    """The program of this kind: the last one if it was made for the same arguments, or a new one."""
-    key = (rows, pixels, parameters, trained)
-    if kind in model._programs and model._programs[kind][0] == key:
-        known: Runner = model._programs[kind][1]
-        return known
-    layers, training = model.layers, kind == "train"
-    loss, metrics = (None, []) if kind == "predict" else (model._require_compiled(), model.metrics)
+    """The program of this kind: the last one if it was made for the same arguments and settings, or a new one."""
+    key, known = (rows, pixels, parameters, trained), model._programs.get(kind)
+    if known is not None and known.key == key:
+        if known.changes == changes.count:
+            return known.runner
+        if known.settings == _settings(model, kind):
+            known.changes = changes.count
+            return known.runner
+    layers, training, count = model.layers, kind == "train", changes.count
+    loss, metrics = _measures(model, kind)
     program: Runner
     if all(layer.compiled for layer in layers) and (
         loss is None or (loss.compiled and all(metric.compiled for metric in metrics))
@@ -83,5 +108,16 @@ def _program(
         program = Program(layers, rows, model._sample_shape, pixels, training, loss, metrics, optimizer)
     else:
         program = EagerProgram(layers, model._sample_shape, training, loss, metrics)
-    model._programs[kind] = (key, program)
+    model._programs[kind] = Made(program, key, _settings(model, kind), count)
     return program
+
+
+def _measures(model: "Sequential", kind: str) -> tuple[Loss | None, list[Metric]]:
+    """The loss and the metrics that a program of this kind computes."""
+    return (None, []) if kind == "predict" else (model._require_compiled(), model.metrics)
+
+
+def _settings(model: "Sequential", kind: str) -> list[tuple[object, ...]]:
+    """All that such a program depends on and that can be set."""
+    loss, metrics = _measures(model, kind)
+    return [*(layer.settings() for layer in model._layers), settings_of(loss), *map(settings_of, metrics)]

@@ -2,7 +2,8 @@
 
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from ..callbacks.base import flat
 from ..engine.run import Run, Samples
 from ..layers.base import InputLayer, Layer
 from ..layers.stack import Stack
+from ..metrics import Metric
 from . import programs
 from .data import prepare_fit, prepare_samples
 from .logs import named_logs
@@ -45,12 +47,39 @@ class Sequential(Stack):
         self.stop_training = False
         self.history: History | None = None
         self.optimizer: optimizers.Optimizer
-        self.loss: losses.Loss | None = None
-        self.metrics: list[metrics.Metric] = []
+        self._loss: losses.Loss | None = None
+        self._metrics: list[Metric] = []
         self._metrics_asked: list[object] = []
-        self._in_fit = False
-        self._structure_changes()
+        self._ready()
         super().__init__(layers, name)
+
+    def _ready(self) -> None:
+        """What copies and pickles do not take along."""
+        self._programs: dict[str, programs.Made] = {}
+        # Held only while a program runs, so training releases it often, and other threads can predict in between.
+        self._lock = threading.RLock()
+        self._fitting = threading.RLock()
+        self._in_fit = False
+
+    @property
+    def loss(self) -> losses.Loss | None:
+        """The loss, or None before `compile`, which chooses it."""
+        return self._loss
+
+    @loss.setter
+    def loss(self, value: Any) -> None:
+        raise AttributeError(
+            f"loss cannot be set, because optimizer and metrics go with it; call compile again. Received {value!r}"
+        )
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """The metrics, which `compile` chooses, once the output shape is known. The list is a copy."""
+        return list(self._metrics)
+
+    @metrics.setter
+    def metrics(self, value: Any) -> None:
+        raise AttributeError(f"metrics cannot be set; call compile again. Received {value!r}")
 
     def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None) -> None:
         """Choose how to train.
@@ -67,17 +96,19 @@ class Sequential(Stack):
             raise ValueError('compile needs a loss, for example loss="sparse_categorical_crossentropy"')
         if isinstance(metrics, str) or not isinstance(metrics, (list, tuple, type(None))):
             raise TypeError(f'metrics must be a list such as ["accuracy"], received {metrics!r}')
-        self._structure_changes()
-        new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
-        new_metrics = self._fitting_metrics(new_loss, list(metrics or []))
-        self.optimizer, self.loss, self.metrics = new_optimizer, new_loss, new_metrics
-        self._metrics_asked = list(metrics or [])
+        with self._changing():
+            new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
+            new_metrics = self._fitting_metrics(new_loss, list(metrics or []))
+            self.optimizer, self._loss, self._metrics = new_optimizer, new_loss, new_metrics
+            self._metrics_asked = list(metrics or [])
 
     def _finish_compile(self) -> None:
         """Resolve the metrics that `compile` could not resolve, because the output shape was not known."""
-        self.metrics = self._fitting_metrics(self._require_compiled(), self._metrics_asked)
+        found = self._fitting_metrics(self._require_compiled(), self._metrics_asked)
+        if [type(metric) for metric in found] != [type(metric) for metric in self._metrics]:
+            self._metrics = found
 
-    def _fitting_metrics(self, loss: losses.Loss, names: list[object]) -> list[metrics.Metric]:
+    def _fitting_metrics(self, loss: losses.Loss, names: list[object]) -> list[Metric]:
         """The metrics by name; none until the output shape is known. Checks that the loss fits the output."""
         if not self.built or self.output_shape is None:
             for name in names:
@@ -144,20 +175,13 @@ class Sequential(Stack):
         if not isinstance(shuffle, (bool, np.bool_)):
             raise TypeError(f"shuffle must be True or False, received {shuffle!r}")
         callbacks, progress = flat(callbacks), progress_for(verbose)
-        with self._fitting:
-            if self._in_fit:
-                raise RuntimeError("a callback cannot call fit on the model that it is called from")
+        with self._alone_in_fit():
             with self._lock, self._unchanged_on_error():
                 samples, validation, rows = prepare_fit(
                     self, x, y, batch_size, validation_split, validation_data, class_weight, sample_weight
                 )
             asked = Epochs(initial_epoch, epochs, rows, bool(shuffle), frequency)
-            training = Training(self, samples, validation, asked, callbacks, progress, verbose)
-            self._in_fit = True
-            try:
-                return training.run()
-            finally:
-                self._in_fit = False
+            return Training(self, samples, validation, asked, callbacks, progress, verbose).run()
 
     def evaluate(
         self,
@@ -205,7 +229,6 @@ class Sequential(Stack):
             log = np.zeros((1, runner.values))
             run = Run(samples, len(samples), log, self.optimizer, self.optimizer.iterations)
             runner.run(run, 1)
-            self.optimizer.iterations = run.step
         return self._results(named_logs(self, log[0] / len(samples)), return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
@@ -238,14 +261,14 @@ class Sequential(Stack):
 
     def _require_compiled(self) -> losses.Loss:
         """The loss; a RuntimeError if `compile` was not called."""
-        if self.loss is None:
+        if self._loss is None:
             raise RuntimeError('call compile(optimizer, loss) first, for example model.compile("adam", "mse")')
-        return self.loss
+        return self._loss
 
     def _results(self, logs: Logs, return_dict: bool) -> Any:
         if return_dict:
             return dict(sorted(logs.items()))
-        return list(logs.values()) if self.metrics else logs["loss"]
+        return list(logs.values()) if self._metrics else logs["loss"]
 
     def _prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
         """Checked samples as rows; builds the model for them if it is not built yet."""
@@ -268,18 +291,43 @@ class Sequential(Stack):
         with self._lock:
             return programs.predict(self, samples)
 
-    def _structure_changes(self) -> None:
-        """Drop the programs, which were made for the previous structure.
+    @contextmanager
+    def _changing(self) -> Iterator[None]:
+        """Within the block layers, loss or metrics may change: no program runs. Programs made before are dropped.
 
         Raises:
-            RuntimeError: during `fit`, in a callback.
+            RuntimeError: during `fit`, in a callback or another thread.
         """
-        if self._in_fit:
-            raise RuntimeError("compile, add and pop cannot be called during fit")
-        self._programs: dict[str, tuple[Any, Any]] = {}
-        # Held only while a program runs, so training releases it often, and other threads can predict in between.
-        self._lock = threading.RLock()
-        self._fitting = threading.RLock()
+        with self._lock:
+            if self._in_fit:
+                raise RuntimeError("compile, add and pop cannot be called during fit")
+            self._programs = {}
+            yield
+
+    @contextmanager
+    def _alone_in_fit(self) -> Iterator[None]:
+        """Wait until no other thread is in `fit`.
+
+        Raises:
+            RuntimeError: in a callback: of this model's `fit`, or where waiting might last for ever.
+        """
+        if not self._fitting.acquire(blocking=not _fits.running):
+            raise RuntimeError(
+                "a callback cannot call fit on a model that another thread trains: they could wait for each other"
+            )
+        try:
+            if self._in_fit:
+                raise RuntimeError("a callback cannot call fit on the model that it is called from")
+            with self._lock:
+                self._in_fit = True
+            _fits.running += 1
+            try:
+                yield
+            finally:
+                _fits.running -= 1
+                self._in_fit = False
+        finally:
+            self._fitting.release()
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: without programs and locks, which are made again."""
@@ -290,5 +338,13 @@ class Sequential(Stack):
         self._layers = list(self._layers)
         if self.history is not None and self.history.model is None:  # else this copy shares it with the original
             self.history.model = self
-        self._in_fit = False
-        self._structure_changes()
+        self._ready()
+
+
+class _Fits(threading.local):
+    """How many calls of `fit` each thread is in."""
+
+    running = 0
+
+
+_fits = _Fits()

@@ -162,7 +162,6 @@ class Training:
             if self.user.callbacks:  # which may have frozen layers, or changed what a step consists of
                 self.runner = self._program()
             self.runner.run(state, 1 if each_batch else None)
-        self.optimizer.iterations = state.step
         if self.progress is not None:
             self.progress.on_progress(epoch, state.batch)
         if each_batch:

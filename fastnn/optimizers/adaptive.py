@@ -5,6 +5,7 @@ from typing import Any
 from .. import checks
 from ..kernels import optimizers as kernels
 from ..kernels.instructions import BETA_1, BETA_2, EPSILON, MOMENTUM, RHO
+from ..settings import switch, within
 from .base import LearningRate, Optimizer
 
 
@@ -24,7 +25,7 @@ class Adagrad(Optimizer):
     0.1653
     """
 
-    slot_count = 1
+    initial_accumulator_value, epsilon = within(0), within(0)
 
     def __init__(
         self,
@@ -34,10 +35,17 @@ class Adagrad(Optimizer):
         **kwargs: Any,
     ):
         super().__init__(learning_rate, **kwargs)
-        self.slot_start = self.initial_accumulator_value = checks.number(
-            initial_accumulator_value, "initial_accumulator_value", 0
-        )
-        self.epsilon = checks.number(epsilon, "epsilon", 0)
+        self.initial_accumulator_value, self.epsilon = initial_accumulator_value, epsilon
+
+    @property
+    def slot_count(self) -> int:
+        """1: a."""
+        return 1
+
+    @property
+    def slot_start(self) -> float:
+        """The initial value of a."""
+        return self.initial_accumulator_value
 
     @property
     def step_kernel(self) -> Any:
@@ -66,6 +74,8 @@ class RMSprop(Optimizer):
     0.3162
     """
 
+    rho, momentum, epsilon, centered = within(0, 1), within(0, 1), within(0), switch()
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -76,10 +86,12 @@ class RMSprop(Optimizer):
         **kwargs: Any,
     ):
         super().__init__(learning_rate, **kwargs)
-        self.rho, self.momentum = checks.number(rho, "rho", 0, 1), checks.number(momentum, "momentum", 0, 1)
-        self.epsilon = checks.number(epsilon, "epsilon", 0)
-        self.centered = bool(centered)
-        self.slot_count = 3 if self.centered else 2 if self.momentum > 0 else 1
+        self.rho, self.momentum, self.epsilon, self.centered = rho, momentum, epsilon, centered
+
+    @property
+    def slot_count(self) -> int:
+        """v, with momentum also its step, centered also the mean of g."""
+        return 3 if self.centered else 2 if self.momentum > 0 else 1
 
     @property
     def step_kernel(self) -> Any:
@@ -110,6 +122,9 @@ class Adam(Optimizer):
     0.1
     """
 
+    beta_1, beta_2 = within(0, 1, open_high=True), within(0, 1, open_high=True)
+    epsilon, amsgrad = within(0), switch()
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -120,11 +135,12 @@ class Adam(Optimizer):
         **kwargs: Any,
     ):
         super().__init__(learning_rate, **kwargs)
-        self.beta_1 = checks.number(beta_1, "beta_1", 0, 1, open_high=True)
-        self.beta_2 = checks.number(beta_2, "beta_2", 0, 1, open_high=True)
-        self.epsilon = checks.number(epsilon, "epsilon", 0)
-        self.amsgrad = bool(amsgrad)
-        self.slot_count = 3 if self.amsgrad else 2
+        self.beta_1, self.beta_2, self.epsilon, self.amsgrad = beta_1, beta_2, epsilon, amsgrad
+
+    @property
+    def slot_count(self) -> int:
+        """m and v; with amsgrad also the largest v."""
+        return 3 if self.amsgrad else 2
 
     @property
     def step_kernel(self) -> Any:

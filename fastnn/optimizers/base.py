@@ -27,6 +27,7 @@ from ..kernels.instructions import (
     SEPARATE_DECAY,
     WEIGHT_DECAY,
 )
+from ..settings import optional, switch, within
 
 if TYPE_CHECKING:
     from ..layers.base import Layer
@@ -56,8 +57,14 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
     (0.01, 0)
     """
 
-    slot_count = 0
-    slot_start = 0.0
+    weight_decay = optional(checks.number, 0)
+    clipnorm, clipvalue, global_clipnorm = (
+        optional(checks.positive),
+        optional(checks.positive),
+        optional(checks.positive),
+    )
+    use_ema, ema_momentum = switch(), within(0, 1)
+    ema_overwrite_frequency = optional(checks.integer)
     _learning_rate: LearningRate = 0.0
 
     def __init__(
@@ -72,24 +79,21 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         ema_overwrite_frequency: int | None = None,
     ):
         self.learning_rate = learning_rate
-        self.weight_decay = None if weight_decay is None else checks.number(weight_decay, "weight_decay", 0)
+        self.weight_decay = weight_decay
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
         given = {name: value for name, value in clips.items() if value is not None}
         if len(given) > 1:
             received = ", ".join(f"{name}={value!r}" for name, value in given.items())
             raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be set, received {received}")
-        self.clipnorm = _positive(clipnorm, "clipnorm")
-        self.clipvalue = _positive(clipvalue, "clipvalue")
-        self.global_clipnorm = _positive(global_clipnorm, "global_clipnorm")
-        self.use_ema, self.ema_momentum = bool(use_ema), checks.number(ema_momentum, "ema_momentum", 0, 1)
+        self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
+        self.use_ema, self.ema_momentum = use_ema, ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
-        if ema_overwrite_frequency is not None:
-            self.ema_overwrite_frequency = checks.integer(ema_overwrite_frequency, "ema_overwrite_frequency")
         self._excluded: set[Parameter] = set()  # excluded from weight decay: weights, and parts of weights' names
         self._excluded_names: tuple[str, ...] = ()
         self.iterations = 0
         # (slots, size) for each weight that it has trained; an entry is dropped when its weight is freed.
         self._slots: WeakKeyDictionary[Parameter, np.ndarray] = WeakKeyDictionary()
+        self._slots_for = 0, False  # the slots of the equation, and whether there is one for averages
         self._has_a_model = False
         self.slots_made = 0  # how often slots were allocated: programs hold their addresses
 
@@ -162,6 +166,16 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         return vector
 
     @property
+    def slot_count(self) -> int:
+        """The number of slots of the equation."""
+        return 0
+
+    @property
+    def slot_start(self) -> float:
+        """The initial value of these slots."""
+        return 0.0
+
+    @property
     def all_slots(self) -> int:
         """The number of slots: those of the equation, and one after them for averages."""
         return self.slot_count + self.use_ema
@@ -232,28 +246,32 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         Raises:
             ValueError: if the optimizer has trained another model, none of whose weights are among these.
         """
-        known = [self._slots.get(p) for p in var_list]
-        if all(slots is not None and len(slots) == self.all_slots for slots in known):
+        now = self.slot_count, self.use_ema
+        missing = [p for p in var_list if p not in self._slots]
+        if not missing and now == self._slots_for:
             return
-        if self.all_slots and self._has_a_model and not any(slots is not None for slots in known):
+        if missing and self._has_a_model and sum(now) and sum(self._slots_for) and len(missing) == len(var_list):
             raise ValueError(
                 f"{self!r} can only continue with the model that it has trained; use a new optimizer for another model"
             )
-        self._has_a_model = True
-        for p, slots in zip(var_list, known, strict=True):
-            if slots is None or len(slots) != self.all_slots:
-                self._slots[p] = self._new_slots(p, slots)
-
-    def _new_slots(self, p: Parameter, old: np.ndarray | None) -> np.ndarray:
-        """Initial slots, the first of which are copied from the weight's old slots, if it has some."""
+        # All weights that it knows, also those of other models: what is set later, such as momentum, counts for all.
+        others = [] if now == self._slots_for else list(self._slots)
+        self._slots.update({p: self._new_slots(p) for p in [*others, *missing]})
+        self._slots_for, self._has_a_model = now, True
         self.slots_made += 1
+
+    def _new_slots(self, p: Parameter) -> np.ndarray:
+        """Initial slots; those that the weight has already are copied."""
         slots = aligned_zeros(self.all_slots * p.size, p.dtype).reshape(self.all_slots, p.size)
         slots[...] = self.slot_start
         if self.use_ema:
             slots[-1] = p.flat
-        if old is not None:
-            count = min(len(old), len(slots))
+        if (old := self._slots.get(p)) is not None:
+            before, averaged = self._slots_for
+            count = min(before, self.slot_count)
             slots[:count] = old[:count]
+            if averaged and self.use_ema:
+                slots[-1] = old[-1]
         return slots
 
     def slot_arrays(self, var_list: Iterable[Parameter]) -> list[np.ndarray]:
@@ -262,7 +280,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
 
     def slots_of(self, parameter: Parameter) -> list[np.ndarray]:
         """The slots of one weight, after `build`, as live views of the weight's shape."""
-        return [parameter.view_in(slots) for slots in self._slots[parameter]] if self.all_slots else []
+        return [parameter.view_in(slots) for slots in self._slots.get(parameter, ())]
 
     @property
     def has_slots(self) -> bool:
@@ -271,9 +289,10 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
 
     def finalize_variable_values(self, var_list: Iterable[Parameter]) -> None:
         """Replace the weights by their averages, as `fit` does at its end; without `use_ema`, do nothing."""
-        if self.use_ema and self.iterations:
+        _, averaged = self._slots_for  # else there are none for the averages yet
+        if self.use_ema and averaged and self.iterations:
             for p in var_list:
-                if len(self._slots.get(p, ())) == self.all_slots:  # else it has none for the averages yet
+                if p in self._slots:
                     p.value[...] = self.slots_of(p)[-1]
 
     def __getstate__(self) -> dict[str, Any]:
@@ -291,10 +310,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
 
     @property
     def step_kernel(self) -> Any:
-        """The function that the interpreter calls for a step, from the end of `kernels/optimizers.py`.
-
-        Chosen by `slot_count`, because a number that is changed later does not change the slots.
-        """
+        """The function that the interpreter calls for a step, from the end of `kernels/optimizers.py`."""
         raise NotImplementedError(f"{type(self).__name__} has no step_kernel; derive it from an optimizer that has one")
 
     def step(self, model: "Sequential") -> None:
@@ -322,13 +338,3 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
     def __repr__(self) -> str:
         rate = f"{self.learning_rate:g}" if self.learning_rate_schedule is None else repr(self.learning_rate_schedule)
         return f"{type(self).__name__}(learning_rate={rate})"
-
-
-def _positive(value: Any, argument: str) -> float | None:
-    """`value` as a finite float above 0, or None."""
-    if value is None:
-        return None
-    number = checks.number(value, argument, 0)
-    if number == 0:
-        raise ValueError(f"{argument} must be a finite number > 0, or None, received {value!r}")
-    return number

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from .. import checks
 from ..kernels import optimizers as kernels
 from ..kernels.instructions import MOMENTUM
+from ..settings import switch, within
 from .base import LearningRate, Optimizer
 
 
@@ -24,18 +24,23 @@ class SGD(Optimizer):
     0.54
     """
 
+    momentum, nesterov = within(0, 1), switch()
+
     def __init__(
         self, learning_rate: LearningRate = 0.01, momentum: float = 0.0, nesterov: bool = False, **kwargs: Any
     ):
         super().__init__(learning_rate, **kwargs)
-        self.momentum = checks.number(momentum, "momentum", 0, 1)
-        self.nesterov = bool(nesterov)
-        self.slot_count = 1 if self.momentum > 0 else 0
+        self.momentum, self.nesterov = momentum, nesterov
+
+    @property
+    def slot_count(self) -> int:
+        """1 with momentum, else 0."""
+        return 1 if self.momentum > 0 else 0
 
     @property
     def step_kernel(self) -> Any:
         """`sgd_step`; with momentum `momentum_step` or `nesterov_step`."""
-        if self.slot_count == 0:
+        if self.momentum == 0:
             return kernels.sgd_step
         return kernels.nesterov_step if self.nesterov else kernels.momentum_step
 

@@ -116,13 +116,8 @@ def _state(model: "Sequential", named: dict[str, Parameter]) -> dict[str, Any]:
 def _compiled_with(model: "Sequential") -> dict[str, Any]:
     """The arguments of `compile`, and the number of steps of the optimizer."""
     optimizer = model.optimizer
-    described = describe(optimizer)
-    # A user's own optimizer may be recreated differently. The rate is replaced: it may be a user's schedule.
-    config = described["config"] | {"learning_rate": 0.0}
-    if described["module"] and type(optimizer).from_config(config).all_slots != optimizer.all_slots:
-        raise ValueError(f"{optimizer!r} was changed to another algorithm after its creation; compile with a new one")
     return {
-        "optimizer": described,
+        "optimizer": describe(optimizer),
         "iterations": optimizer.iterations,
         "loss": describe(model.loss),
         "metrics": encode(model._metrics_asked, "metrics"),

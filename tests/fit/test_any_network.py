@@ -65,7 +65,7 @@ def train(case, eager):
     history = model.fit(
         x, y, batch_size=case["batch_size"], epochs=2, sample_weight=weights, shuffle=case["shuffle"], verbose=0
     )
-    assert {type(program) for _, program in model._programs.values()} == {EagerProgram if eager else Program}
+    assert {type(made.runner) for made in model._programs.values()} == {EagerProgram if eager else Program}
     return model, history.history, model.predict(x)
 
 

@@ -31,19 +31,34 @@ def test_the_model_cannot_be_rebuilt_while_it_trains(change):
     change(model)  # and now it can
 
 
+@pytest.mark.parametrize("eager", [False, True], ids=["compiled", "layer by layer"])
+@pytest.mark.parametrize("averaged", [False, True])
 @pytest.mark.parametrize(
     ("make", "name"),
     [(optimizers.SGD, "momentum"), (optimizers.RMSprop, "momentum"), (optimizers.RMSprop, "centered"),
      (optimizers.Adam, "amsgrad")],
 )  # fmt: skip
-def test_what_would_take_more_slots_than_there_are_changes_nothing(make, name):
-    model, other = classifier(make()), classifier(make())
-    for each in (model, other):
-        each.fit(X, Y, shuffle=False, verbose=0)
+def test_what_takes_more_slots_begins_with_new_ones(make, name, averaged, eager):
+    """The other slots go on: as in an optimizer that had it from the beginning, but whose new slots are new."""
+    model, other = small(make(use_ema=averaged), eager=eager), small(make(use_ema=averaged, **{name: 0.9}), eager=eager)
+    model.fit(X, Y, shuffle=False, verbose=0)
     setattr(model.optimizer, name, 0.9)
+    other.set_weights(model.get_weights())
+    other.optimizer.build(other.parameters)
+    other.optimizer.iterations = model.optimizer.iterations
+    for p, q in zip(model.parameters, other.parameters, strict=True):
+        *before, average = model.optimizer.slots_of(p) if averaged else [*model.optimizer.slots_of(p), None]
+        for slot, value in zip(other.optimizer.slots_of(q), before, strict=False):
+            slot[...] = value
+        if averaged:
+            other.optimizer.slots_of(q)[-1][...] = average
     for each in (model, other):
         each.fit(X, Y, shuffle=False, verbose=0)
     assert_same_weights(model, other)
+    assert len(model.optimizer.slots_of(model.parameters[0])) == model.optimizer.all_slots
+    setattr(model.optimizer, name, 0.0)
+    model.fit(X, Y, shuffle=False, verbose=0)
+    assert len(model.optimizer.slots_of(model.parameters[0])) == model.optimizer.all_slots
 
 
 def test_another_optimizer_trains_from_the_next_fit_on():
@@ -168,3 +183,18 @@ def test_weights_that_are_made_again_are_those_that_count():
     model.fit(X, Y, verbose=0)
     assert (first.kernel.value != before).any()
     np.testing.assert_array_equal(model.predict(X), model.forward(X))
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["compiled", "layer by layer"])
+@pytest.mark.parametrize("wrong", [10**9, -(10**9), 7])
+def test_labels_that_change_meanwhile_do_not_count(wrong, eager):
+    """They index memory, so they are copied when they are checked."""
+    model, other, y = small(eager=eager), small(eager=eager), Y.copy()
+
+    def spoil(*_):
+        y[:] = wrong
+
+    spoils = callbacks.LambdaCallback(on_epoch_begin=spoil, on_train_batch_begin=spoil)
+    history = model.fit(X, y, epochs=2, shuffle=False, validation_data=(X, y), callbacks=spoils, verbose=0).history
+    assert history == other.fit(X, Y, epochs=2, shuffle=False, validation_data=(X, Y), verbose=0).history
+    assert_same_weights(model, other)

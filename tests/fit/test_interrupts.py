@@ -34,7 +34,12 @@ try:
     model.fit(x, y, batch_size=batch_size, epochs=10**9, verbose=0, callbacks=Says())
 except KeyboardInterrupt:
     print(f"stopped {time.time()!r}", flush=True)
-assert model.optimizer.iterations > steps
+trained = model.optimizer.iterations - steps
+assert trained > 0
+a_epoch = -(-2000 // batch_size)
+# All steps are counted: those of whole epochs, and of the one that was interrupted.
+epochs = len(model.history.epoch)
+assert (epochs - 1) * a_epoch <= trained <= (epochs + 1) * a_epoch, (epochs, trained)
 assert all(np.isfinite(w).all() for w in model.get_weights())
 assert all(np.isfinite(v) for v in model.history.history.get("loss", []))
 assert len(model.history.epoch) == len(model.history.history.get("loss", []))
@@ -59,6 +64,33 @@ def test_ctrl_c(units, batch_size):
     stopped, usable = output.splitlines()
     assert usable == "usable"
     assert float(stopped.split()[1]) - sent < 0.5  # 0.05 s on a machine with nothing else to do
+
+
+ONE_STEP_EPOCHS = """
+import numpy as np, fastnn
+x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
+model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(2, "tanh"), fastnn.layers.Dropout(0.1, seed=1)])
+model.add(fastnn.layers.Dense(1, "sigmoid"))
+model.compile("adam", "binary_crossentropy")
+model.fit(x, x[:, 0], verbose=0)
+print("training", flush=True)
+try:
+    model.fit(x, x[:, 0], epochs=10**9, verbose=0)
+except KeyboardInterrupt:
+    print(len(model.history.epoch) + 1, model.optimizer.iterations, model.layers[1].step, flush=True)
+"""
+
+
+def test_ctrl_c_loses_no_step():
+    """Every epoch has one step: history, the optimizer and the layers with noise have counted the same."""
+    for _ in range(3):
+        with python_at_work(ONE_STEP_EPOCHS, until="training") as child:
+            time.sleep(0.5)
+            child.send_signal(signal.SIGINT)
+            output, errors = child.communicate(timeout=SECONDS)
+        assert errors == ""
+        epochs, iterations, noise = map(int, output.split())
+        assert epochs == iterations == noise > 1000
 
 
 @pytest.mark.parametrize("part", ["fit", "evaluate", "predict"])

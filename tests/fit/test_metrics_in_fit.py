@@ -36,7 +36,7 @@ def test_losses(name, rng):
     np.testing.assert_allclose(model.evaluate(samples(), y, verbose=0), values.mean(), rtol=1e-5)
     history = model.fit(samples(), y, batch_size=8, sample_weight=weights, verbose=0).history
     np.testing.assert_allclose(history["loss"], [(values * weights).mean()], rtol=1e-5)
-    assert {type(program) for _, program in model._programs.values()} == {Program}
+    assert {type(made.runner) for made in model._programs.values()} == {Program}
     model.compile(optimizers.SGD(0.05), case.make())
     history = model.fit(samples(), y, batch_size=8, epochs=20, verbose=0).history
     assert history["loss"][-1] < 0.99 * history["loss"][0]
@@ -59,7 +59,7 @@ def test_sums(case, batch_size, rng):
     if case.kernel_name != "squared_sums":  # counts are exact
         np.testing.assert_array_equal(history[metric.name][0], expected)
     np.testing.assert_array_equal(model.evaluate(samples(), y, verbose=0)[1], expected)
-    assert {type(program) for _, program in model._programs.values()} == {Program}
+    assert {type(made.runner) for made in model._programs.values()} == {Program}
 
 
 def test_top_k(rng):

@@ -52,8 +52,8 @@ def test_a_loss_tells_what_is_not_as_usual():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: losses.Huber(0), "delta must be above 0, received 0"),
-        (lambda: losses.Huber(-1), "delta must be a finite number >= 0, received -1"),
+        (lambda: losses.Huber(0), "delta must be a finite number > 0, received 0"),
+        (lambda: losses.Huber(-1), "delta must be a finite number > 0, received -1"),
         (lambda: losses.BinaryCrossentropy(label_smoothing=1), r"label_smoothing must .* \[0, 1\), received 1"),
         (lambda: losses.CategoricalCrossentropy(label_smoothing=-0.1), r"label_smoothing must .* received -0.1"),
         (lambda: losses.CategoricalFocalCrossentropy(alpha=-1), "alpha must be a finite number >= 0, received -1"),

@@ -179,7 +179,7 @@ def train(case, eager=False):
     fit = {"batch_size": BATCH, "epochs": 2, "shuffle": False, "validation_split": 0.2, **case.get("fit", {})}
     history = model.fit(x, y, **fit, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
-    programs = {type(program) for _, program in model._programs.values()}
+    programs = {type(made.runner) for made in model._programs.values()}
     assert programs == {EagerProgram if eager else Program}
     return model, history.history, model.predict(x), model.evaluate(x, y, verbose=0)
 

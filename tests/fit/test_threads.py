@@ -136,3 +136,82 @@ def test_two_trainings_of_one_model_take_turns():
     for _ in range(2):
         other.fit(X, Y, epochs=3, shuffle=False, verbose=0)
     assert_same_weights(model, other)
+
+
+def test_one_layer_by_hand_in_many_threads():
+    """`forward` keeps what `backward` needs, for each thread."""
+    model = wide()
+    expected = [model.forward(X[i::8]) for i in range(8)]
+
+    def forward(i):
+        for _ in range(20):
+            np.testing.assert_array_equal(model.forward(X[i::8]), expected[i])
+
+    def around(i):
+        """With the gradient with respect to the input; those of the weights are shared."""
+        seen = []
+        for _ in range(20):
+            y = model.forward(X[i::8])
+            seen.append(model.backward(np.ones_like(y)))
+        return seen
+
+    alone = [around(i)[0] for i in range(8)]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        for running in [pool.submit(forward, i) for i in range(8)]:
+            running.result(timeout=SECONDS)
+        for i, running in enumerate([pool.submit(around, i) for i in range(8)]):
+            for dx in running.result(timeout=SECONDS):
+                np.testing.assert_array_equal(dx, alone[i])
+
+
+def test_a_model_is_not_rebuilt_while_another_thread_trains_it():
+    """`compile` made new locks, so that two threads ran at once: memory was overwritten within seconds."""
+    model, refused, done = wide(), [], threading.Event()
+
+    def rebuild():
+        while not done.is_set():
+            try:
+                model.compile("adam", "sparse_categorical_crossentropy")
+            except RuntimeError as error:
+                refused.append(str(error))
+            model.predict(X[:1])
+            model.evaluate(X, Y, verbose=0)
+
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        running = pool.submit(rebuild)
+        for _ in range(5):
+            assert len(model.fit(X, Y, epochs=3, verbose=0).epoch) == 3
+            model.train_on_batch(X, Y)
+        done.set()
+        running.result(timeout=SECONDS)
+    assert set(refused) == {"compile, add and pop cannot be called during fit"}
+
+
+def test_callbacks_that_fit_each_others_model_do_not_wait_for_ever():
+    models, inside, errors = (wide(), wide()), threading.Barrier(2), []
+
+    def train(own, other):
+        def fit_the_other(epoch, logs):
+            inside.wait(SECONDS)  # both are in fit
+            try:
+                other.fit(X, Y, verbose=0)
+            except RuntimeError as error:
+                errors.append(str(error))
+            inside.wait(SECONDS)
+
+        own.fit(X, Y, callbacks=fastnn.callbacks.LambdaCallback(on_epoch_end=fit_the_other), verbose=0)
+
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        for running in [pool.submit(train, *models), pool.submit(train, *models[::-1])]:
+            running.result(timeout=SECONDS)
+    assert len(errors) == 2
+    assert all("another thread trains" in error for error in errors)
+    for model in models:
+        model.fit(X, Y, verbose=0)
+
+
+def test_a_callback_may_fit_another_model():
+    model, other = wide(), wide()
+    fits = fastnn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: other.fit(X, Y, verbose=0))
+    model.fit(X, Y, epochs=2, callbacks=fits, verbose=0)
+    assert other.optimizer.iterations == model.optimizer.iterations == 38

@@ -271,7 +271,7 @@ def train(size, eager=False, frozen=False, **options):
     fit = {"epochs": 2, "validation_split": 0.1, "shuffle": True, "verbose": 0, **options}
     fastnn.utils.set_random_seed(4)
     history = model.fit(x, y, batch_size=batch, **fit).history
-    assert {type(program) for _, program in model._programs.values()} == {EagerProgram if eager else Program}
+    assert {type(made.runner) for made in model._programs.values()} == {EagerProgram if eager else Program}
     return model, history, model.predict(x), model.evaluate(x, y, verbose=0)
 
 

@@ -212,15 +212,15 @@ def test_a_weight_that_evaluation_does_not_use_by_itself():
         each.compile("sgd", "mse")
     x, y = samples(9, 3), samples(9, 2)
     assert model.evaluate(x, y, verbose=0) == pytest.approx(plain.evaluate(x, y, verbose=0) + 0.03, rel=1e-6)
-    assert isinstance(model._programs["evaluate"][1], Program)
+    assert isinstance(model._programs["evaluate"].runner, Program)
 
 
 def test_predictions_know_nothing_of_it():
     plain, model = small(), small(options=BOTH)
     assert_same_bits(model.predict(samples()), plain.predict(samples()))
     model.evaluate(samples(), labels(), verbose=0)
-    assert model._programs["predict"][1].plan.update == 0
-    assert model._programs["evaluate"][1].plan.update != 0
+    assert model._programs["predict"].runner.plan.update == 0
+    assert model._programs["evaluate"].runner.plan.update != 0
 
 
 def test_bits_depend_neither_on_threads_nor_on_the_path(any_threads):

@@ -39,11 +39,11 @@ def test_a_single_frozen_weight_stays_as_it_is():
     model.compile("adam", "mse")
     x, y = np.ones((8, 4)), np.ones(8)
     model.fit(x, y, verbose=0)
-    assert type(model._programs["train"][1]) is Program
+    assert type(model._programs["train"].runner) is Program
     model.layers[0].kernel.trainable = False
     before = model.get_weights()
     model.fit(x, y, verbose=0)
-    assert type(model._programs["train"][1]) is Program
+    assert type(model._programs["train"].runner) is Program
     after = model.get_weights()
     np.testing.assert_array_equal(after[0], before[0])
     assert (after[2] != before[2]).any()
