@@ -15,6 +15,7 @@ import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Self, TypeVar
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -25,6 +26,8 @@ CustomObjects = Mapping[str, type] | None
 Kind = TypeVar("Kind")
 
 _PUBLIC: dict[tuple[str, str], type] = {}  # fastnn's public classes by (module, name)
+
+_ARGUMENTS: WeakKeyDictionary[type, tuple[str, ...]] = WeakKeyDictionary()  # what `arguments` found
 
 _ARRAY_TYPES = {t.name: t for t in map(np.dtype, ("bool", *(c for c in np.typecodes["AllInteger"] + "efd")))}
 
@@ -93,8 +96,10 @@ class Configured:
         return describe(self)
 
 
-def arguments(kind: type) -> list[str]:
+def arguments(kind: type) -> tuple[str, ...]:
     """The arguments that a class's constructor takes by name, those of its base classes (`**kwargs`) first."""
+    if kind in _ARGUMENTS:
+        return _ARGUMENTS[kind]
     names: list[str] = []
     for base in kind.__mro__[:-1]:
         if "__init__" in vars(base):
@@ -107,7 +112,8 @@ def arguments(kind: type) -> list[str]:
             if not passes_on:
                 break
     fixed = getattr(kind, "_fixed", ())
-    return [name for name in dict.fromkeys(names) if name not in fixed]
+    _ARGUMENTS[kind] = tuple([name for name in dict.fromkeys(names) if name not in fixed])
+    return _ARGUMENTS[kind]
 
 
 def describe(value: Any) -> dict[str, Any]:

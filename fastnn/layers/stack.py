@@ -33,6 +33,7 @@ class Stack(Configured, module="fastnn", abstract=True):
     def __init__(self, layers: Sequence[Layer | InputLayer] | None = None, name: str | None = None):
         self.name = automatic_name(type(self)) if name is None else str(name)
         self._layers: list[Layer] = []
+        self._names: set[str] = set()
         self._sample_shape: tuple[int, ...] = ()
         for layer in layers or []:
             self.add(layer)
@@ -55,7 +56,8 @@ class Stack(Configured, module="fastnn", abstract=True):
             return
         if not isinstance(layer, Layer):
             raise TypeError(f"a Sequential takes fastnn layers, received {layer!r} of type {type(layer).__name__}")
-        if any(layer.name == other.name for other in self._layers):
+        # The set says quickly that a name is new; a layer may have been renamed since.
+        if layer.name in self._names and any(layer.name == other.name for other in self._layers):
             raise ValueError(f"layer names must differ, received {layer.name!r} twice")
         if self._layers and layer.dtype != self.dtype:
             raise ValueError(f"layer {layer.name} computes in {layer.dtype}, the layers before it in {self.dtype}")
@@ -71,13 +73,16 @@ class Stack(Configured, module="fastnn", abstract=True):
             self._build_layer(layer, self._layers, self._sample_shape)
         with self._changing():
             self._layers.append(layer)
+            self._names.add(layer.name)
 
     def pop(self) -> Layer:
         """Remove the last layer and return it."""
         if not self._layers:
             raise IndexError("there are no layers to remove")
         with self._changing():
-            return self._layers.pop()
+            layer = self._layers.pop()
+            self._names = {other.name for other in self._layers}
+            return layer
 
     def build(self, input_shape: Shape) -> None:
         """Build all layers for inputs of `input_shape`, whose first axis is the batch: `model.build((None, 784))`."""

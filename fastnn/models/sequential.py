@@ -335,7 +335,7 @@ class Sequential(Stack):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._layers = list(self._layers)
+        self._layers, self._names = list(self._layers), set(self._names)
         if self.history is not None and self.history.model is None:  # else this copy shares it with the original
             self.history.model = self
         self._ready()

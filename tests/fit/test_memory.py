@@ -126,16 +126,30 @@ def test_training_is_not_disturbed_by_another_thread_that_builds_on_its_layers()
     assert_same_weights(trained(build_heads), trained(lambda model, ended: None))
 
 
-def test_building_many_layers_takes_linear_time():
-    def seconds(count):
-        best = np.inf
-        for _ in range(3):
-            began = time.perf_counter()
-            fastnn.Sequential([fastnn.Input((8,)), *(layers.Dense(8) for _ in range(count))])
-            best = min(best, time.perf_counter() - began)
-        return best
+def seconds(make, count):
+    best = np.inf
+    for _ in range(3):
+        began = time.perf_counter()
+        make(count)
+        best = min(best, time.perf_counter() - began)
+    return best
 
-    assert seconds(400) < 8 * seconds(100)  # 16 times if each new layer moved all others
+
+def test_building_many_layers_takes_linear_time():
+    def build(count):
+        return fastnn.Sequential([fastnn.Input((8,)), *(layers.Dense(8) for _ in range(count))])
+
+    assert seconds(build, 400) < 8 * seconds(build, 100)  # 16 times if each new layer moved all others
+
+
+def test_loading_many_layers_takes_linear_time(tmp_path):
+    for count in (500, 4000):
+        fastnn.Sequential([fastnn.Input((8,)), *(layers.ReLU() for _ in range(count))]).save(tmp_path / f"{count}.st")
+
+    def load(count):
+        return fastnn.saving.load_model(tmp_path / f"{count}.st")
+
+    assert seconds(load, 4000) < 20 * seconds(load, 500)  # 64 times if each layer is compared with all others
 
 
 def test_the_list_of_layers_is_a_copy():
