@@ -2,12 +2,13 @@
 
 import difflib
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from . import frames
 from .kernels.arrays import all_finite
 
 
@@ -21,13 +22,39 @@ def nearest(name: object, known: Iterable[str], what: str) -> str:
     raise ValueError(f"unknown {what} {name!r}{hint} Known: {', '.join(known)}")
 
 
-def integer(value: Any, argument: str, minimum: int = 1) -> int:
-    """`value` as an int of at least `minimum`; booleans and fractions are refused."""
+LABELS_HINT = "; number labels that are text first: classes, y = numpy.unique(y, return_inverse=True)"
+LARGEST = 2**63 - 1  # the largest integer that the kernels count with
+LARGEST_SIZE = 2**31 - 1  # of an axis, and of a sample: products of two of them are still integers for the kernels
+
+
+def text(value: Any, argument: str) -> str:
+    """`value`, which must be a string."""
+    if not isinstance(value, str):
+        raise TypeError(f"{argument} must be a string, received {value!r}")
+    return value
+
+
+def integer(value: Any, argument: str, minimum: int = 1, maximum: int = LARGEST) -> int:
+    """`value` as an int in [minimum, maximum]; booleans and fractions are refused."""
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{argument} must be an integer of at least {minimum}, received {value!r}")
-    if value < minimum:
-        raise ValueError(f"{argument} must be at least {minimum}, received {value}")
-    return int(value)
+    whole = int(value)
+    if whole < minimum:
+        raise ValueError(f"{argument} must be at least {minimum}, received {_told(whole)}")
+    if whole > maximum:
+        raise ValueError(f"{argument} must be at most {maximum}, received {_told(whole)}")
+    return whole
+
+
+def _told(value: int) -> str:
+    """An integer for an error message: Python refuses to print the digits of a very large one."""
+    bits = value.bit_length()
+    return str(value) if bits < 128 else f"a number of about {int(bits * math.log10(2)) + 1} digits"
+
+
+def size(value: Any, argument: str, minimum: int = 1) -> int:
+    """`value` as the length of an axis, a step along one or the like."""
+    return integer(value, argument, minimum, LARGEST_SIZE)
 
 
 def sizes(value: Any, argument: str, axes: int, minimum: int = 1) -> tuple[int, ...]:
@@ -35,18 +62,24 @@ def sizes(value: Any, argument: str, axes: int, minimum: int = 1) -> tuple[int, 
     given = value if isinstance(value, (tuple, list)) else (value,) * axes
     if len(given) != axes:
         raise ValueError(f"{argument} must be one integer or {axes} of them, received {value!r}")
-    return tuple(integer(n, argument, minimum) for n in given)
+    return tuple(size(n, argument, minimum) for n in given)
 
 
 def number(value: Any, argument: str, low: float = -math.inf, high: float = math.inf, open_high: bool = False) -> float:
     """`value` as a finite float in [low, high], or in [low, high) with `open_high`."""
     if isinstance(value, bool) or not isinstance(value, Real):
         raise TypeError(f"{argument} must be a number, received {value!r}")
-    converted = float(value)
+    try:
+        converted = float(value)
+    except OverflowError:  # an integer beyond all floats
+        converted = -math.inf if value < 0 else math.inf
     inside = low <= converted < high if open_high else low <= converted <= high
     if not (math.isfinite(converted) and inside):
         interval = f" in [{low:g}, {high:g}{')' if open_high else ']'}" if math.isfinite(high) else f" >= {low:g}"
-        raise ValueError(f"{argument} must be a finite number{interval if low > -math.inf else ''}, received {value!r}")
+        received = _told(int(value)) if isinstance(value, Integral) else repr(value)
+        raise ValueError(
+            f"{argument} must be a finite number{interval if low > -math.inf else ''}, received {received}"
+        )
     return converted
 
 
@@ -58,17 +91,58 @@ def positive(value: Any, argument: str) -> float:
     return converted
 
 
-def numeric_array(value: Any, argument: str) -> np.ndarray:
-    """`value` as an array of integers, booleans or floats."""
-    if type(value) is not np.ndarray and np.ma.is_masked(value):
-        raise TypeError(f"{argument} must be an array of numbers, received one with masked values")
+def numeric_array(value: Any, argument: str, hint: str = "") -> np.ndarray:
+    """`value` as an array of integers, booleans or floats; `hint` ends the error message for text."""
+    if type(value) is not np.ndarray:
+        if np.ma.is_masked(value):
+            raise TypeError(f"{argument} must be an array of numbers, received one with masked values")
+        value = frames.as_numbers(value, argument, hint)
+        refuse_batches(value, argument)
     try:
         array = np.asarray(value)
     except ValueError as error:
         raise ValueError(f"{argument} must be an array of numbers, received rows of different lengths") from error
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{argument} must be an array of numbers, received an array of type {array.dtype}")
+        first = array.flat[0] if array.size else None
+        if isinstance(value, np.ndarray) and isinstance(first, (Real, np.bool_)):
+            hint = "; its astype(float) has numbers"
+        elif not isinstance(first, (str, np.str_, np.bytes_)):
+            hint = ""
+        received = "None" if value is None else f"an array of type {array.dtype}"
+        raise TypeError(f"{argument} must be an array of numbers, received {received}{hint}")
     return array
+
+
+def refuse_batches(value: Any, argument: str) -> None:
+    """A TypeError for what hands out batches, such as a generator or a Keras Sequence.
+
+    NumPy would make an array of one object of the former, and would ask the latter for items for ever.
+    """
+    items = {type(item): item for item in value}.values() if isinstance(value, (list, tuple)) else [value]
+    for item in items:
+        if _gives_items(item):
+            within = "" if item is value else f"a {type(value).__name__} of "
+            raise TypeError(
+                f"{argument} must be an array of numbers, received {within}{type(item)}, which gives out items one "
+                "after another; put all samples into one array, or call train_on_batch for each batch"
+            )
+
+
+_ITEMS = ("__getitem__", "__iter__")
+_ARRAYS = ("__array__", "__array_interface__", "__array_struct__")
+
+
+def _gives_items(value: Any) -> bool:
+    """Whether an object gives out items, but neither as an array nor as a sequence like a list."""
+    if isinstance(value, (np.ndarray, np.generic, Sequence, Mapping, Set)):
+        return False
+    if not any(hasattr(value, name) for name in _ITEMS) or any(hasattr(value, name) for name in _ARRAYS):
+        return False
+    try:
+        memoryview(value)
+    except TypeError:
+        return True
+    return False
 
 
 def finite(array: np.ndarray, argument: str) -> np.ndarray:
@@ -129,7 +203,7 @@ def class_labels(y: Any, argument: str, classes: int) -> np.ndarray:
 
     Always a copy: labels index memory, and the caller may change its own array later.
     """
-    array = numeric_array(y, argument)
+    array = numeric_array(y, argument, LABELS_HINT)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1:
@@ -149,7 +223,7 @@ def class_labels(y: Any, argument: str, classes: int) -> np.ndarray:
 
 def target_rows(y: Any, argument: str, outputs: int, dtype: np.dtype) -> np.ndarray:
     """`y`, of shape (n, outputs), or (n,) for a single output, as a matrix of `dtype`."""
-    array = numeric_array(y, argument)
+    array = numeric_array(y, argument, LABELS_HINT)
     if array.ndim == 1 and outputs == 1:
         array = array[:, np.newaxis]
     if array.ndim == 1:
@@ -161,17 +235,22 @@ def target_rows(y: Any, argument: str, outputs: int, dtype: np.dtype) -> np.ndar
     return read_only(rows.astype(dtype, copy=False))
 
 
-def probabilities(targets: np.ndarray, argument: str) -> np.ndarray:
-    """`targets`; a ValueError if one of them lies outside [0, 1]."""
+ROUNDING = 1e-5  # how far targets may lie off the allowed ones: scaled data often do by some rounding errors
+
+
+def probabilities(targets: np.ndarray, argument: str, loss: str) -> np.ndarray:
+    """`targets` in [0, 1], where they are moved if they lie outside by at most `ROUNDING`; else a ValueError."""
     low, high = targets.min(), targets.max()
-    if low < 0 or high > 1:
-        raise ValueError(f"{argument} must be in [0, 1] for a cross-entropy, received values from {low:g} to {high:g}")
-    return targets
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        raise ValueError(f"{argument} must be in [0, 1] for {loss}, received values from {low:.9g} to {high:.9g}")
+    return targets if low >= 0 and high <= 1 else targets.clip(0, 1)
 
 
 def sample_weights(value: Any, samples: int, dtype: np.dtype, argument: str = "sample_weight") -> np.ndarray:
-    """`value`, one non-negative weight per sample, as a vector of `dtype`."""
+    """`value`, one non-negative weight per sample, as a vector of `dtype`; (n, 1) is taken as (n,)."""
     array = numeric_array(value, argument)
+    if array.shape == (samples, 1):
+        array = array[:, 0]
     if array.shape != (samples,):
         raise ValueError(f"{argument} must have shape ({samples},), received {array.shape}")
     weights = finite(as_type(finite(array, argument), dtype), argument)

@@ -21,9 +21,7 @@ def set_random_seed(seed: int) -> None:
     >>> bool((fastnn.initializers.GlorotUniform()((2, 2)) == first).all())
     True
     """
-    seed = checks.integer(seed, "seed", 0)
-    if seed >= 2**32:
-        raise ValueError(f"seed must be below 2**32, received {seed}")
+    seed = checks.integer(seed, "seed", 0, 2**32 - 1)  # the largest that NumPy's global generator takes
     random.seed(seed)
     np.random.seed(seed)
     seed_generator(seed)

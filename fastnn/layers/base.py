@@ -1,5 +1,6 @@
 """The base class of all layers: name, float type, weights, and shapes, which are known after building."""
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -78,6 +79,7 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
     dtype = Fixed[np.dtype]()
 
     shape_only = False  # whether it changes only the shape, neither the numbers nor their order
+    keeps_bounds = False  # whether numbers of at least 0, and those of at most 1, stay so at least outside training
     takes_indices = False  # whether its inputs are indices, which must come from the data, not from a layer
 
     def __init__(self, name: str | None = None, trainable: bool = True, dtype: object = None):
@@ -124,7 +126,7 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         """Build the layer if it is not built yet, and return its output shape.
 
         Raises:
-            ValueError: if the layer is built already, for another shape.
+            ValueError: if the layer is built already, for another shape, or if samples would be too large.
         """
         shape: Shape = (None, *input_shape[1:])
         if self._shapes is not None:
@@ -133,6 +135,11 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
                 raise ValueError(f"layer {self.name} was built for input shape {known}, received {shape}")
             return output_shape
         output_shape = self.compute_output_shape(shape)
+        if (numbers := math.prod(n for n in output_shape[1:] if n is not None)) > checks.LARGEST_SIZE:
+            raise ValueError(
+                f"layer {self.name} ({type(self).__name__}) would give samples of shape {output_shape[1:]}, "
+                f"{numbers} numbers each; at most {checks.LARGEST_SIZE} are possible"
+            )
         if not self.parameters:  # otherwise `build` was called directly, and the weights may have been set since
             try:
                 self.build(shape)
@@ -220,8 +227,13 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         return self.forward(array, training)
 
     def as_input(self, x: Any) -> np.ndarray:
-        """x as a contiguous array of the layer's type."""
-        return np.ascontiguousarray(checks.numeric_array(x, "x"), self.dtype)
+        """x as a contiguous array of the layer's type; a ValueError for a single number."""
+        array = checks.numeric_array(x, "x")
+        if array.ndim == 0:
+            raise ValueError(
+                f"layer {self.name} ({type(self).__name__}) expects inputs of shape (batch, ...), received a number"
+            )
+        return np.ascontiguousarray(array, self.dtype)
 
     @property
     def weights(self) -> list[np.ndarray]:
@@ -334,4 +346,4 @@ def Input(shape: tuple[int, ...] | list[int] | None = None) -> InputLayer:
     """
     if not isinstance(shape, (tuple, list)) or not shape:
         raise ValueError(f"shape must be a tuple of positive integers such as (28, 28), received {shape!r}")
-    return InputLayer(tuple(checks.integer(n, "shape") for n in shape))
+    return InputLayer(tuple(checks.size(n, "shape") for n in shape))

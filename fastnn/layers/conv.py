@@ -1,6 +1,7 @@
 """Convolution layers."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -47,7 +48,7 @@ class _Conv(KernelAndBias):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.filters = checks.integer(filters, "filters")
+        self.filters = checks.size(filters, "filters")
         self.kernel_size = checks.sizes(kernel_size, "kernel_size", self._axes)
         self.strides = checks.sizes(strides, "strides", self._axes)
         self.padding = checks.nearest(padding, ("valid", "same"), "padding")
@@ -68,7 +69,13 @@ class _Conv(KernelAndBias):
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """(B, ..., filters): along each axis as many outputs as windows fit, or with padding "same" one per stride."""
-        axes = self._geometry(image_of(self, input_shape, self._axes))[-self._axes :]
+        image = image_of(self, input_shape, self._axes)
+        axes = self._geometry(image)[-self._axes :]
+        if math.prod(axis.padded for axis in axes) * image[-1] > checks.LARGEST_SIZE:
+            raise ValueError(
+                f"layer {self.name} ({type(self).__name__}) has windows of {' x '.join(str(a.extent) for a in axes)}, "
+                f"received inputs of shape {input_shape}: with zeros around them they would be too large for memory"
+            )
         for name, axis in zip(AXES[self._axes], axes, strict=True):
             if axis.outputs < 1:
                 raise ValueError(

@@ -50,7 +50,7 @@ class Dense(KernelAndBias):
         **kwargs: Any,
     ):
         super().__init__(**kwargs)
-        self.units = checks.integer(units, "units")
+        self.units = checks.size(units, "units")
         self._take_options(
             activation=activation,
             use_bias=use_bias,

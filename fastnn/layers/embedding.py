@@ -56,7 +56,7 @@ class _Indices(KernelLayer):
         """The output for x, after checking its indices."""
         x = self.as_input(x)
         self.build_once(x.shape)
-        self.check_samples(x.reshape(len(x), -1), "x")
+        self.check_samples(x.reshape(len(x), math.prod(x.shape[1:])), "x")
         return super().forward(x, training)
 
     def _check_column(self, x: np.ndarray, rows: int, argument: str, columns: slice) -> None:
@@ -94,7 +94,7 @@ class _Indices(KernelLayer):
             kernels.embedding,
             parameters=(table,),
             trainable=self.trainable,
-            flops=columns * size + rows * size / lowering.rows,  # the whole table is updated once per batch
+            flops=columns * size + rows * size / max(1, lowering.rows),  # the whole table is updated once per batch
             partial_size=lists + entries + 1 if lowering.backward else 0,
             integers=own,
             **fields,
@@ -139,7 +139,7 @@ class Embedding(_Indices):
     ):
         super().__init__(**kwargs)
         self.input_dim = self._cardinality(input_dim, "input_dim")
-        self.output_dim = checks.integer(output_dim, "output_dim")
+        self.output_dim = checks.size(output_dim, "output_dim")
         self.embeddings_initializer = initializers.get(embeddings_initializer)
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
@@ -223,7 +223,7 @@ class CategoricalEmbedding(_Indices):
             column = checks.integer(entry[0], f"the column of columns[{i}]", 0)
             rows = self._cardinality(entry[1], f"the cardinality of columns[{i}]")
             size = embedding_dim(rows) if len(entry) == 2 else entry[2]
-            result.append((column, rows, checks.integer(size, f"the size of columns[{i}]")))
+            result.append((column, rows, checks.size(size, f"the size of columns[{i}]")))
         named = [column for column, _, _ in result]
         twice = [column for column in named if named.count(column) > 1]
         if twice:

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 class PReLU(KernelLayer):
     """y = x where x >= 0, else alpha x, with slopes alpha that are learned (He et al. 2015).
 
-    alpha has the shape of a sample, with length 1 along the shared axes.
+    alpha has the shape of a sample, with length 1 along the shared axes. At 0 the slope is alpha, as in PyTorch and for
+    `LeakyReLU` (Keras's is 0).
 
     Args:
         alpha_initializer: a name, a `fastnn.initializers` object or an array.
@@ -61,6 +62,8 @@ class PReLU(KernelLayer):
     def compute_output_shape(self, input_shape: Shape) -> Shape:
         """The shape of the input."""
         last = len(input_shape) - 1
+        if last < 1:
+            raise ValueError(f"layer {self.name} (PReLU) expects inputs of shape (batch, ...), received {input_shape}")
         if any(axis > last for axis in self.shared_axes or ()):
             raise ValueError(
                 f"layer {self.name} (PReLU) has the shared_axes {self.shared_axes}, "

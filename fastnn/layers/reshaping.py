@@ -18,9 +18,11 @@ class _Reshaping(Layer):
     """The same numbers in another shape."""
 
     shape_only = True
+    keeps_bounds = True
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """x in the shape of the output."""
+        x = self.as_input(x)
         self._shape = x.shape
         return x.reshape(len(x), *cast("tuple[int, ...]", self.build_once(x.shape)[1:]))
 
@@ -64,7 +66,7 @@ class Reshape(_Reshaping):
         super().__init__(**kwargs)
         if not isinstance(target_shape, (tuple, list)) or len(target_shape) == 0:
             raise TypeError(f"target_shape must be a tuple such as (28, 28, 1), received {target_shape!r}")
-        sizes = [-1 if n == -1 else checks.integer(n, "target_shape") for n in target_shape]
+        sizes = [-1 if n == -1 else checks.size(n, "target_shape") for n in target_shape]
         if sizes.count(-1) > 1:
             raise ValueError(f"target_shape must have at most one -1, received {target_shape!r}")
         self.target_shape = tuple(sizes)

@@ -88,7 +88,7 @@ class Stack(Configured, module="fastnn", abstract=True):
         """Build all layers for inputs of `input_shape`, whose first axis is the batch: `model.build((None, 784))`."""
         if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2:
             raise ValueError(f"input_shape must be (None, features, ...), received {input_shape!r}")
-        shape = tuple(checks.integer(n, "input_shape") for n in input_shape[1:])
+        shape = tuple(checks.size(n, "input_shape") for n in input_shape[1:])
         if self._sample_shape and shape != self._sample_shape:
             raise ValueError(f"{self.name} takes samples of shape {self._sample_shape}, received {shape}")
         with self._unchanged_on_error():

@@ -57,7 +57,7 @@ def learning_rate_finder(
     steps: int = 100,
     batch_size: int | None = None,
     sample_weight: Any = None,
-    class_weight: dict[int, float] | None = None,
+    class_weight: dict[Any, float] | str | None = None,
     smoothing: float = 0.9,
 ) -> RangeTest:
     """Train for some steps with a learning rate that rises from `start` to `stop`, and record the loss.
@@ -79,7 +79,7 @@ def learning_rate_finder(
         steps: how many rates to try, at least 2.
         batch_size: samples per step; None: 32.
         sample_weight: (n,) weights of the samples' losses.
-        class_weight: {label: weight}.
+        class_weight: as for `fit`.
         smoothing: how much of the average is kept in each step, in [0, 1).
 
     Raises:
@@ -104,7 +104,7 @@ def learning_rate_finder(
     with model._lock:  # predictions in other threads wait, and never see diverged weights
         with model._unchanged_on_error():
             samples, _, rows = prepare_fit(model, x, y, batch_size, 0.0, None, class_weight, sample_weight)
-        x, y, weights = np.asarray(x), np.asarray(y), samples.sample_weight
+        x, y, weights = checks.numeric_array(x, "x"), checks.numeric_array(y, "y"), samples.sample_weight
         batches = _batches(len(samples), rows, steps)
         losses, smoothed, diverged = [], [], None
         with _restored(model), np.errstate(all="ignore"):

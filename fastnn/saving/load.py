@@ -164,9 +164,7 @@ def _set_state(model: "Sequential", named: dict[str, Parameter], state: dict[str
 
 
 def _count(value: Any, argument: str) -> int:
-    if checks.integer(value, argument, 0) >= 2**62:
-        raise ValueError(f"{argument} must be below 2**62, received {value}")
-    return int(value)
+    return checks.integer(value, argument, 0, 2**62 - 1)
 
 
 def _recompile(

@@ -1,5 +1,7 @@
 """Arguments that fit, compile, layers, optimizers and the rest refuse: the error names them, nothing has changed."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -22,6 +24,7 @@ from ..small_models import (
 
 X, Y = samples(), labels()
 NAN, INF = float("nan"), float("inf")
+HUGE, LARGER_THAN_PRINTED = 10**400, 10**5000  # Python refuses to print the digits of the latter
 
 BAD_FIT = [
     ({"batch_size": 0}, ValueError, "batch_size must be at least 1, received 0"),
@@ -29,10 +32,15 @@ BAD_FIT = [
     ({"batch_size": True}, TypeError, "batch_size must be an integer of at least 1, received True"),
     ({"batch_size": 32.0}, TypeError, "batch_size must be an integer of at least 1, received 32.0"),
     ({"batch_size": "32"}, TypeError, "batch_size must be an integer of at least 1, received '32'"),
-    ({"epochs": 0}, ValueError, "epochs must be at least 1, received 0"),
-    ({"epochs": -1}, ValueError, "epochs must be at least 1, received -1"),
-    ({"epochs": 1.5}, TypeError, "epochs must be an integer of at least 1, received 1.5"),
-    ({"epochs": None}, TypeError, "epochs must be an integer of at least 1, received None"),
+    (
+        {"batch_size": HUGE},
+        ValueError,
+        "batch_size must be at most 9223372036854775807, received a number of about 401",
+    ),
+    ({"epochs": -1}, ValueError, "epochs must be at least 0, received -1"),
+    ({"epochs": 1.5}, TypeError, "epochs must be an integer of at least 0, received 1.5"),
+    ({"epochs": None}, TypeError, "epochs must be an integer of at least 0, received None"),
+    ({"epochs": HUGE}, ValueError, "epochs must be at most 9223372036854775807, received a number of about 401 digits"),
     ({"initial_epoch": -1}, ValueError, "initial_epoch must be at least 0, received -1"),
     ({"validation_freq": 0}, ValueError, "validation_freq must be at least 1, received 0"),
     ({"validation_split": 1.0}, ValueError, "validation_split must be a finite number in [0, 1), received 1.0"),
@@ -66,10 +74,14 @@ BAD_FIT = [
     ({"sample_weight": NAN}, ValueError, "sample_weight must have shape (37,), received ()"),
     ({"sample_weight": ["1"] * ROWS}, TypeError, "sample_weight must be an array of numbers, received an array of"),
     ({"sample_weight": {0: 1}}, TypeError, "sample_weight must be an array of numbers, received an array of"),
-    ({"class_weight": [1, 2, 3]}, TypeError, "class_weight must be a dict of {label: weight}, received [1, 2, 3]"),
-    ({"class_weight": {"0": 1}}, TypeError, "a label of class_weight must be an integer of at least 0, received '0'"),
-    ({"class_weight": {1.0: 1}}, TypeError, "a label of class_weight must be an integer of at least 0, received 1.0"),
-    ({"class_weight": {-1: 1}}, ValueError, "a label of class_weight must be at least 0, received -1"),
+    ({"sample_weight": np.ones((1, ROWS))}, ValueError, "sample_weight must have shape (37,), received (1, 37)"),
+    ({"class_weight": [1, 2, 3]}, TypeError, 'must be a dict of {label: weight} or "balanced", received [1, 2, 3]'),
+    ({"class_weight": "balance"}, TypeError, "must be a dict of {label: weight} or \"balanced\", received 'balance'"),
+    ({"class_weight": {"0": 1}}, TypeError, "a label of class_weight must be an integer, received '0'"),
+    ({"class_weight": {1.5: 1}}, TypeError, "a label of class_weight must be an integer, received 1.5"),
+    ({"class_weight": {NAN: 1}}, TypeError, "a label of class_weight must be an integer, received nan"),
+    ({"class_weight": {-1: 1}}, ValueError, "class_weight must have labels in [0, 3), received -1"),
+    ({"class_weight": {0: 1, 3.0: 1}}, ValueError, "class_weight must have labels in [0, 3), received 3.0"),
     ({"class_weight": {0: -1}}, ValueError, "class_weight[0] must be a finite number"),
     ({"class_weight": {2: NAN}}, ValueError, "class_weight[2] must be a finite number"),
     ({"class_weight": {2: 1e300}}, ValueError, "class_weight[2] must be a finite number"),
@@ -86,6 +98,11 @@ BAD_FIT = [
 def test_fit(arguments, error, message):
     models = [fitted] if "(n, 5)" in message else [fitted, unbuilt]
     assert_refused(lambda model: model.fit(X, Y, **{"verbose": 0, **arguments}), error, message, models)
+
+
+def test_balanced_weights_of_one_batch():
+    message = "class_weight must be a dict of {label: weight}, received 'balanced': one batch does not tell"
+    assert_refused(lambda model: model.train_on_batch(X, Y, class_weight="balanced"), TypeError, message)
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "predict"])
@@ -136,6 +153,7 @@ BAD_COMPILE = [
         ValueError,
         "the metric sparse_categorical_accuracy needs integer labels, but the loss takes rows",
     ),
+    ({"metrics": [metrics.F1Score]}, ValueError, "unknown metric <class"),
     ({"output": "sigmoid"}, ValueError, "expects probabilities, but the last activation is sigmoid; use softmax there"),
     ({"output": None}, ValueError, "expects probabilities, but the last activation is linear; use softmax there, or"),
     ({"units": 1}, ValueError, "needs at least 2 outputs, one per class, received 1; for a single output use"),
@@ -173,6 +191,19 @@ def test_compile(arguments, error, message):
 def add_compile_and_fit(model, arguments):
     add_and_compile(model, arguments)
     model.fit(X, Y, verbose=0)
+
+
+@pytest.mark.parametrize(
+    ("layer", "message"),
+    [
+        (layers.ZeroPadding2D(2**30), "give samples of shape (2147483652, 2147483652, 1), 4611686035607257104"),
+        (layers.Conv2D(1, 3, dilation_rate=2**30, padding="same"), "windows of 2147483649 x 2147483649, received"),
+    ],
+    ids=["zero_padding2d", "conv2d"],
+)  # fmt: skip
+def test_samples_too_large_for_any_memory(layer, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        fastnn.Sequential([fastnn.Input((4, 4, 1)), layer])
 
 
 def test_an_output_that_has_no_columns():
@@ -234,6 +265,17 @@ def test_set_weights(weights, error, message):
 
 BAD_CALLS = [
     (lambda: layers.Dense(0), ValueError, "units must be at least 1, received 0"),
+    (lambda: layers.Dense(HUGE), ValueError, "units must be at most 2147483647, received a number of about 401 digits"),
+    (lambda: layers.Conv2D(1, 3, strides=10**20), ValueError, "strides must be at most 2147483647, received 10000000"),
+    (lambda: layers.Conv2D(1, (3, 2**31)), ValueError, "kernel_size must be at most 2147483647, received 2147483648"),
+    (lambda: layers.MaxPooling2D(2, strides=HUGE), ValueError, "strides must be at most 2147483647, received a"),
+    (lambda: layers.ZeroPadding2D(((0, 0), (0, HUGE))), ValueError, "padding must be at most 2147483647, received a"),
+    (lambda: layers.Reshape((HUGE, -1)), ValueError, "target_shape must be at most 2147483647, received a number of"),
+    (lambda: fastnn.Input((LARGER_THAN_PRINTED,)), ValueError, "shape must be at most 2147483647, received a number"),
+    (lambda: layers.Dropout(0.5, seed=2**63), ValueError, "seed must be at most 9223372036854775807, received 922337"),
+    (lambda: initializers.GlorotUniform(HUGE), ValueError, "seed must be at most 9223372036854775807, received a"),
+    (lambda: layers.Rescaling(HUGE), ValueError, "scale must be a finite number, received a number of about 401"),
+    (lambda: optimizers.SGD(-LARGER_THAN_PRINTED), ValueError, "learning_rate must be a finite number >= 0, received"),
     (lambda: layers.Dense(2.0), TypeError, "units must be an integer of at least 1, received 2.0"),
     (lambda: layers.Dense(True), TypeError, "units must be an integer of at least 1, received True"),
     (lambda: layers.Dense(2, "rleu"), ValueError, "unknown activation 'rleu'; did you mean 'relu'?"),
@@ -266,11 +308,17 @@ BAD_CALLS = [
     (lambda: optimizers.Adagrad(initial_accumulator_value=-1), ValueError, "initial_accumulator_value must be"),
     (lambda: config.set_floatx("float16"), ValueError, "dtype must be"),
     (lambda: set_random_seed(1.5), TypeError, "seed must be an integer of at least 0, received 1.5"),
-    (lambda: set_random_seed(2**32), ValueError, "seed must be below 2**32, received 4294967296"),
+    (lambda: set_random_seed(2**32), ValueError, "seed must be at most 4294967295, received 4294967296"),
     (lambda: to_categorical([0, -1]), ValueError, "x must be integers in [0, 1), received -1 at index 1"),
     (lambda: to_categorical([0, 3], 3), ValueError, "x must be integers in [0, 3), received 3 at index 1"),
     (lambda: to_categorical([]), ValueError, "x must hold at least one label"),
     (lambda: callbacks.EarlyStopping(patience=-1), ValueError, "patience must be at least 0, received -1"),
+    (lambda: callbacks.EarlyStopping(monitor=3), TypeError, "monitor must be a string, received 3"),
+    (lambda: callbacks.ReduceLROnPlateau(None), TypeError, "monitor must be a string, received None"),
+    (lambda: callbacks.LossThreshold(0.1, monitor=b"loss"), TypeError, "monitor must be a string, received b'loss'"),
+    (lambda: callbacks.LambdaCallback(on_epoch_end=3), TypeError, "on_epoch_end must be a function, received 3"),
+    (lambda: metrics.BinaryAccuracy(name=5), TypeError, "name must be a string, received 5"),
+    (lambda: metrics.AUC(name=5), TypeError, "name must be a string, received 5"),
     (lambda: callbacks.EarlyStopping(mode="mni"), ValueError, "unknown mode 'mni'; did you mean 'min'?"),
     (lambda: callbacks.LambdaCallback(on_epoch_ends=print), ValueError, "did you mean 'on_epoch_end'?"),
 ]  # fmt: skip

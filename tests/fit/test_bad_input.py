@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import fastnn
-from fastnn import layers
+from fastnn import layers, losses, metrics, model_selection
 
 from ..small_models import (
     FEATURES,
@@ -28,9 +28,24 @@ def with_value(array, place, value, dtype=None):
     return array
 
 
+class Batches:
+    """Like Keras's Sequence: NumPy would ask it for items for ever."""
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        return X, Y
+
+
+NUMBER_THEM = "; number labels that are text first: classes, y = numpy.unique(y, return_inverse=True)"
+
 # What is wrong with x: for every function that takes it. The messages are those of a model that knows its shape.
 BAD_X = {
-    "none": (None, TypeError, "x must be an array of numbers, received an array of type object"),
+    "none": (None, TypeError, "x must be an array of numbers, received None"),
+    "sequence": (Batches(), TypeError, "received <class 'tests.fit.test_bad_input.Batches'>, which gives out items"),
+    "sequences": ([Batches()], TypeError, "received a list of <class 'tests.fit.test_bad_input.Batches'>, which gives"),
+    "generator": ((x for x in X), TypeError, "received <class 'generator'>, which gives out items one after another"),
     "objects": (X.astype(object), TypeError, "x must be an array of numbers, received an array of type object"),
     "strings": (X.astype(str), TypeError, "x must be an array of numbers, received an array of type <U"),
     "dates": (X.astype("M8[s]"), TypeError, "x must be an array of numbers, received an array of type datetime64[s]"),
@@ -66,6 +81,24 @@ def test_x(bad, call):
     assert_refused(calls[call], error, message)
 
 
+def test_everything_else_that_takes_data_refuses_what_gives_out_batches():
+    layer, loss, metric = layers.Dense(2), losses.MeanSquaredError(), metrics.F1Score()
+    for call in (
+        lambda: classifier().fit(Batches()),  # Keras's call: it has no y
+        lambda: classifier().evaluate(Batches()),
+        lambda: classifier().forward(Batches()),
+        lambda: layer(Batches()),
+        lambda: loss(Batches(), X),
+        lambda: metric(Batches(), X),
+        lambda: model_selection.train_test_split(Batches()),
+        lambda: [*model_selection.KFold(2).split(Batches())],
+        lambda: model_selection.cross_validate(classifier, Batches(), Y),
+        lambda: fastnn.utils.to_categorical(Batches()),
+    ):
+        with pytest.raises(TypeError, match="which gives out items one after another"):
+            call()
+
+
 @pytest.mark.parametrize("shape", [(ROWS, 4), (ROWS, 6), (ROWS, 1, FEATURES), (ROWS, FEATURES, 1), (FEATURES,), (1, 1)])
 def test_x_of_another_shape_than_the_model_takes(shape):
     x = np.ones(shape)
@@ -94,9 +127,12 @@ def test_values_that_float32_cannot_hold():
 
 IN_RANGE = "y must be integers in [0, 3), received"
 BAD_LABELS = {
-    "none": (None, TypeError, "y must be an array of numbers, received an array of type object"),
-    "strings": (Y.astype(str), TypeError, "y must be an array of numbers, received an array of type <U"),
-    "objects": (Y.astype(object), TypeError, "y must be an array of numbers, received an array of type object"),
+    "none": (None, TypeError, "y must be an array of numbers, received None"),
+    "sequence": (Batches(), TypeError, "received <class 'tests.fit.test_bad_input.Batches'>, which gives out items"),
+    "strings": (Y.astype("U1"), TypeError, f"must be an array of numbers, received an array of type <U1{NUMBER_THEM}"),
+    "list_of_strings": (Y.astype(str).tolist(), TypeError, f"received an array of type <U1{NUMBER_THEM}"),
+    "strings_as_objects": (Y.astype(str).astype(object), TypeError, f"an array of type object{NUMBER_THEM}"),
+    "objects": (Y.astype(object), TypeError, "received an array of type object; its astype(float) has numbers"),
     "complex": (Y + 0j, TypeError, "y must be an array of numbers, received an array of type complex128"),
     "dict": ({0: 1}, TypeError, "y must be an array of numbers, received an array of type object"),
     "ragged": ([[0], [1, 2]], ValueError, "y must be an array of numbers, received rows of different lengths"),
@@ -151,7 +187,7 @@ def test_targets_of_a_regression():
         (Y[:5], ValueError, "x and y must have the same length, received 37 and 5"),
         (Y[:0], ValueError, "y must hold at least one sample, received shape (0, 1)"),
         (4.0, ValueError, "y must have shape (n, 1), received ()"),
-        (["a"] * ROWS, TypeError, "y must be an array of numbers, received an array of type <U1"),
+        (["a"] * ROWS, TypeError, f"y must be an array of numbers, received an array of type <U1{NUMBER_THEM}"),
     ]:
         refused_targets(regressor("adam"), y, error, message)
     refused_targets(
