@@ -140,6 +140,8 @@ class LambdaCallback(Callback):
     def __init__(self, **hooks: Callable[..., None]):
         super().__init__()
         for name, function in hooks.items():
+            if not callable(function):
+                raise TypeError(f"{name} must be a function, received {function!r}")
             setattr(self, checks.nearest(name, HOOKS, "hook"), function)
 
 

@@ -17,7 +17,7 @@ class Monitor(Callback):
 
     def __init__(self, monitor: str, mode: str = "min", min_delta: float = 0):
         super().__init__()
-        self.monitor = monitor
+        self.monitor = checks.text(monitor, "monitor")
         self.mode = checks.nearest(mode, ("auto", "min", "max"), "mode")
         self.min_delta = abs(checks.number(min_delta, "min_delta"))
 

@@ -21,6 +21,7 @@ class EarlyStopping(Monitor):
         start_from_epoch: ignore the epochs before this one.
 
     Raises:
+        TypeError: if `monitor` is not a string.
         ValueError: for an unknown mode, or if "auto" does not know the direction of the monitored key.
 
     >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
@@ -81,7 +82,9 @@ class EarlyStopping(Monitor):
         if self.best_weights is not None:
             if self.verbose:
                 print(f"Restoring model weights from the end of the best epoch: {self.best_epoch + 1}.")
-            self.model.set_weights(self.best_weights)
+            # As they were: set_weights would refuse the infinities of a training that diverged.
+            for weight, best in zip(self.model.weights, self.best_weights, strict=True):
+                weight[...] = best
 
 
 class LossThreshold(Monitor):

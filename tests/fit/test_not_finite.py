@@ -7,6 +7,7 @@ import pytest
 
 import fastnn
 from fastnn import callbacks, layers, optimizers
+from fastnn.model_selection import cross_validate
 
 from ..small_models import classifier, dense, labels, regressor, samples
 
@@ -80,6 +81,34 @@ def test_terminate_on_nan_as_an_error():
         model.fit(X, Y, batch_size=8, epochs=9, callbacks=callbacks.TerminateOnNaN(raise_error=True), verbose=0)
     assert model.optimizer.iterations == 2
     assert model.history.history == {}
+
+
+ENDINGS = {"alone": [], "beside TerminateOnNaN": [callbacks.TerminateOnNaN()]}
+
+
+@pytest.mark.parametrize("others", ENDINGS.values(), ids=ENDINGS.keys())
+@pytest.mark.parametrize("by_layer", [False, True], ids=["compiled", "layer by layer"])
+@pytest.mark.filterwarnings("ignore:the loss is no longer:RuntimeWarning")
+def test_best_weights_that_are_not_finite_are_restored(others, by_layer):
+    """The first monitored epoch is the best so far, whatever it did to the weights, and the history comes back."""
+    model = fastnn.Sequential([fastnn.Input((5,)), *([Identity()] if by_layer else []), dense(3, "softmax")])
+    model.compile(optimizers.SGD(DIVERGES), "sparse_categorical_crossentropy")
+    stop = callbacks.EarlyStopping("loss", restore_best_weights=True, patience=2)
+    with np.errstate(all="ignore"):
+        history = model.fit(1000 * X, Y, batch_size=37, epochs=9, callbacks=[stop, *others], verbose=0)
+    assert np.isfinite(history.history["loss"]).tolist() == [True] + (len(history.epoch) - 1) * [False]
+    assert (stop.best_epoch, model.history) == (0, history)
+    assert not all(np.isfinite(w).all() for w in model.get_weights())
+    for weight, best in zip(model.get_weights(), stop.best_weights, strict=True):
+        np.testing.assert_array_equal(weight, best)
+
+
+@pytest.mark.filterwarnings("ignore:the loss is no longer:RuntimeWarning")
+def test_best_weights_that_are_not_finite_in_cross_validation():
+    stop = callbacks.EarlyStopping("loss", restore_best_weights=True)
+    found = cross_validate(diverging, 1000 * X, Y, cv=2, callbacks=[stop, callbacks.TerminateOnNaN()], epochs=3)
+    assert [len(history.epoch) for history in found["histories"]] == [2, 2]
+    assert np.isnan(found["test_loss"]).all()
 
 
 class Identity(layers.Layer):
