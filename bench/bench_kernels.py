@@ -214,10 +214,10 @@ def bench_sums(benchmark, rng, who, case):
     benchmark.group = f"{case.kernel_name}, metric"
     y, targets = case.outputs(rng, ROWS, 10, F32), case.targets(rng, ROWS, 10, F32)
     if who == "numpy":
-        benchmark(case.sums, y, targets, *case.numbers)
+        benchmark(case.sums, y, targets, *case.arguments(10, F32))
     else:
         state = np.zeros(case.make().state_size(10))
-        benchmark(case.kernel, state, y, targets, *case.numbers, ROWS, 10)
+        benchmark(case.kernel, state, y, targets, *case.arguments(10, F32), ROWS, 10)
 
 
 @by_name(cases.OPTIMIZERS)

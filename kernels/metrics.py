@@ -15,6 +15,8 @@ from .instructions import TOTAL_FORWARD
 from .jit import jit
 from .operations import label_rows, operation, target_rows, y_rows
 
+# Targets this close to 0 and 1 are taken as these: scaled data are often off by some rounding errors.
+_ROUNDING = 1e-5
 _NO_PROBABILITY = 1e-9  # as in Keras: for F1Score a largest output below this predicts nothing
 
 
@@ -46,11 +48,11 @@ def categorical_accuracy(values, y, targets, classes):
 def binary_accuracy(values, y, targets, threshold, outputs):
     """The share of outputs on the target's side of the threshold."""
     real = y.dtype.type
-    limit = real(threshold)
+    limit, off = real(threshold), real(_ROUNDING)
     for i in range(values.size):
         right = 0
         for j in range(outputs):
-            right += real(y[i, j] > limit) == targets[i, j]
+            right += abs(real(y[i, j] > limit) - targets[i, j]) <= off
         values[i] = real(right) / real(outputs)
 
 
@@ -107,12 +109,12 @@ def top_k_categorical_accuracy(values, y, targets, k, classes):
 
 @jit
 def binary_confusion(state, y, targets, threshold, rows, outputs):
-    """state[3]: true positives, false positives, false negatives; y > threshold and t != 0 are positive."""
-    limit, zero = y.dtype.type(threshold), y.dtype.type(0)
+    """state[3]: true positives, false positives, false negatives; y > threshold and |t| > 1e-5 are positive."""
+    limit, off = y.dtype.type(threshold), y.dtype.type(_ROUNDING)
     hits, false_alarms, misses = 0, 0, 0
     for i in range(rows):
         for j in range(outputs):
-            said, true = y[i, j] > limit, targets[i, j] != zero
+            said, true = y[i, j] > limit, abs(targets[i, j]) > off
             hits += said and true
             false_alarms += said and not true
             misses += true and not said
@@ -176,21 +178,25 @@ def _bucket(row, j, outputs_are_logits, last):
 
 @jit
 def score_histogram(state, y, targets, outputs_are_logits, buckets, rows, outputs):
-    """state[2 N]: how many outputs are in each of N buckets of [0, 1], first for targets != 0, then for targets 0."""
-    count, zero = int(buckets), y.dtype.type(0)
+    """state[2 N]: how many outputs are in each of N buckets of [0, 1], first for targets beyond 1e-5, then the rest."""
+    count, off = int(buckets), y.dtype.type(_ROUNDING)
     for i in range(rows):
         for j in range(outputs):
             bucket = _bucket(y[i], j, outputs_are_logits, count - 1)
-            state[bucket if targets[i, j] != zero else count + bucket] += 1.0
+            state[bucket if abs(targets[i, j]) > off else count + bucket] += 1.0
 
 
 @jit
-def squared_sums(state, y, targets, rows, outputs):
-    """state[3 C]: each output's sum of t, then of t^2, then of (y - t)^2."""
+def squared_sums(state, y, targets, origin, rows, outputs):
+    """state[3 C]: each output's sum of t - origin, then of its square, then of (y - t)^2.
+
+    Any target is a good origin[C]: their variance is then found without the digits that a large mean would take away.
+    """
     for i in range(rows):
         for j in range(outputs):
             t = np.float64(targets[i, j])
             difference = np.float64(y[i, j]) - t
+            t -= np.float64(origin[j])
             state[j] += t
             state[outputs + j] += t * t
             state[2 * outputs + j] += difference * difference
@@ -241,7 +247,7 @@ def score_histogram_metric(task, ins, weights, batch, data, span):
 
 @operation
 def squared_sums_metric(task, ins, weights, batch, data, span):
-    """`squared_sums`: R2Score."""
+    """`squared_sums` from the first of all targets: R2Score."""
     if task == TOTAL_FORWARD:
-        state = vector(batch.sums, ins.value, 3 * ins.outputs)
-        squared_sums(state, y_rows(ins, batch, span), target_rows(ins, batch, span), span.rows, ins.outputs)
+        state, y = vector(batch.sums, ins.value, 3 * ins.outputs), y_rows(ins, batch, span)
+        squared_sums(state, y, target_rows(ins, batch, span), data.targets[0], span.rows, ins.outputs)

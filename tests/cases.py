@@ -606,8 +606,8 @@ class SumsCase:
     """A metric that is computed from sums over the samples. Attributes as of a `LossCase`, and besides:
 
     Attributes:
-        kernel: what adds to the sums: (state, y[B, C], targets, *numbers, rows, columns).
-        sums: the reference of the kernel, the sums of (y, targets, *numbers).
+        kernel: what adds to the sums: (state, y[B, C], targets, *arguments, rows, columns).
+        sums: the reference of the kernel, the sums of (y, targets, *arguments).
         reference: the metric, of (y, targets).
     """
 
@@ -626,6 +626,10 @@ class SumsCase:
     @property
     def sums(self) -> Callable[..., Array]:
         return getattr(metrics_reference, self.kernel_name)
+
+    def arguments(self, columns: int, dtype: np.dtype) -> tuple[Any, ...]:
+        """The numbers, or what stands in their place: where the targets are counted from."""
+        return (np.linspace(-1, 2, columns, dtype=dtype),) if self.kernel_name == "squared_sums" else self.numbers
 
 
 def _f1(name: str, kernel: str, outputs: Any, targets: Any, *numbers: float, **options: Any) -> SumsCase:

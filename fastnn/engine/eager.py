@@ -64,6 +64,9 @@ class EagerProgram:
     def run(self, run: Run, steps: int | None = None) -> None:
         """Continue until the run is finished or `steps` are done."""
         done = 0
+        if run.samples.y is not None:
+            for metric in self.metrics:
+                metric.begin(run.samples.y)
         while not run.finished and (steps is None or done < steps):
             if run.row == 0 and run.shuffled:
                 shuffle(run.order, run.seed, run.step)

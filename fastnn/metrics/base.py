@@ -32,7 +32,7 @@ class Metric(Configured, module="fastnn.metrics", abstract=True):
     _kernel: Callable[..., None]
 
     def __init__(self, name: str | None = None):
-        self.name = self.default_name if name is None else name
+        self.name = self.default_name if name is None else checks.text(name, "name")
 
     @property
     def numbers(self) -> tuple[float, ...]:
@@ -52,6 +52,9 @@ class Metric(Configured, module="fastnn.metrics", abstract=True):
         """The value of the metric, from the sums over the samples divided by the number of samples."""
         return float(state[0])
 
+    def begin(self, targets: np.ndarray) -> None:
+        """Called with all targets before samples are added, if layers run one at a time."""
+
     def add(self, state: np.ndarray, targets: np.ndarray, y: np.ndarray) -> None:
         """Add the samples of a batch to the sums, from checked arrays of the same type."""
         # In the order of the samples, as in the interpreter.
@@ -59,9 +62,10 @@ class Metric(Configured, module="fastnn.metrics", abstract=True):
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
         """Checked targets: int64 labels (n,) for a sparse metric, else rows (n, outputs) of `dtype`."""
-        if self.sparse or (self.sparse is None and np.ndim(y) == 1 and outputs > 1):
-            return checks.class_labels(y, argument, outputs)
-        return checks.target_rows(y, argument, outputs, dtype)
+        targets = checks.numeric_array(y, argument, checks.LABELS_HINT)
+        if self.sparse or (self.sparse is None and targets.ndim == 1 and outputs > 1):
+            return checks.class_labels(targets, argument, outputs)
+        return checks.target_rows(targets, argument, outputs, dtype)
 
     def evaluate(self, targets: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The value of each sample, from checked arrays of the same type."""
@@ -79,6 +83,7 @@ class Metric(Configured, module="fastnn.metrics", abstract=True):
         targets = self.prepare(y_true, y.shape[1], y.dtype, "y_true")
         checks.same_length(targets, "y_true", y, "y_pred")
         state = np.zeros(self.state_size(y.shape[1]))
+        self.begin(targets)
         self.add(state, targets, y)
         return self.result(state / len(y))
 

@@ -38,7 +38,7 @@ class CategoricalAccuracy(Metric):
 
 
 class BinaryAccuracy(Metric):
-    """The fraction of outputs on the right side of the threshold: (y > threshold) == t.
+    """The fraction of outputs on the right side of the threshold: (y > threshold) == t, within 1e-5.
 
     Args:
         threshold: for outputs that are logits pass 0; as in Keras, the default is not adapted to them.

@@ -11,7 +11,7 @@ from ..settings import Fixed, optional, switch
 from .base import SumsMetric
 
 _EPSILON = 1e-7  # keras.config.epsilon()
-_ROUNDING = 1e-13  # relative rounding error of E[t^2] - E[t]^2 when t is constant
+_ROUNDING = 1e-13  # relative rounding error of E[t^2] - E[t]^2, for t - t_0 in the place of t
 
 
 def _ratio(part: Any, whole: Any) -> Any:
@@ -57,7 +57,7 @@ class Precision(SumsMetric):
 
 
 class Recall(Precision):
-    """true positives / (true positives + false negatives), over all outputs; targets other than 0 are positive.
+    """true positives / (true positives + false negatives), over all outputs; targets beyond 1e-5 are positive.
 
     Args:
         thresholds: outputs above it are positive predictions; None: 0.5. For outputs that are logits pass 0.
@@ -139,7 +139,7 @@ class F1Score(SumsMetric):
 class AUC(SumsMetric):
     """The area under the ROC curve or the precision-recall curve, approximated by `num_thresholds` points, as in Keras.
 
-    All outputs are pooled, each with its own target; targets other than 0 are positive.
+    All outputs are pooled, each with its own target; targets beyond 1e-5 are positive.
 
     Args:
         num_thresholds: the number of points, at least 2; their thresholds are evenly spaced between 0 and 1.
@@ -246,13 +246,26 @@ class R2Score(SumsMetric):
                 f"received {class_aggregation!r}"
             )
         self.class_aggregation = class_aggregation
+        self._origin = np.zeros(0)
 
     def state_size(self, outputs: int) -> int:
-        """The sums of t of each output, then those of t^2, then those of (y - t)^2."""
+        """The sums of t - t_0 of each output, then those of its square, then those of (y - t)^2."""
         return 3 * outputs
+
+    def begin(self, targets: np.ndarray) -> None:
+        """Keep t_0, the first of all targets."""
+        self._origin = targets[0].copy()
+
+    def evaluate(self, targets: np.ndarray, y: np.ndarray) -> np.ndarray:
+        """The sums over these samples."""
+        state = np.zeros(self.state_size(y.shape[1]))
+        origin = self._origin if self._origin.size == y.shape[1] else targets[0].copy()
+        kernels.squared_sums(state, y, targets, origin, len(y), y.shape[1])
+        return state
 
     def result(self, state: np.ndarray) -> Any:
         """The score; as in Keras it is 0 for constant targets, or NaN if all outputs are exact, too."""
+        # Of t - t_0, which has the variance of t.
         mean, mean_square, residual = state.reshape(3, -1)
         variation = mean_square - mean * mean
         variation = np.where(variation > _ROUNDING * mean_square, variation, 0.0)

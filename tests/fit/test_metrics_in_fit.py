@@ -8,10 +8,12 @@ import pytest
 
 import fastnn
 from fastnn import layers, losses, metrics, optimizers
+from fastnn.engine.eager import EagerProgram
 from fastnn.engine.program import Program
 
 from ..cases import LOSSES, METRICS, SUMS, labels
 from ..comparing import exact
+from ..limits import Own
 from ..small_models import FEATURES, ROWS, dense, samples
 
 FUNCTIONS = {case.name: case for case in LOSSES}
@@ -60,6 +62,21 @@ def test_sums(case, batch_size, rng):
         np.testing.assert_array_equal(history[metric.name][0], expected)
     np.testing.assert_array_equal(model.evaluate(samples(), y, verbose=0)[1], expected)
     assert {type(made.runner) for made in model._programs.values()} == {Program}
+
+
+@pytest.mark.parametrize("first", [[], [Own(dtype="float64")]], ids=["compiled", "layer by layer"])
+def test_r2_score_of_targets_that_vary_little_against_their_mean(first, rng):
+    """Of shuffled batches and of validation data, whose first targets are others."""
+    x, y = samples(), 1e7 + rng.normal(size=(ROWS, 2))
+    model = fastnn.Sequential([fastnn.Input((FEATURES,)), *first, dense(2, None, 1, dtype="float64")])
+    model.compile(optimizers.SGD(0.0), "mse", ["r2_score"])
+    model.set_weights([0.1 * rng.normal(size=(FEATURES, 2)), [1e7, 1e7]])
+    history = model.fit(x, y, batch_size=8, epochs=2, validation_data=(x[20:], y[20:]), verbose=0).history
+    for rows, found in ((slice(None), history["r2_score"]), (slice(20, None), history["val_r2_score"])):
+        t, outputs = y[rows] - 1e7, model.predict(x[rows]) - 1e7
+        expected = np.mean(1 - np.square(outputs - t).sum(axis=0) / np.square(t - t.mean(axis=0)).sum(axis=0))
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert {type(made.runner) for made in model._programs.values()} == {EagerProgram if first else Program}
 
 
 def test_top_k(rng):

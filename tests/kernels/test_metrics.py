@@ -97,7 +97,7 @@ def sums(case, state, y, targets, padding=3):
     with canaries() as place:
         state = place(state)
         wide = [np.pad(a, ((0, 0), (0, padding)), constant_values=99) if a.ndim == 2 else a for a in (y, targets)]
-        case.kernel(state, *(place(a, kept=True) for a in wide), *case.numbers, rows, columns)
+        case.kernel(state, *(place(a, kept=True) for a in wide), *case.arguments(columns, y.dtype), rows, columns)
     return state
 
 
@@ -107,7 +107,10 @@ def test_sums_agree_with_the_reference(case, dtype, seed, rows, columns):
     rng = np.random.default_rng(seed)
     y, targets = case.outputs(rng, rows, columns, dtype), case.targets(rng, rows, columns, dtype)
     before = rng.integers(5, size=case.make().state_size(columns)).astype(np.float64)
-    expected = case.sums(y, targets, *(dtype.type(n) if n % 1 else int(n) for n in case.numbers))
+    arguments = case.arguments(columns, dtype)
+    if case.numbers:
+        arguments = [dtype.type(n) if n % 1 else int(n) for n in arguments]
+    expected = case.sums(y, targets, *arguments)
     added = sums(case, before, y, targets) - before
     if case.kernel_name != "score_histogram" or not case.numbers[0]:
         np.testing.assert_allclose(added, expected, rtol=1e-12, atol=1e-12)
@@ -195,6 +198,37 @@ def test_areas_with_few_thresholds(options, num_thresholds, dtype, rng):
     case = next(case for case in SUMS if case.name == "auc")
     expected = case.reference(y, targets, num_thresholds=num_thresholds, **options)
     assert metrics.AUC(num_thresholds, **options)(targets, y) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("mean", "sd"), [(1e7, 1.0), (-1e9, 1e-3), (1.0, 1e-12), (1e15, 10.0)])
+def test_targets_that_vary_little_against_their_mean(mean, sd, rng):
+    """In float64 their squares agree in all digits but the last ones."""
+    targets = mean + sd * rng.normal(size=(500, 2))
+    y = targets + 0.1 * sd * rng.normal(size=(500, 2))
+    variation = np.square(targets - targets[0] - (targets - targets[0]).mean(axis=0)).sum(axis=0)
+    expected = 1 - np.square(y - targets).sum(axis=0) / variation
+    assert (expected < 0.999).all()
+    np.testing.assert_allclose(metrics.R2Score(None)(targets, y), expected, rtol=1e-6)
+
+
+def test_an_outlier_in_the_first_place_is_no_harm():
+    targets = np.append(1e12, np.arange(1000.0))
+    y = targets + 1e9
+    expected = 1 - 1001e18 / np.square(targets - targets.mean()).sum()
+    assert metrics.R2Score()(targets, y) == pytest.approx(expected, rel=1e-9)
+
+
+def test_targets_of_0_and_1_that_rounding_has_moved(dtype):
+    """A scaler leaves such: they count as the 0 and 1 that they were."""
+    rng = np.random.default_rng(1)
+    y = rng.uniform(size=(50, 3)).astype(dtype)
+    targets = rng.integers(2, size=(50, 3)).astype(dtype)
+    moved = targets + rng.choice([-1e-6, 1e-17, 1e-6], size=(50, 3)).astype(dtype)
+    for case in SUMS:
+        if case.targets.__name__ == "yes_or_no" and "class" not in case.kernel_name:
+            assert case.make()(moved, y) == case.make()(targets, y), case.name
+    assert metrics.BinaryAccuracy()(moved, y) == metrics.BinaryAccuracy()(targets, y)
+    assert metrics.BinaryAccuracy()(targets + dtype.type(0.1), y) == 0
 
 
 def test_large_targets_keep_their_variation():

@@ -6,6 +6,8 @@ Source: https://github.com/keras-team/keras/tree/master/keras/src/metrics
 
 import numpy as np
 
+ROUNDING = 1e-5  # how far targets of 0 and 1 may be off, which scaled data often are
+
 
 def sparse_categorical_accuracy(y: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """1 where the largest output is that of the label, else 0; of equals the first."""
@@ -18,8 +20,8 @@ def categorical_accuracy(y: np.ndarray, targets: np.ndarray) -> np.ndarray:
 
 
 def binary_accuracy(y: np.ndarray, targets: np.ndarray, threshold: float = 0.5) -> np.ndarray:
-    """The share of outputs for which (y > threshold) = t."""
-    return ((y > threshold) == targets).mean(axis=1, dtype=y.dtype)
+    """The share of outputs for which (y > threshold) = t, but for the rounding of t."""
+    return (np.abs((y > threshold) - targets) <= ROUNDING).mean(axis=1, dtype=y.dtype)
 
 
 def mean_squared_error(y: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -48,7 +50,7 @@ def top_k_categorical_accuracy(y: np.ndarray, targets: np.ndarray, k: int) -> np
 
 def binary_confusion(y: np.ndarray, targets: np.ndarray, threshold: float) -> np.ndarray:
     """True positives, false positives and false negatives of all outputs."""
-    said, true = y > threshold, targets != 0
+    said, true = y > threshold, np.abs(targets) > ROUNDING
     return np.array([(said & true).sum(), (said & ~true).sum(), (~said & true).sum()], np.float64)
 
 
@@ -78,13 +80,15 @@ def score_histogram(y: np.ndarray, targets: np.ndarray, outputs_are_logits: bool
     with np.errstate(over="ignore"):
         y = 1 / (1 + np.exp(-y)) if outputs_are_logits else y
     bucket = np.maximum(np.ceil(np.clip(np.nan_to_num(y), 0, 1) * y.dtype.type(buckets - 1)) - 1, 0).astype(int)
-    return np.concatenate([np.bincount(bucket[t], minlength=buckets) for t in (targets != 0, targets == 0)]) * 1.0
+    positive = np.abs(targets) > ROUNDING
+    return np.concatenate([np.bincount(bucket[t], minlength=buckets) for t in (positive, ~positive)]) * 1.0
 
 
-def squared_sums(y: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """The sums of t, of t^2 and of (y - t)^2 of each output."""
+def squared_sums(y: np.ndarray, targets: np.ndarray, origin: np.ndarray) -> np.ndarray:
+    """The sums of t - origin, of its square and of (y - t)^2 of each output."""
     y, t = y.astype(np.float64), targets.astype(np.float64)
-    return np.concatenate([t.sum(axis=0), (t**2).sum(axis=0), ((y - t) ** 2).sum(axis=0)])
+    moved = t - origin
+    return np.concatenate([moved.sum(axis=0), (moved**2).sum(axis=0), ((y - t) ** 2).sum(axis=0)])
 
 
 # Metrics of all samples at once, from (y, targets), by their definitions.
