@@ -47,10 +47,10 @@ def leaky_relu_forward(y, negative_slope):
 
 @jit
 def leaky_relu_backward(dx, y, negative_slope):
-    """dx = dy where y >= 0, else negative_slope dy; y has the sign of x, because the slope is positive."""
+    """dx = dy where y > 0, else negative_slope dy, also at 0; y has the sign of x, because the slope is positive."""
     zero, slope = y.dtype.type(0), y.dtype.type(negative_slope)
     for i in range(y.size):
-        dx[i] = dx[i] * slope if y[i] < zero else dx[i]
+        dx[i] = dx[i] * slope if y[i] <= zero else dx[i]
 
 
 @jit

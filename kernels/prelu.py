@@ -14,9 +14,8 @@ from .weights import dw_matrix, w_matrix
 
 @jit_inline
 def _slope(dy, x, slope):
-    """dy where x > 0, slope dy where x < 0, and 0 where x = 0, as in Keras."""
-    dx = dy * slope if x < 0 else dy
-    return dx if x != 0 else x
+    """dy where x > 0, else slope dy."""
+    return dy * slope if x <= 0 else dy
 
 
 # Separate loops over flat arrays, because only these are vectorised, and only if both branches of a condition are
@@ -87,7 +86,7 @@ def prelu_forward(y, x, alpha, row_of, width, channels):
 
 @jit
 def prelu_backward(dx, dy, x, alpha, row_of, width, channels):
-    """dx[B, pixels channels] = dy where x > 0, alpha dy where x < 0, and 0 where x = 0, as in Keras."""
+    """dx[B, pixels channels] = dy where x > 0, else alpha dy, also at 0 as in PyTorch and LeakyReLU."""
     for i in range(dx.shape[0]):
         for p in range(row_of.size):
             row, j = row_of[p], p * channels

@@ -106,6 +106,9 @@ def test_backward_where_an_activation_is_flat(case, dtype):
         "selu": [3 * 1.7580993, 3 * 1.7580993, 3 * 1.0507010, np.inf],
         "softplus": [0, 0, 3 * (1 - np.exp(-1)), np.nan],
         "hard_sigmoid": [0, 0, 0, 0],
+        "leaky_relu": [0.9, 0.9, 3, np.inf],  # at 0 the slope of the negative side, as in PyTorch and for PReLU
+        "relu_with_slope": [0.03, 0.03, 3, np.inf],
+        "leaky_relu_by_name": [0.6, 0.6, 3, np.inf],
     }
     np.testing.assert_allclose(dx[0], expected.get(case.name, [3, 3, 3, np.inf]), rtol=1e-6)
 

@@ -116,7 +116,7 @@ def test_zeros_nan_and_infinities(dtype):
         prelu_backward(dx, dy, x, alpha, pixel, width, 5)
         prelu_add_slopes(dalpha, dy, x, pixel, 0, 1, width, 5)
         np.testing.assert_array_equal(y, [[0, 0, np.nan, np.inf, np.inf]])
-        np.testing.assert_array_equal(dx, [[0, 0, 3, -1.5, 3]])
+        np.testing.assert_array_equal(dx, [[-1.5, -1.5, 3, -1.5, 3]])  # at 0 the slope
         np.testing.assert_array_equal(dalpha, [[0, 0, 0, -np.inf, 0] if width == 5 else [-np.inf, 0, 0, 0, 0]])
 
 

@@ -58,6 +58,60 @@ def test_a_batch_without_samples(make, shape):
     assert not any(gradient.any() for gradient in layer.gradients)
 
 
+LAYERS_OF = {
+    (4,): [
+        lambda: layers.Dense(3, "softmax"),
+        lambda: layers.Dropout(0.5),
+        lambda: layers.GaussianNoise(0.5),
+        lambda: layers.LayerNormalization(),
+        lambda: layers.PReLU(),
+        lambda: layers.ReLU(),
+        lambda: layers.Embedding(5, 2),
+        lambda: layers.CategoricalEmbedding([(0, 3)]),
+    ],
+    (4, 2): [lambda: layers.Conv1D(3, 2), lambda: layers.GlobalMaxPooling1D(), lambda: layers.SpatialDropout1D(0.5)],
+    (4, 4, 2): [
+        lambda: layers.Flatten(),
+        lambda: layers.Reshape((8, -1)),
+        lambda: layers.ZeroPadding2D(),
+        lambda: layers.AveragePooling2D(),
+        lambda: layers.GlobalAveragePooling2D(),
+    ],
+}
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize(("make", "shape"), [(make, shape) for shape, makers in LAYERS_OF.items() for make in makers])
+def test_a_new_layer_and_a_batch_without_samples(make, shape, training):
+    layer = make()
+    y = layer.forward(np.ones((0, *shape)), training=training)
+    assert y.shape == (0, *layer.compute_output_shape((None, *shape))[1:])
+    assert layer.backward(y).shape == (0, *shape)
+    with pytest.raises(ValueError, match=r"expects inputs of shape \(batch, .*\), received"):
+        make().forward(np.float32(3))
+
+
+def test_slopes_want_samples_with_an_axis():
+    with pytest.raises(ValueError, match=r"\(PReLU\) expects inputs of shape \(batch, ...\), received \(None,\)"):
+        layers.PReLU().forward(np.ones(3))
+
+
+@pytest.mark.parametrize("zero", [0.0, -0.0])
+def test_the_slope_at_zero_is_the_same_in_all_leaky_layers(zero):
+    """That of the negative side, as in PyTorch; so ReLU has none there."""
+    for layer in (
+        layers.LeakyReLU(0.25),
+        layers.ReLU(0.25),
+        layers.PReLU(alpha_initializer=fastnn.initializers.Constant(0.25)),
+        layers.PReLU(alpha_initializer=fastnn.initializers.Constant(0.25), shared_axes=[1]),
+    ):
+        layer.forward(np.full((2, 3), zero))
+        np.testing.assert_array_equal(layer.backward(np.ones((2, 3))), np.full((2, 3), 0.25))
+    layer = layers.ReLU()
+    layer.forward(np.full((2, 3), zero))
+    assert not layer.backward(np.ones((2, 3))).any()
+
+
 def test_large_buffers_are_not_kept():
     layer = layers.Dense(30)
     for rows in (20_000, 19_000, 18_000, 17_000):

@@ -157,8 +157,8 @@ def prelu_forward(x: np.ndarray, alpha: np.ndarray) -> np.ndarray:
 
 
 def prelu_backward(dy: np.ndarray, x: np.ndarray, alpha: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """dx = dy where x > 0, alpha dy where x < 0, 0 where x = 0 as in Keras; dalpha = sum dy min(x, 0)."""
-    dx = dy * (x > 0) + alpha * dy * (x < 0)
+    """dx = dy where x > 0, else alpha dy, also at 0 as in PyTorch; dalpha = sum dy min(x, 0)."""
+    dx = dy * (x > 0) + alpha * dy * (x <= 0)
     terms = dy * np.minimum(x, 0)
     shared = tuple(axis + 1 for axis, size in enumerate(alpha.shape) if size == 1)
     return dx, terms.sum(axis=(0, *shared)).reshape(alpha.shape)
