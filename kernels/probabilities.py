@@ -122,6 +122,7 @@ def cross_entropy(values, dy, y, targets, scale, classes):
         total = real(0)
         for j in range(classes):
             total += y[i, j]
+        total = one if total == real(0) else total  # dropout may leave nothing but zeros
         loss, share = real(0), real(0)
         for j in range(classes):
             p = y[i, j] / total
@@ -145,6 +146,7 @@ def sparse_cross_entropy(values, dy, y, labels, scale, classes):
         total = real(0)
         for j in range(classes):
             total += y[i, j]
+        total = one if total == real(0) else total
         p = y[i, labels[i]] / total
         clipped = smallest if p < smallest else largest if p > largest else p
         values[i] = -log(clipped)
@@ -181,6 +183,7 @@ def focal_cross_entropy(values, dy, y, targets, scale, alpha, gamma, classes):
         total = zero
         for j in range(classes):
             total += y[i, j]
+        total = one if total == zero else total
         loss, share = zero, zero
         for j in range(classes):
             p, slope = y[i, j] / total, zero

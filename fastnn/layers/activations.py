@@ -1,6 +1,7 @@
 """Activation functions as layers."""
 
 import copy
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -101,6 +102,22 @@ class Activation(KernelLayer):
                 lowering.emit(self._function.operation, needs_output=True, alpha=alpha)
 
 
+def output_activation(layers: Sequence[Layer]) -> str | None:
+    """The name of the activation after which the last layer's outputs still lie within its bounds.
+
+    None: a layer or an activation written in Python may give anything.
+    """
+    for layer in reversed(layers):
+        found = layer.output_activation
+        if not (layer if found is None else found).compiled:
+            return None
+        if found is None and not layer.keeps_bounds:
+            return "linear"
+        if found is not None and (found.activation != "linear" or found is not layer):
+            return found.activation
+    return "linear"
+
+
 class OwnActivation(Setting[Activation]):
     """A layer's own activation: a copy, because two layers may be given the same object."""
 
@@ -130,7 +147,7 @@ class _Named(Activation, abstract=True):
 
 
 class ReLU(_Named):
-    """y = max(x, 0), or negative_slope x where x < 0.
+    """y = max(x, 0), or negative_slope x where x < 0. At 0 the slope is negative_slope, as in PyTorch.
 
     Args:
         negative_slope: at least 0.
@@ -156,7 +173,9 @@ class ReLU(_Named):
 
 
 class LeakyReLU(ReLU):
-    """y = x where x >= 0, else negative_slope x.
+    """y = x where x >= 0, else negative_slope x. At 0 the slope is negative_slope, as in PyTorch and for `PReLU`.
+
+    (Keras's own depends on its backend: negative_slope with TensorFlow and PyTorch, 1 with JAX.)
 
     Args:
         negative_slope: at least 0; Keras's default is 0.3 here and 0.2 for `Activation("leaky_relu")`.

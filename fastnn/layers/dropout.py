@@ -60,6 +60,7 @@ class Dropout(Noise):
     [1.0]
     """
 
+    keeps_bounds = True
     _operation = staticmethod(kernels.dropout_layer)
     rate = within(0, 1, open_high=True)
 
@@ -98,6 +99,7 @@ class GaussianNoise(Noise):
 class _SpatialDropout(Noise):
     """During training: whole channels are dropped with probability `rate`; the others are scaled by 1 / (1 - rate)."""
 
+    keeps_bounds = True
     _operation = staticmethod(kernels.spatial_dropout)
     _axes: int
     rate = within(0, 1, open_high=True)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 class _ZeroPadding(KernelLayer):
     """Zeros before and after the pixels along each axis."""
 
+    keeps_bounds = True
     padding = Fixed[tuple[Any, ...]]()
     _axes: int
 

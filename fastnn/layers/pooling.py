@@ -22,6 +22,7 @@ Sizes = int | Sequence[int]
 class _Pooling(KernelLayer):
     """One number per channel for each window of an image or a sequence."""
 
+    keeps_bounds = True
     _axes: int
     _operation: Any
     _needs_output = False  # in backward, to find the maxima again
@@ -141,6 +142,7 @@ class AveragePooling1D(_Pooling):
 class _GlobalPooling(KernelLayer):
     """One number per channel."""
 
+    keeps_bounds = True
     _axes: int
     _operation: Any
     _needs_output = False

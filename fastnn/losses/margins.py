@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import checks
 from ..kernels import margins as kernels
 from .base import KernelLoss, first
 
@@ -23,13 +24,18 @@ class Hinge(KernelLoss):
         super().__init__()
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
-        """Targets of -1 and 1, or of 0 and 1. They are left unchanged for the metrics: the kernel takes 0 as -1."""
-        targets = super().prepare(y, outputs, dtype, argument)
+        """Targets of -1 and 1, or of 0 and 1; others within 1e-5 of them, off by rounding, become these.
+
+        0 stays 0, for the metrics: the kernel takes it as -1.
+        """
+        given = super().prepare(y, outputs, dtype, argument)
+        targets: np.ndarray = np.rint(given)
         expected = f"{argument} must be -1 and 1, or 0 and 1, for the loss {self.name}"
         zeros, negative = targets == 0, targets == -1
-        if (wrong := ~(zeros | negative | (targets == 1))).any():
-            value, where = first(targets, wrong)
-            raise ValueError(f"{expected}, received {value:g} at index {where}")
+        wrong = ~(zeros | negative | (targets == 1)) | (np.abs(given - targets) > checks.ROUNDING)
+        if wrong.any():
+            value, where = first(given, wrong)
+            raise ValueError(f"{expected}, received {value:.9g} at index {where}")
         if zeros.any() and negative.any():
             raise ValueError(f"{expected}, received both 0 and -1")
         return targets

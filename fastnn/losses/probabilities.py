@@ -7,7 +7,7 @@ import numpy as np
 from .. import checks
 from ..kernels import probabilities as kernels
 from ..settings import within
-from .base import KernelLoss, Loss, first
+from .base import KernelLoss, Loss
 
 # The activations that turn each output into a probability independently of the others.
 _EACH = ("sigmoid", "hard_sigmoid")
@@ -18,7 +18,8 @@ class BinaryCrossentropy(KernelLoss):
 
     Args:
         from_logits: whether the outputs are logits x, y = sigmoid(x). Leave it False after a sigmoid layer:
-            fastnn then computes the loss from the logits automatically.
+            fastnn then computes the loss from the logits automatically. With True a model that ends with sigmoid or
+            softmax is refused, where Keras only warns.
         label_smoothing: s in [0, 1), which moves targets towards 1/2: t (1 - s) + s / 2.
 
     >>> loss = fastnn.losses.BinaryCrossentropy()
@@ -42,12 +43,12 @@ class BinaryCrossentropy(KernelLoss):
         self.label_smoothing = label_smoothing
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
-        """A ValueError after a softmax, or if there is neither a sigmoid nor `from_logits`."""
+        """A ValueError after a softmax, or unless there is either a sigmoid or `from_logits`."""
         _check_activation(self, activation, _EACH)
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
-        """Targets in [0, 1]."""
-        return checks.probabilities(super().prepare(y, outputs, dtype, argument), argument)
+        """Targets in [0, 1]; those that lie outside by at most 1e-5, by rounding, become 0 or 1."""
+        return checks.probabilities(super().prepare(y, outputs, dtype, argument), argument, "a cross-entropy")
 
 
 class CategoricalCrossentropy(KernelLoss):
@@ -55,7 +56,8 @@ class CategoricalCrossentropy(KernelLoss):
 
     Args:
         from_logits: whether the outputs are logits x, y = softmax(x). Leave it False after a softmax layer:
-            fastnn then computes the loss from the logits automatically.
+            fastnn then computes the loss from the logits automatically. With True a model that ends with sigmoid or
+            softmax is refused, where Keras only warns.
         label_smoothing: s in [0, 1), the part of the targets that is spread evenly over all classes: t (1 - s) + s / C.
 
     >>> round(fastnn.losses.CategoricalCrossentropy()([[0, 1, 0]], [[0.2, 0.5, 0.3]]), 4)  # -log 0.5
@@ -76,7 +78,7 @@ class CategoricalCrossentropy(KernelLoss):
         self.label_smoothing = label_smoothing
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
-        """A ValueError for a single output, or if there is neither a softmax nor `from_logits`."""
+        """A ValueError for a single output, or unless there is either a softmax or `from_logits`."""
         if outputs < 2:
             raise ValueError(
                 f"the loss {self.name} needs at least 2 outputs, one per class, received {outputs}; "
@@ -85,8 +87,8 @@ class CategoricalCrossentropy(KernelLoss):
         _check_activation(self, activation, ("softmax",))
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
-        """Targets in [0, 1] whose rows sum to 1."""
-        targets = checks.probabilities(super().prepare(y, outputs, dtype, argument), argument)
+        """Targets in [0, 1] whose rows sum to 1, within 1e-3; those outside by at most 1e-5 become 0 or 1."""
+        targets = checks.probabilities(super().prepare(y, outputs, dtype, argument), argument, "a cross-entropy")
         sums = targets.sum(axis=1)
         if (wrong := np.abs(sums - 1) > 1e-3).any():
             at = int(np.argmax(wrong))
@@ -99,7 +101,8 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
 
     Args:
         from_logits: whether the outputs are logits x, y = softmax(x). Leave it False after a softmax layer:
-            fastnn then computes the loss from the logits automatically.
+            fastnn then computes the loss from the logits automatically. With True a model that ends with sigmoid or
+            softmax is refused, where Keras only warns.
 
     >>> loss = fastnn.losses.SparseCategoricalCrossentropy(from_logits=True)
     >>> round(loss.forward([0], [[0.0, 0.0]]), 4)  # -log 0.5
@@ -130,7 +133,8 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
         alpha: a factor of the whole loss, at least 0.
         gamma: how strongly easy samples are down-weighted, at least 0; 0 gives alpha times `CategoricalCrossentropy`.
         from_logits: whether the outputs are logits x, y = softmax(x). Leave it False after a softmax layer:
-            fastnn then computes the loss from the logits automatically.
+            fastnn then computes the loss from the logits automatically. With True a model that ends with sigmoid or
+            softmax is refused, where Keras only warns.
         label_smoothing: s in [0, 1), the part of the targets that is spread evenly over all classes: t (1 - s) + s / C.
 
     Source: Lin et al., "Focal loss for dense object detection" (2017), https://arxiv.org/abs/1708.02002
@@ -183,21 +187,15 @@ class KLDivergence(KernelLoss):
             )
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
-        """Targets in [0, 1]."""
-        targets = super().prepare(y, outputs, dtype, argument)
-        if (wrong := (targets < 0) | (targets > 1)).any():
-            value, where = first(targets, wrong)
-            raise ValueError(
-                f"{argument} must be in [0, 1] for the loss kl_divergence, received {value:g} at index {where}"
-            )
-        return targets
+        """Targets in [0, 1]; those that lie outside by at most 1e-5, by rounding, become 0 or 1."""
+        return checks.probabilities(super().prepare(y, outputs, dtype, argument), argument, "the loss kl_divergence")
 
 
 def _check_activation(loss: Loss, activation: str | None, fitting: tuple[str, ...]) -> None:
     """`activation` is None if the last layer is written in Python, whose outputs may be anything."""
     if activation is None:
         return
-    if loss.from_logits and activation == loss.activation:
+    if loss.from_logits and activation in ("softmax", *_EACH):
         raise ValueError(f"{loss!r} expects logits, but the last activation is {activation}; drop one of the two")
     if not loss.from_logits and activation not in fitting:
         raise ValueError(

@@ -124,11 +124,11 @@ class Poisson(KernelLoss):
             )
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
-        """Targets of at least 0."""
+        """Targets of at least 0; those that lie below by at most 1e-5, by rounding, become 0."""
         targets = super().prepare(y, outputs, dtype, argument)
-        if (wrong := targets < 0).any():
+        if (wrong := targets < -checks.ROUNDING).any():
             value, where = first(targets, wrong)
             raise ValueError(
-                f"{argument} must not be negative for the loss poisson, received {value:g} at index {where}"
+                f"{argument} must not be negative for the loss poisson, received {value:.9g} at index {where}"
             )
-        return targets
+        return targets if targets.min() >= 0 else targets.clip(0)

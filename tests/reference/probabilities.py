@@ -76,12 +76,13 @@ def sparse_cross_entropy(p: np.ndarray, labels: np.ndarray, scale: np.ndarray) -
 
 
 def cross_entropy(p: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """loss = -sum_j t_j log c_j, c = clip(q), q = p / sum_j p_j.
+    """loss = -sum_j t_j log c_j, c = clip(q), q = p / sum_j p_j, or q = 0 if all p are.
 
     dq = -t / q where q was not clipped, else 0;
     dp = scale (dq - sum_j dq_j q_j) / sum_j p_j, the second term from the division.
     """
     total = p.sum(axis=1, keepdims=True)
+    total[total == 0] = 1
     q = p / total
     clipped = np.clip(q, EPSILON, 1 - EPSILON)
     losses = -(targets * np.log(clipped)).sum(axis=1)
@@ -122,12 +123,13 @@ def kl_divergence(p: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tupl
 def focal_cross_entropy(
     p: np.ndarray, targets: np.ndarray, scale: np.ndarray, alpha: float, gamma: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """loss = -sum_j alpha (1 - c_j)^gamma t_j log c_j, c = clip(q), q = p / sum_j p_j.
+    """loss = -sum_j alpha (1 - c_j)^gamma t_j log c_j, c = clip(q), q = p / sum_j p_j, or q = 0 if all p are.
 
     dq by the product rule where q was not clipped, else 0; dp as in cross_entropy.
     Source: Lin et al.: Focal loss for dense object detection (2017), https://arxiv.org/abs/1708.02002
     """
     total = p.sum(axis=1, keepdims=True)
+    total[total == 0] = 1
     q = p / total
     c = np.clip(q, EPSILON, 1 - EPSILON)
     losses = -(alpha * (1 - c) ** gamma * targets * np.log(c)).sum(axis=1)
