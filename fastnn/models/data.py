@@ -1,6 +1,7 @@
 """Checks and converts the arguments of fit and evaluate, before anything is changed."""
 
 import math
+from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,13 +12,14 @@ from ..engine.run import Samples
 if TYPE_CHECKING:
     from .sequential import Sequential
 
+ClassWeight = dict[Any, float] | str
+
 
 def prepare_samples(
     model: "Sequential",
     x: Any,
     y: Any,
     sample_weight: Any = None,
-    class_weight: dict[int, float] | None = None,
     names: tuple[str, str, str] = ("x", "y", "sample_weight"),
 ) -> Samples:
     """Checked samples with their targets and sample weights."""
@@ -29,29 +31,49 @@ def prepare_samples(
     targets = loss.prepare(y, model.output_shape[-1], model.dtype, names[1])
     checks.same_length(rows, names[0], targets, names[1])
     targets = checks.read_only(targets)
-    if class_weight is not None and sample_weight is not None:
-        raise ValueError("class_weight and sample_weight cannot be used together: multiply them into sample_weight")
     weights = None
-    if class_weight is not None:
-        weights = _weights_of_classes(class_weight, targets, model.dtype)
-    elif sample_weight is not None:
+    if sample_weight is not None:
         weights = checks.sample_weights(sample_weight, len(rows), model.dtype, names[2])
     return Samples(rows, targets, weights)
 
 
-def _weights_of_classes(class_weight: dict[int, float], targets: np.ndarray, dtype: np.dtype) -> np.ndarray:
-    """Each sample's weight by its label: an integer target, the index of the largest, or the nearer of 0 and 1."""
+def weigh_classes(model: "Sequential", samples: Samples, class_weight: ClassWeight) -> None:
+    """Give samples the weights of their classes.
+
+    Args:
+        model: the model that they are for.
+        samples: checked samples without weights. A sample's label is its integer target, the index of the largest one,
+            or, for a single output, the nearest integer.
+        class_weight: {label: weight}, where other labels have weight 1; or "balanced": n / (classes present * samples
+            of the class), as in scikit-learn.
+    """
+    assert samples.y is not None
+    assert model.output_shape is not None
+    if samples.sample_weight is not None:
+        raise ValueError("class_weight and sample_weight cannot be used together: multiply them into sample_weight")
+    labels, classes, dtype = samples.y, int(model.output_shape[-1] or 1), model.dtype
+    if labels.ndim == 2:
+        labels = labels.argmax(axis=1) if classes > 1 else np.rint(labels[:, 0])
+        classes = max(classes, 2)
+    present, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        samples.sample_weight = checks.read_only((len(labels) / (len(present) * counts)).astype(dtype)[codes])
+        return
     if not isinstance(class_weight, dict):
-        raise TypeError(f"class_weight must be a dict of {{label: weight}}, received {class_weight!r}")
-    if targets.ndim == 1:
-        labels = targets
-    else:
-        labels = targets.argmax(axis=1) if targets.shape[1] > 1 else np.rint(targets[:, 0]).astype(np.int64)
+        raise TypeError(f'class_weight must be a dict of {{label: weight}} or "balanced", received {class_weight!r}')
+    # A single output may have other classes than 0 and 1, such as the -1 of a hinge loss.
+    known, expected = set(range(classes)), f"in [0, {classes})"
+    if not known.issuperset(present):
+        known = {int(label) for label in present}
+        expected = f"among {sorted(known)}"
     weights = np.ones(len(labels), dtype)
     for label, weight in class_weight.items():
-        key = checks.integer(label, "a label of class_weight", 0)
-        weights[labels == key] = checks.number(weight, f"class_weight[{label}]", 0, float(np.finfo(dtype).max))
-    return checks.read_only(weights)
+        if isinstance(label, Real) and label not in known and label == label // 1:
+            raise ValueError(f"class_weight must have labels {expected}, received {label}")
+        if label not in known:
+            raise TypeError(f"a label of class_weight must be an integer, received {label!r}")
+        weights[labels == label] = checks.number(weight, f"class_weight[{label}]", 0, float(np.finfo(dtype).max))
+    samples.sample_weight = checks.read_only(weights)
 
 
 def prepare_fit(
@@ -61,13 +83,13 @@ def prepare_fit(
     batch_size: int | None,
     validation_split: float,
     validation_data: Any,
-    class_weight: dict[int, float] | None,
+    class_weight: ClassWeight | None,
     sample_weight: Any,
 ) -> tuple[Samples, Samples | None, int]:
     """Checked training and validation samples, and the batch size."""
     batch_size = 32 if batch_size is None else checks.integer(batch_size, "batch_size")
     share = checks.number(validation_split, "validation_split", 0, 1, open_high=True)
-    samples = prepare_samples(model, x, y, sample_weight, class_weight)
+    samples = prepare_samples(model, x, y, sample_weight)
     validation = None
     if validation_data is not None:
         if not isinstance(validation_data, (tuple, list)) or len(validation_data) not in (2, 3):
@@ -80,6 +102,6 @@ def prepare_fit(
         if split in (0, len(samples)):
             raise ValueError(f"validation_split={share:g} of {len(samples)} samples leaves one of the parts empty")
         samples, validation = samples.part(0, split), samples.part(split, len(samples))
-        if class_weight is not None:  # class weights are for training only
-            validation.sample_weight = None
+    if class_weight is not None:
+        weigh_classes(model, samples, class_weight)  # for training only, and balanced on its samples
     return samples, validation, min(batch_size, len(samples))

@@ -12,11 +12,12 @@ from .. import checks, losses, metrics, optimizers, saving
 from ..callbacks import History, Logs
 from ..callbacks.base import flat
 from ..engine.run import Run, Samples
+from ..layers.activations import output_activation
 from ..layers.base import InputLayer, Layer
 from ..layers.stack import Stack
 from ..metrics import Metric
 from . import programs
-from .data import prepare_fit, prepare_samples
+from .data import prepare_fit, prepare_samples, weigh_classes
 from .logs import named_logs
 from .progress import line, progress_for
 from .summary import summary
@@ -117,11 +118,7 @@ class Sequential(Stack):
         outputs = self.output_shape[-1]
         if len(self.output_shape) != 2 or outputs is None:
             raise ValueError(f"for a loss the last layer must give shape (n, outputs), received {self.output_shape}")
-        last = self._layers[-1]
-        activation = "linear" if last.compiled else None  # a layer written in Python may give anything
-        if last.output_activation is not None:
-            activation = last.output_activation.activation
-        loss.check_outputs(outputs, activation)
+        loss.check_outputs(outputs, output_activation(self._layers))
         found = [metrics.get(name, outputs, loss.sparse) for name in names]
         keys = [m.name for m in found]
         if len(set(keys)) < len(keys) or "loss" in keys:
@@ -131,7 +128,7 @@ class Sequential(Stack):
     def fit(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         batch_size: int | None = None,
         epochs: int = 1,
         verbose: int | str = "auto",
@@ -139,7 +136,7 @@ class Sequential(Stack):
         validation_split: float = 0.0,
         validation_data: tuple[Any, ...] | None = None,
         shuffle: bool = True,
-        class_weight: dict[int, float] | None = None,
+        class_weight: dict[Any, float] | str | None = None,
         sample_weight: Any = None,
         initial_epoch: int = 0,
         validation_freq: int = 1,
@@ -148,17 +145,19 @@ class Sequential(Stack):
         """Train for `epochs` epochs.
 
         Args:
-            x: samples (n, ...); uint8 and the model's float type are used without a copy.
+            x: samples (n, ...), an array or what NumPy makes one of, or a table of pandas, polars or pyarrow; uint8 and
+                the model's float type are used without a copy.
             y: labels (n,), or targets (n, outputs), depending on the loss.
             batch_size: samples per step; None: 32.
-            epochs: the number of the last epoch.
+            epochs: the number of the last epoch; 0 trains nothing.
             verbose: 0: silent; 2: a line per epoch; 1 or "auto": also a progress bar, on a terminal.
             callbacks: `fastnn.callbacks.Callback` objects.
             validation_split: the fraction of the samples, taken from the end, that is set aside for validation.
             validation_data: (x, y) or (x, y, sample_weight) for validation, instead of `validation_split`.
             shuffle: whether to shuffle the samples in each epoch.
-            class_weight: {label: weight}; other labels have weight 1.
-            sample_weight: (n,) weights of the samples' losses.
+            class_weight: {label: weight}, where other labels have weight 1; or "balanced", which gives all classes
+                the same weight in sum: n / (classes * samples of the class), as in scikit-learn.
+            sample_weight: (n,) or (n, 1) weights of the samples' losses.
             initial_epoch: the number of the first epoch, to continue earlier training.
             validation_freq: the number of epochs from one validation to the next.
             validation_batch_size: only for compatibility with Keras; results do not depend on it.
@@ -169,7 +168,7 @@ class Sequential(Stack):
         Raises:
             TypeError, ValueError: for invalid arguments or data; the model is then unchanged.
         """
-        epochs = checks.integer(epochs, "epochs")
+        epochs = checks.integer(epochs, "epochs", 0)
         initial_epoch = checks.integer(initial_epoch, "initial_epoch", 0)
         frequency = checks.integer(validation_freq, "validation_freq")
         if not isinstance(shuffle, (bool, np.bool_)):
@@ -186,7 +185,7 @@ class Sequential(Stack):
     def evaluate(
         self,
         x: Any,
-        y: Any,
+        y: Any = None,
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
@@ -218,13 +217,20 @@ class Sequential(Stack):
         x: Any,
         y: Any,
         sample_weight: Any = None,
-        class_weight: dict[int, float] | None = None,
+        class_weight: dict[Any, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
         """One training step on x and y as a single batch; returns loss and metrics from before the step."""
+        if isinstance(class_weight, str):
+            raise TypeError(
+                f"class_weight must be a dict of {{label: weight}}, received {class_weight!r}: one batch does not tell "
+                "how frequent the classes are"
+            )
         with self._lock:
             with self._unchanged_on_error():
-                samples = prepare_samples(self, x, y, sample_weight, class_weight)
+                samples = prepare_samples(self, x, y, sample_weight)
+                if class_weight is not None:
+                    weigh_classes(self, samples, class_weight)
             runner = programs.trainer(self, len(samples), samples, self.optimizer)
             log = np.zeros((1, runner.values))
             run = Run(samples, len(samples), log, self.optimizer, self.optimizer.iterations)

@@ -68,7 +68,7 @@ class Training:
         self.optimizer = model.optimizer
         self.samples = samples
         self.runner = self._program()
-        self.unfinished_since = self.optimizer.iterations
+        self.unfinished_since = self.started_at = self.optimizer.iterations
         self.history, self.progress = History(), progress
         steps = math.ceil(len(samples) / epochs.batch_size)
         params = {"verbose": verbose, "epochs": epochs.stop, "steps": steps}
@@ -105,7 +105,8 @@ class Training:
             if each_epoch:
                 self._epoch_ends(epoch, logs)
             epoch += span
-        if state.not_finite == 0 and not all(np.isfinite(w).all() for w in self.model.weights):
+        trained = state.step > self.started_at
+        if trained and state.not_finite == 0 and not all(np.isfinite(w).all() for w in self.model.weights):
             self._report_not_finite(self.epochs.stop - 1, state.last_batch)  # since the very last step
         self._finalize()
         self.all.call("on_train_end", logs)

@@ -59,6 +59,26 @@ def test_no_epochs_left():
     np.testing.assert_array_equal(model.get_weights()[0], before[0])
 
 
+@pytest.mark.parametrize("verbose", [0, 1, 2])
+@pytest.mark.parametrize("options", [{}, {"validation_split": 0.2}], ids=["alone", "validated"])
+def test_no_epochs_at_all(options, verbose):
+    """An empty history, as in Keras; callbacks begin and end, and weights are as they were, NaN or not."""
+    model, calls = classifier(), []
+    model.weights[0][0, 0] = np.nan
+    before = model.get_weights()
+    hooks = callbacks.LambdaCallback(
+        on_train_begin=lambda logs: calls.append("begin"),
+        on_epoch_begin=lambda epoch, logs: calls.append("epoch"),
+        on_train_end=lambda logs: calls.append("end"),
+    )
+    others = [callbacks.EarlyStopping("loss", restore_best_weights=True), callbacks.ReduceLROnPlateau("loss")]
+    history = model.fit(X, Y, epochs=0, callbacks=[hooks, *others], verbose=verbose, **options)
+    assert (history.history, history.epoch, calls) == ({}, [], ["begin", "end"])
+    assert model.optimizer.iterations == 0
+    for weight, expected in zip(model.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, expected)
+
+
 def test_the_epochs_loss_is_the_mean_over_samples_not_over_batches():
     model = still()
     history = model.fit(X, Y, batch_size=8, epochs=2, verbose=0)  # the last batch has 5 rows
