@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks
+from .. import checks, frames
 from ..randomness import generator
 
 Split = tuple[np.ndarray, np.ndarray]
@@ -38,7 +38,7 @@ class KFold:
         self.shuffle = bool(shuffle)
         if random_state is not None and not self.shuffle:
             raise ValueError("random_state has no effect without shuffle=True; leave it out or shuffle")
-        self.random_state = None if random_state is None else checks.integer(random_state, "random_state", 0)
+        self.random_state = None if random_state is None else _seed(random_state)
 
     def split(self, x: Any, y: Any = None) -> Iterator[Split]:
         """(training indices, test indices) of each of the k splits; x and y have one entry per sample."""
@@ -129,7 +129,7 @@ def train_test_split(
     """
     if not arrays:
         raise ValueError("train_test_split needs at least one array")
-    columns = [np.asarray(a) for a in arrays]
+    columns = [_column(a, f"array {i}") for i, a in enumerate(arrays)]
     samples = _samples(columns[0])
     for i, column in enumerate(columns):
         if _samples(column) != samples:
@@ -166,7 +166,7 @@ def _stratified(labels: Any, samples: int, train: int, test: int, random: Any) -
 
 def _shares(sizes: np.ndarray, count: int, random: Any) -> np.ndarray:
     """`count` samples divided among classes of these sizes, by the method of largest remainders."""
-    exact = sizes * (count / sizes.sum())
+    exact = sizes / sizes.sum() * count  # in scikit-learn's order: another one rounds some remainders differently
     shares = np.floor(exact)
     remainders = exact - shares
     missing = int(count - shares.sum())
@@ -181,7 +181,17 @@ def _shares(sizes: np.ndarray, count: int, random: Any) -> np.ndarray:
     return whole
 
 
+def _column(array: Any, argument: str) -> np.ndarray:
+    """Anything with one entry per sample as an array; tables as numbers where they are, else as they are."""
+    checks.refuse_batches(array, argument)
+    try:
+        return np.asarray(frames.as_numbers(array, argument))
+    except (TypeError, ValueError):
+        return np.asarray(array)
+
+
 def _samples(x: Any) -> int:
+    checks.refuse_batches(x, "x")
     if np.ndim(x) == 0:
         raise ValueError(f"expected arrays with one entry per sample, received {x}")
     return len(x)
@@ -189,7 +199,7 @@ def _samples(x: Any) -> int:
 
 def _classes(labels: Any, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The class of each sample, numbered from 0 in the labels' order; the size and the first index of each class."""
-    array = np.asarray(labels)
+    array = _column(labels, "the labels")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.shape != (samples,):
@@ -211,6 +221,8 @@ def _sizes(samples: int, train: float | None, test: float | None) -> tuple[int, 
             counts.append(rounded(samples * share))
         else:
             counts.append(checks.integer(size, name))
+    if isinstance(train, float) and isinstance(test, float) and train + test > 1:
+        raise ValueError(f"train_size and test_size must not be more than 1 together, received {train} and {test}")
     train_count = samples - (counts[1] or 0) if counts[0] is None else counts[0]
     test_count = samples - train_count if counts[1] is None else counts[1]
     if train_count < 1 or test_count < 1 or train_count + test_count > samples:
@@ -225,4 +237,8 @@ def _random(random_state: int | None) -> Any:
     """For a seed NumPy's legacy generator, as in scikit-learn; otherwise the generator in use."""
     if random_state is None:
         return generator()
-    return np.random.RandomState(checks.integer(random_state, "random_state", 0))
+    return np.random.RandomState(_seed(random_state))
+
+
+def _seed(random_state: int) -> int:
+    return checks.integer(random_state, "random_state", 0, 2**32 - 1)  # the largest that RandomState takes

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import zlib
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from fastnn.model_selection import KFold, StratifiedKFold, cross_validate, train
 from ..subprocesses import python_at_work
 
 Y = np.array([0, 2, 1, 1, 0, 2, 2, 2, 0, 1, 1, 0, 2, 2, 1, 0, 2])
-X = np.arange(17)
+X, X22 = np.arange(17), np.arange(22)
 
 
 def tests_of(splitter):
@@ -69,6 +70,34 @@ def test_train_test_split_is_scikit_learns(options, train, test):
     np.testing.assert_array_equal(y_test, Y[test])
 
 
+def stratified_calls():
+    """Two thousand calls as users write them."""
+    for i in range(2000):
+        rng = np.random.RandomState(i)
+        sizes = rng.randint(2, 40, size=rng.randint(2, 7))
+        y = rng.permutation(np.repeat(np.arange(len(sizes)), sizes))
+        options = {"test_size": [0.1, 0.2, 0.25, 0.3, 0.33, 0.4, 0.5, len(y) // 3][rng.randint(8)], "random_state": i}
+        if i % 4 == 0:
+            options["train_size"] = [0.3, 0.5, len(y) // 2][rng.randint(3)]
+        yield y, options
+
+
+def test_stratified_splits_are_scikit_learns_in_two_thousand_calls():
+    """Remainders that are equal but for a rounding error decide which class gets one sample more."""
+    checksum, refused = 0, 0
+    for y, options in stratified_calls():
+        try:
+            parts = train_test_split(np.arange(len(y)), stratify=y, **options)
+        except ValueError:
+            refused += 1
+            continue
+        checksum = zlib.crc32(b"".join(part.astype("<i4").tobytes() for part in parts), checksum)
+    assert (checksum, refused) == (750297402, 2)
+    train, test = train_test_split(X22, test_size=0.5, stratify=np.repeat([0, 1], [7, 15]), random_state=0)
+    assert train.tolist() == [17, 2, 20, 1, 10, 21, 6, 3, 18, 8, 7]
+    assert test.tolist() == [4, 11, 14, 16, 15, 5, 0, 13, 9, 12, 19]
+
+
 def test_every_sample_is_tested_once_and_never_trained_on_at_the_same_time(rng):
     labels = rng.integers(4, size=103)
     for splitter in (KFold(7, shuffle=True), StratifiedKFold(7, shuffle=True)):
@@ -108,6 +137,14 @@ def test_splits_repeat_with_the_seed_of_everything():
         (lambda: train_test_split(X, test_size=1.0), r"test_size must be a finite number in \[0, 1\)"),
         (lambda: train_test_split(X, test_size=17), "parts of 0 and 17"),
         (lambda: train_test_split(X, test_size=10, train_size=8), "parts of 8 and 10"),
+        (
+            lambda: train_test_split(X[:4], train_size=0.7, test_size=0.5),
+            "not be more than 1 together, received 0.7",
+        ),
+        (
+            lambda: train_test_split(X, random_state=2**32),
+            "random_state must be at most 4294967295, received",
+        ),
         (lambda: train_test_split(X, test_size=0), "test_size must be at least 1"),
         (lambda: train_test_split(X, stratify=Y, shuffle=False), "stratify needs shuffle=True"),
         (lambda: train_test_split(X, stratify=Y, test_size=2), "parts with at least one of each"),
