@@ -105,6 +105,20 @@ MUTATIONS = [
         "tests/kernels/test_metrics.py -k 'precision or recall or sums'",
     ),
     Mutation(
+        "R2Score counts targets from 0, and loses the digits that a large mean takes",
+        "missing term",
+        "t -= np.float64(origin[j])",
+        "t -= 0.0",
+        "tests/kernels/test_metrics.py -k 'vary_little'",
+    ),
+    Mutation(
+        "a row of nothing but zeros is divided by its sum",
+        "dropped check",
+        "total = one if total == zero else total",
+        "total = total",
+        "tests/fit/test_last_activation.py -k 'zeros'",
+    ),
+    Mutation(
         "label smoothing is spread over one class less",
         "off by one",
         "keep, shared = real(1 - smoothing), real(smoothing / classes)",
@@ -317,6 +331,27 @@ MUTATIONS = [
         "wrong = (labels != array) | (labels < 0) | (labels >= classes)",
         "wrong = (labels != array) | (labels < 0) | (labels > classes)",
         "tests/fit/test_bad_input.py -k labels",
+    ),
+    Mutation(
+        "targets that rounding has moved outside of [0, 1] stay there",
+        "dropped check",
+        "return targets if low >= 0 and high <= 1 else targets.clip(0, 1)",
+        "return targets",
+        "tests/fit/test_rounded_targets.py -k 'outside'",
+    ),
+    Mutation(
+        "remainders of a stratified split are rounded in another order than scikit-learn's",
+        "order",
+        "exact = sizes / sizes.sum() * count",
+        "exact = sizes * (count / sizes.sum())",
+        "tests/fit/test_model_selection.py -k 'two_thousand'",
+    ),
+    Mutation(
+        "a loss sees the activation of a layer whose outputs leave its bounds",
+        "dropped check",
+        "if found is None and not layer.keeps_bounds:",
+        "if found is None and not layer.compiled:",
+        "tests/fit/test_last_activation.py -k 'leave_the_bounds'",
     ),
     Mutation(
         "NaN in x goes through where the type is right already",
