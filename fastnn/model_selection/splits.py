@@ -221,7 +221,8 @@ def _sizes(samples: int, train: float | None, test: float | None) -> tuple[int, 
             counts.append(rounded(samples * share))
         else:
             counts.append(checks.integer(size, name))
-    if isinstance(train, float) and isinstance(test, float) and train + test > 1:
+    fractions = [share for share in (train, test) if isinstance(share, (float, np.floating))]
+    if len(fractions) == 2 and sum(fractions) > 1:
         raise ValueError(f"train_size and test_size must not be more than 1 together, received {train} and {test}")
     train_count = samples - (counts[1] or 0) if counts[0] is None else counts[0]
     test_count = samples - train_count if counts[1] is None else counts[1]
