@@ -1,16 +1,20 @@
 """fastnn: trains dense and convolutional networks on a CPU, in kernels compiled by Numba."""
 
+import sys as _sys
+
 from . import (
     _source_tree,  # noqa: F401 (first: the others need the kernels)
     callbacks,
     config,
     constraints,
     datasets,
+    habits,
     initializers,
     layers,
     losses,
     metrics,
     model_selection,
+    models,
     optimizers,
     plots,
     regularizers,
@@ -46,3 +50,5 @@ __all__ = [
     "set_num_threads",
     "utils",
 ]
+
+habits.explain_names(_sys.modules[__name__], models)

@@ -6,22 +6,22 @@ list, dict. Everything else is a dict with a class, as in Keras:
 
     {"module": "fastnn.initializers", "class_name": "Constant", "config": {"value": 0.5}}
 
-`module` is the public module of a class of fastnn, or None for a user's class. Data never cause anything to be imported
-or executed: a class comes from the table in which fastnn's public classes register themselves, or from
-`custom_objects`.
+`module` is the public module of a class of fastnn, or None for a user's class. A user's function is described by its
+name. Data never cause anything to be imported or executed: a class comes from the table in which fastnn's public
+classes register themselves, a user's class or function from `custom_objects`.
 """
 
 import inspect
 import math
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self, TypeGuard, TypeVar, cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from . import checks
+from . import checks, habits
 
-CustomObjects = Mapping[str, type] | None
+CustomObjects = Mapping[str, Any] | None  # classes and functions
 
 Kind = TypeVar("Kind")
 
@@ -45,6 +45,7 @@ class Configured:
     _fixed: tuple[str, ...] = ()  # arguments of a base class's constructor that this class sets itself
     _always: tuple[str, ...] = ()  # attributes in the config even if the constructor does not take them
     _settings: tuple[str, ...] = ()  # the attributes that are checked when they are set (`settings.py`)
+    _never_called: ClassVar[Mapping[str, tuple[str, str]]] = {}  # Keras's methods (`habits.refuse_methods`)
 
     def __init_subclass__(cls, module: str | None = None, abstract: bool = False, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -53,6 +54,7 @@ class Configured:
         own = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
         if own and not abstract and not cls.__name__.startswith("_"):
             _PUBLIC[cls._module, cls.__name__] = cls
+        habits.refuse_methods(cls, cls._never_called)
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data, from which `from_config` makes an equal object.
@@ -150,10 +152,36 @@ def encode(value: Any, owner: str) -> Any:
         return value.as_argument()
     if hasattr(value, "get_config") and not isinstance(value, type):
         return describe(value)
+    if is_function(value):
+        return encode_function(value, owner)
     raise ValueError(
-        f"{owner} must be None, a bool, a number, a string, an array, a list, tuple or dict of these, or an object "
-        f"with get_config, to be described in a model file; received {value!r}"
+        f"{owner} must be None, a bool, a number, a string, an array, a list, tuple or dict of these, a function, or "
+        f"an object with get_config, to be described in a model file; received {value!r}"
     )
+
+
+def is_function(value: object) -> TypeGuard[Callable[..., Any]]:
+    """Whether it is a function, or anything else that can be called and is no class and no object of fastnn."""
+    return callable(value) and not isinstance(value, (type, Configured))
+
+
+def function_name(function: Any) -> str:
+    """What a function is called; of a lambda "lambda"."""
+    while hasattr(function, "func"):  # functools.partial
+        function = function.func
+    name = getattr(function, "__name__", None) or type(function).__name__
+    return "".join(c for c in name if c.isalnum() or c == "_")
+
+
+def encode_function(function: Any, owner: str) -> Any:
+    """A function as its name, by which `custom_objects` finds it again; a ValueError if it has none."""
+    name = getattr(function, "__name__", "")
+    if not name.isidentifier():
+        raise ValueError(
+            f"{owner} must have a name, by which a model file can describe it, received {function!r}: define it with "
+            "def, and pass it to load_model in custom_objects; or save only the weights, with save_weights"
+        )
+    return _special("__function__", name=name)
 
 
 def _special(class_name: str, **config: Any) -> dict[str, Any]:
@@ -176,6 +204,8 @@ def decode(value: Any, custom_objects: CustomObjects = None) -> Any:
     name, config = value["class_name"], value["config"]
     if not isinstance(config, dict):
         raise ValueError(f"the config of class {name!r} must be a dict, received {config!r}")
+    if name == "__function__" and "module" not in value:
+        return find_function(config.get("name"), custom_objects)
     try:
         special = "module" not in value and name in _SPECIAL
         make: Any = _SPECIAL[name] if special else find_class(value, custom_objects)
@@ -200,8 +230,9 @@ def find_class(description: Mapping[str, Any], custom_objects: CustomObjects) ->
     module, name = description.get("module"), description.get("class_name")
     if not isinstance(name, str):
         raise ValueError(f"a class_name must be a string, received {name!r}")
-    if module is None and name in (custom_objects or {}):
-        return (custom_objects or {})[name]
+    if module is None and isinstance((custom_objects or {}).get(name), type):
+        kind: type = (custom_objects or {})[name]
+        return kind
     if module is None:
         raise ValueError(f'unknown class {name!r}: pass the class itself, custom_objects={{"{name}": {name}}}')
     if isinstance(module, str) and (module, name) in _PUBLIC:
@@ -209,33 +240,45 @@ def find_class(description: Mapping[str, Any], custom_objects: CustomObjects) ->
     raise ValueError(f"unknown class {module}.{name}: this version of fastnn has none of that name")
 
 
-def checked_custom_objects(custom_objects: Any) -> dict[str, type]:
-    """`custom_objects` as a dict of {name: class}; None is an empty one."""
+def find_function(name: Any, custom_objects: CustomObjects) -> Any:
+    """The function that a file names."""
+    if isinstance(name, str) and is_function((custom_objects or {}).get(name)):
+        return (custom_objects or {})[name]
+    raise ValueError(f'unknown function {name!r}: pass the function itself, custom_objects={{"{name}": {name}}}')
+
+
+def checked_custom_objects(custom_objects: Any) -> dict[str, Any]:
+    """`custom_objects` as a dict of {name: class or function}; None is an empty one."""
     if not isinstance(custom_objects, dict | None):
         raise TypeError(f'custom_objects must be a dict such as {{"Scale": Scale}}, received {custom_objects!r}')
-    for name, kind in (custom_objects or {}).items():
-        if not isinstance(name, str) or not isinstance(kind, type) or not hasattr(kind, "from_config"):
-            raise TypeError(f"custom_objects must be {{name: class with from_config}}, received {name!r}: {kind!r}")
+    for name, found in (custom_objects or {}).items():
+        known = is_function(found) or (isinstance(found, type) and hasattr(found, "from_config"))
+        if not isinstance(name, str) or not known:
+            raise TypeError(
+                f"custom_objects must be {{name: class with from_config, or function}}, received {name!r}: {found!r}"
+            )
     return dict(custom_objects or {})
 
 
 def from_identifier(identifier: object, kind: type[Kind], known: Mapping[str, Callable[[], Kind]], what: str) -> Kind:
-    """An object of class `kind` from its name; an object is returned as it is.
+    """An object of class `kind` from its name or from its class; an object is returned as it is.
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
     """
     if isinstance(identifier, kind):
         return identifier
+    if isinstance(identifier, type) and issubclass(identifier, kind):
+        return identifier()
     if isinstance(identifier, str) and identifier.lower() in known:
         identifier = identifier.lower()
     return known[checks.nearest(identifier, known, what)]()
 
 
-def without_own_call(given: Kind, kind: type[Kind], known: Mapping[str, Any]) -> Kind:
-    """`given`; a TypeError if its class overrides `__call__`, because the kernels do not call Python."""
+def without_own_call(identifier: object, kind: type[Kind], known: Mapping[str, Any]) -> Kind:
+    """`from_identifier`; a TypeError for a function or a class with its own `__call__`: kernels do not call Python."""
+    what = kind.__name__.lower()
+    given = identifier if is_function(identifier) else from_identifier(identifier, kind, known, what)
     if type(given).__call__ is not kind.__call__:
-        raise TypeError(
-            f"{kind.__name__.lower()} must be one of {', '.join(known)}, received {given!r}, which is written in Python"
-        )
-    return given
+        raise TypeError(f"{what} must be one of {', '.join(known)}, received {given!r}, which is written in Python")
+    return cast(Kind, given)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from . import checks
-from .configured import Configured, from_identifier, without_own_call
+from .configured import Configured, without_own_call
 from .engine.tables import table
 from .kernels import instructions
 from .kernels.updating import LANES, constrain
@@ -192,7 +192,7 @@ def get(identifier: object) -> Constraint | None:
     """A constraint from its name; a `Constraint` or None is returned unchanged.
 
     Raises:
-        TypeError: for a class of your own that overrides `__call__`, which the kernels could not run.
+        TypeError: for a function or a class of your own that overrides `__call__`, which the kernels could not run.
         ValueError: for an unknown name; suggests the nearest known one.
 
     >>> fastnn.constraints.get("non_neg")
@@ -200,4 +200,4 @@ def get(identifier: object) -> Constraint | None:
     """
     if identifier is None:
         return None
-    return without_own_call(from_identifier(identifier, Constraint, _BY_NAME, "constraint"), Constraint, _BY_NAME)
+    return without_own_call(identifier, Constraint, _BY_NAME)

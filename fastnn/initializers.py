@@ -1,16 +1,20 @@
 """Initial values of weights, with Keras 3's names and defaults. An initializer maps a shape to an array.
 
-With a `seed` an initializer returns the same values each time it is called; without one, it draws from the generator
-that `fastnn.utils.set_random_seed` seeds.
+A layer takes an initializer by its name, as an object, as an array of values, or as a function of (shape, dtype). With
+a `seed` an initializer returns the same values each time it is called; without one, it draws from the generator that
+`fastnn.utils.set_random_seed` seeds.
 """
 
+import inspect
 import math
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from . import checks
 from .config import standard_dtype
-from .configured import Configured, from_identifier
+from .configured import Configured, encode_function, from_identifier, function_name, is_function
 from .randomness import generator
 
 # The standard deviation of the standard normal distribution truncated at +-2.
@@ -46,7 +50,8 @@ class Initializer(Configured, module="fastnn.initializers", abstract=True):
     def __call__(self, shape: tuple[int, ...], dtype: object = None) -> np.ndarray:
         """An array of `shape` (for a dense kernel: (inputs, outputs)) and `dtype` (None: `floatx()`)."""
         rng = generator() if self.seed is None else np.random.default_rng(self.seed)
-        return np.asarray(self.draw(rng, tuple(shape)), standard_dtype(dtype))
+        values = checks.numeric_array(self.draw(rng, tuple(shape)), f"the values of {self!r}")
+        return checks.as_type(values, standard_dtype(dtype))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
         """The values, in float64."""
@@ -249,6 +254,33 @@ class Ones(Constant):
         super().__init__(1.0)
 
 
+class _Function(Initializer):
+    """Values from a function of (shape, dtype), or of shape alone."""
+
+    def __init__(self, function: Callable[..., Any]):
+        super().__init__()
+        self.function = function
+
+    def __call__(self, shape: tuple[int, ...], dtype: object = None) -> np.ndarray:
+        """What the function returns, in the layer's float type."""
+        wanted = standard_dtype(dtype)
+        try:
+            inspect.signature(self.function).bind(tuple(shape), dtype=wanted.name)
+        except (TypeError, ValueError):  # it does not take a dtype, or does not tell
+            given = {}
+        else:
+            given = {"dtype": wanted.name}
+        values = checks.numeric_array(self.function(tuple(shape), **given), f"the values of {self!r}")
+        return checks.as_type(values, wanted)
+
+    def as_argument(self) -> Any:
+        """The function, by its name."""
+        return encode_function(self.function, repr(self))
+
+    def __repr__(self) -> str:
+        return f"the function {function_name(self.function)}"
+
+
 _BY_NAME: dict[str, type[Initializer]] = {
     "glorot_uniform": GlorotUniform,
     "glorot_normal": GlorotNormal,
@@ -268,14 +300,22 @@ _BY_NAME: dict[str, type[Initializer]] = {
 
 
 def get(identifier: object) -> Initializer:
-    """An initializer from its name or from an array of values; an `Initializer` is returned unchanged.
+    """An initializer from its name, an array of values or a function; an `Initializer` is returned unchanged.
+
+    Args:
+        identifier: a name, an array, an `Initializer`, or a function that returns an array for (shape, dtype) or for
+            the shape alone, as Keras's do.
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
 
     >>> fastnn.initializers.get("he_normal")
     HeNormal()
+    >>> fastnn.layers.Dense(2, kernel_initializer=lambda shape, dtype: np.eye(*shape)).forward(np.array([[3.0, 4.0]]))
+    array([[3., 4.]], dtype=float32)
     """
     if isinstance(identifier, np.ndarray):
         return Constant(identifier)
+    if is_function(identifier) and not isinstance(identifier, Initializer):
+        return _Function(identifier)
     return from_identifier(identifier, Initializer, _BY_NAME, "initializer")

@@ -7,7 +7,7 @@ penalty, computed from the weights before the step. The equations are in `kernel
 import numpy as np
 
 from . import checks
-from .configured import Configured, from_identifier, without_own_call
+from .configured import Configured, without_own_call
 from .kernels.updating import LANES, penalty
 from .settings import within
 
@@ -90,7 +90,7 @@ def get(identifier: object) -> Regularizer | None:
     """A regularizer from its name; a `Regularizer` or None is returned unchanged.
 
     Raises:
-        TypeError: for a class of your own that overrides `__call__`, which the kernels could not run.
+        TypeError: for a function or a class of your own that overrides `__call__`, which the kernels could not run.
         ValueError: for an unknown name; suggests the nearest known one.
 
     >>> fastnn.regularizers.get("l1")
@@ -98,4 +98,4 @@ def get(identifier: object) -> Regularizer | None:
     """
     if identifier is None:
         return None
-    return without_own_call(from_identifier(identifier, Regularizer, _BY_NAME, "regularizer"), Regularizer, _BY_NAME)
+    return without_own_call(identifier, Regularizer, _BY_NAME)

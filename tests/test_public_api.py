@@ -76,8 +76,8 @@ def test_every_layer_is_in_layers():
 @pytest.mark.parametrize(
     ("module", "base", "private"),
     [
-        (losses, losses.Loss, {"KernelLoss"}),
-        (metrics, metrics.Metric, {"SumsMetric"}),
+        (losses, losses.Loss, {"FunctionLoss", "KernelLoss"}),
+        (metrics, metrics.Metric, {"FunctionMetric", "SumsMetric"}),
         (optimizers, optimizers.Optimizer, set()),
         (initializers, initializers.Initializer, set()),
         (regularizers, regularizers.Regularizer, set()),

@@ -30,10 +30,18 @@ class Monitor(Callback):
             return self.mode == "min"
         name = self.monitor.removeprefix("val_")
         better = {"loss": "min"} | {m.name: m.better for m in self.model.metrics}
+        direction = 'pass mode="min" or "max"'
         if name not in better:
+            logged = ", ".join(better)
             raise ValueError(
-                f'cannot tell whether monitor="{self.monitor}" should fall or rise; pass mode="min" or "max". '
-                f"Known: {', '.join(better)}"
+                f'{type(self).__name__} monitors "{self.monitor}", but fit logs only {logged}, and with '
+                'validation data the same with "val_" before. Pass one of these as monitor, or '
+                f'metrics=["{name}"] to compile; for a value that a callback adds to the logs, {direction}'
+            )
+        if better[name] is None:
+            raise ValueError(
+                f'{type(self).__name__} monitors "{self.monitor}", a function, of which nobody knows whether less or '
+                f"more is better: {direction}"
             )
         return better[name] == "min"
 
@@ -43,9 +51,11 @@ class Monitor(Callback):
     def _monitored(self, logs: Logs | None) -> float:
         value = (logs or {}).get(self.monitor)
         if value is None:
+            name = self.monitor.removeprefix("val_")
+            add = "validation data" if name in (logs or {}) else f'metrics=["{name}"] to compile,'
             raise ValueError(
                 f'{type(self).__name__} monitors "{self.monitor}", but fit logs only {", ".join(logs or {})}; '
-                "pass validation data or another monitor"
+                f"pass {add} or another monitor"
             )
         if np.ndim(value):
             raise ValueError(

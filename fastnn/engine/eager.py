@@ -102,12 +102,13 @@ class EagerProgram:
             y = last.output_activation.forward(start, self.training)
         else:
             start = y = forward(self.layers, x, self.training)
-        total, gradient = loss.evaluate_batch(targets, np.ascontiguousarray(start), sample_weight, fused)
+        outputs = np.ascontiguousarray(start)
+        total, gradient = loss.evaluate_batch(targets, outputs, sample_weight, fused, self.training)
         total += update.penalty(self.layers, len(x), NO_NUMBERS)
         log[0] += total
         for place, metric in zip(self._states, self.metrics, strict=True):
             metric.add(log[place], targets, np.ascontiguousarray(y))
-        if self.training and run.optimizer is not None:
+        if gradient is not None and run.optimizer is not None:
             self._update(run.optimizer, gradient, last if fused else None)
         return total
 

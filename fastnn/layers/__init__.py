@@ -1,12 +1,13 @@
 """The layers. Each class wraps the kernels of the same name in `fastnn.kernels`."""
 
 from .activations import ELU, Activation, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
-from .base import Input, Layer
+from .base import Layer
 from .batch_normalization import BatchNormalization
 from .conv import Conv1D, Conv2D
 from .dense import Dense
 from .dropout import Dropout, GaussianNoise, SpatialDropout1D, SpatialDropout2D
 from .embedding import CategoricalEmbedding, Embedding
+from .input import Input
 from .layer_normalization import LayerNormalization
 from .padding import ZeroPadding1D, ZeroPadding2D
 from .pooling import (

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from .. import checks
+from ..configured import is_function
 from ..kernels import activations as kernels
 from ..settings import Setting, within
 from .base import Layer
@@ -40,6 +41,11 @@ _OTHER_NAMES = {"swish": "silu"}
 
 
 def _name(given: str | None, argument: str) -> str:
+    if is_function(given) or isinstance(given, type):
+        raise TypeError(
+            f'{argument} must be a name such as "tanh" or an object such as fastnn.layers.ReLU(), received {given!r}; '
+            "one of your own derives from fastnn.layers.Activation, with forward and backward"
+        )
     name = checks.nearest("linear" if given is None else given, FUNCTIONS | _OTHER_NAMES, "activation")
     return _OTHER_NAMES.get(name, name)
 
@@ -53,6 +59,7 @@ class Activation(KernelLayer):
             "selu" is meant for the initializer "lecun_normal".
 
     Raises:
+        TypeError: for a function.
         ValueError: for an unknown name; suggests the nearest known one.
 
     >>> layer = fastnn.layers.Activation("hard_sigmoid")

@@ -5,16 +5,17 @@ import re
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Never, Self
 
 import numpy as np
 
-from .. import checks, constraints, initializers, regularizers
+from .. import checks, constraints, habits, initializers, regularizers
 from ..config import standard_dtype
 from ..configured import Configured, arguments
 from ..engine.lowering import uses_kernels
-from ..engine.parameters import Parameter
+from ..engine.parameters import Parameter, trained_weights
 from ..settings import Fixed, settings_of
+from .input import InputLayer
 
 if TYPE_CHECKING:
     from ..engine.lowering import Lowering
@@ -75,6 +76,13 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
     """
 
     _always = ("name", "trainable", "dtype")
+    _never_called = {  # noqa: RUF012 (annotated in the base class)
+        "call": (
+            "forward",
+            "name it forward(self, x, training=False), and add backward(self, dy), because there is no automatic "
+            "differentiation",
+        )
+    }
 
     dtype = Fixed[np.dtype]()
 
@@ -82,7 +90,8 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
     keeps_bounds = False  # whether numbers of at least 0, and those of at most 1, stay so at least outside training
     takes_indices = False  # whether its inputs are indices, which must come from the data, not from a layer
 
-    def __init__(self, name: str | None = None, trainable: bool = True, dtype: object = None):
+    def __init__(self, name: str | None = None, trainable: bool = True, dtype: object = None, **unknown: Never):
+        habits.refuse_arguments(f"{type(self).__name__}()", unknown, lambda: arguments(type(self)))
         self.name = automatic_name(type(self)) if name is None else str(name)
         self.trainable = bool(trainable)
         self.dtype = standard_dtype(dtype)
@@ -166,14 +175,15 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
 
         Args:
             shape: its shape.
-            initializer: a name, a `fastnn.initializers` object or an array.
+            initializer: a name, a `fastnn.initializers` object, an array, or a function of (shape, dtype).
             name: the weight's name in files and messages.
             trainable: whether training changes it.
             regularizer: a name or a `fastnn.regularizers` object, whose penalty is added to the loss; or None.
             constraint: a name or a `fastnn.constraints` object, applied after each step; or None.
 
         Raises:
-            TypeError, ValueError: for an unknown name, or a constraint that does not fit the shape.
+            TypeError, ValueError: for an unknown name, initial values that are not finite numbers or not of that shape,
+                or a constraint that does not fit the shape.
         """
         penalty, limit = regularizers.get(regularizer), constraints.get(constraint)
         if limit is not None:
@@ -181,10 +191,21 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         source = weight_source.get()
         values = None if source is None else source(self, name, tuple(shape))
         if values is None:
-            values = initializers.get(initializer)(shape, self.dtype)
+            values = self._initial_values(initializers.get(initializer), tuple(shape), name)
         parameter = Parameter(name, values, trainable, penalty, limit)
         self.parameters.append(parameter)
         return parameter
+
+    def _initial_values(self, initializer: initializers.Initializer, shape: tuple[int, ...], name: str) -> np.ndarray:
+        """What an initializer gives, checked: it may be the user's own."""
+        what = f"the initial value of the weight {name} of layer {self.name}, from {initializer!r},"
+        values = checks.numeric_array(initializer(shape, self.dtype), what)
+        if values.shape != shape:
+            raise ValueError(f"{what} must have shape {shape}, received {values.shape}")
+        values = checks.as_type(values, self.dtype)
+        if not np.isfinite(values).all():  # by NumPy, because `checks.finite` compiles or loads a kernel
+            checks.finite(values, what)
+        return values
 
     def check_samples(self, x: np.ndarray, argument: str) -> None:
         """Raise a ValueError for samples that the layer cannot take; it names `argument`, layer, position and value.
@@ -222,6 +243,7 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
         """`forward`; builds the layer for x's shape first, if it is not built yet."""
+        habits.refuse_symbols(f"layer {self.name}", x, (InputLayer, Layer))
         array = self.as_input(x)
         self.build_once(array.shape)
         return self.forward(array, training)
@@ -239,6 +261,17 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
     def weights(self) -> list[np.ndarray]:
         """The weights, as live views: for a dense layer [kernel (inputs, outputs), bias (outputs,)]."""
         return [p.value for p in self.parameters]
+
+    @property
+    def trainable_weights(self) -> list[np.ndarray]:
+        """Those of the weights that training changes, as live views; none if the layer is not trainable."""
+        return [p.value for p in trained_weights([self])]
+
+    @property
+    def non_trainable_weights(self) -> list[np.ndarray]:
+        """The other weights, as live views."""
+        trained = trained_weights([self])
+        return [p.value for p in self.parameters if p not in trained]
 
     @property
     def gradients(self) -> list[np.ndarray]:
@@ -279,6 +312,9 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
+habits.explain_attributes(Layer, habits.MODEL_AND_LAYER)
+
+
 def assign(parameters: list[Parameter], weights: list[Any], owner: str) -> None:
     """Set all the parameters' values to `weights`, or none if something does not fit."""
     if not isinstance(weights, (list, tuple)):
@@ -313,37 +349,3 @@ def image_of(layer: Layer, input_shape: Shape, axes: int) -> tuple[int, ...]:
             f"channels), received {input_shape}"
         )
     return sample
-
-
-class InputLayer(Configured, module="fastnn.layers"):
-    """What `Input` returns: the shape of one sample, given to a model as its first element."""
-
-    def __init__(self, shape: tuple[int, ...]):
-        self.shape = shape
-
-    def get_config(self) -> dict[str, Any]:
-        """The shape with the batch as the first axis, as in Keras."""
-        return {"batch_shape": [None, *self.shape]}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "InputLayer":
-        """An `Input` from what `get_config` returned."""
-        return Input(tuple(config["batch_shape"])[1:])
-
-    def __repr__(self) -> str:
-        return f"Input({self.shape})"
-
-
-def Input(shape: tuple[int, ...] | list[int] | None = None) -> InputLayer:
-    """The shape of one sample, without the batch: `Input((28, 28))`.
-
-    Raises:
-        ValueError: if `shape` is not a sequence of positive integers.
-
-    >>> model = fastnn.Sequential([fastnn.Input((28, 28)), fastnn.layers.Flatten(), fastnn.layers.Dense(10)])
-    >>> model.input_shape, model.output_shape, model.count_params()
-    ((None, 28, 28), (None, 10), 7850)
-    """
-    if not isinstance(shape, (tuple, list)) or not shape:
-        raise ValueError(f"shape must be a tuple of positive integers such as (28, 28), received {shape!r}")
-    return InputLayer(tuple(checks.size(n, "shape") for n in shape))

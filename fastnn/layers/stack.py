@@ -6,12 +6,13 @@ from typing import Any, Self
 
 import numpy as np
 
-from .. import checks
+from .. import checks, habits
 from ..config import standard_dtype
 from ..configured import Configured, CustomObjects, checked_custom_objects, decode, describe
 from ..engine import eager
 from ..engine.parameters import Parameter
-from .base import InputLayer, Layer, Shape, assign, automatic_name, keep_free
+from .base import Layer, Shape, assign, automatic_name, keep_free
+from .input import InputLayer
 
 _SO_FAR = "; the shapes so far: "  # separates a layer's error message from the shapes that led to it
 
@@ -29,19 +30,60 @@ class Stack(Configured, module="fastnn", abstract=True):
     """
 
     _inside = False
+    _settable: tuple[str, ...] = ("name", "trainable")  # what users may set
+    _never_called = {  # noqa: RUF012 (annotated in the base class)
+        "call": ("forward", "a model is a row of layers; write a layer of your own, derived from fastnn.layers.Layer")
+    }
 
     def __init__(self, layers: Sequence[Layer | InputLayer] | None = None, name: str | None = None):
         self.name = automatic_name(type(self)) if name is None else str(name)
         self._layers: list[Layer] = []
         self._names: set[str] = set()
         self._sample_shape: tuple[int, ...] = ()
+        if isinstance(layers, (Layer, InputLayer)):
+            raise TypeError(f"layers must be a list of layers, received {layers!r}; put brackets around all of them")
         for layer in layers or []:
             self.add(layer)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; an AttributeError for a misspelt one, which nothing would read."""
+        if name not in self._settable and not name.startswith("_"):
+            habits.refuse_misspelt(self, name, self._settable)
+        super().__setattr__(name, value)
 
     @property
     def layers(self) -> list[Layer]:
         """The layers in their order. The list is a copy: `add` and `pop` change the model, edits of the list do not."""
         return list(self._layers)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of this name, or at this index.
+
+        Raises:
+            ValueError: for neither or both of the two, or if there is no such layer; suggests the nearest name.
+        """
+        if (name is None) == (index is None):
+            raise ValueError(f"get_layer takes a name or an index, received name={name!r} and index={index!r}")
+        if index is None:
+            names = [layer.name for layer in self._layers]
+            return self._layers[names.index(checks.nearest(name, names, "layer"))]
+        if checks.integer(index, "index", 0) >= len(self._layers):
+            raise ValueError(f"index must be below {len(self._layers)}, the number of layers, received {index}")
+        return self._layers[index]
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes any layer. Setting it sets `trainable` of each layer that there is now.
+
+        Layers that are set one by one or added afterwards count by themselves: `base.trainable = False` and then
+        `base.add(Dense(10))` trains the new layer only. (In Keras a frozen model then trains nothing.)
+        """
+        return not self._layers or any(layer.trainable for layer in self._layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._layers:
+            layer.trainable = bool(value)
 
     def _changing(self) -> AbstractContextManager[None]:
         """Within it layers are added or removed."""
@@ -153,6 +195,16 @@ class Stack(Configured, module="fastnn", abstract=True):
         return [w for layer in self._layers for w in layer.weights]
 
     @property
+    def trainable_weights(self) -> list[np.ndarray]:
+        """Those of the weights that training changes, as live views."""
+        return [w for layer in self._layers for w in layer.trainable_weights]
+
+    @property
+    def non_trainable_weights(self) -> list[np.ndarray]:
+        """The other weights, as live views."""
+        return [w for layer in self._layers for w in layer.non_trainable_weights]
+
+    @property
     def gradients(self) -> list[np.ndarray]:
         """The gradients of the last `backward`, in the order of `weights`, as live views."""
         return [g for layer in self._layers for g in layer.gradients]
@@ -217,3 +269,6 @@ class Stack(Configured, module="fastnn", abstract=True):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+habits.explain_attributes(Stack, habits.MODEL_AND_LAYER | habits.MODEL)

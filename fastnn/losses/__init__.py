@@ -1,11 +1,12 @@
 """Losses, with Keras 3's names and defaults. All are averaged over the batch: sum(sample weight * loss) / B.
 
-Pass a loss to `compile` by name or as an object. In a loop of your own, `loss.forward(y_true, y_pred)` returns the
-loss and `loss.backward()` its gradient with respect to y_pred.
+Pass a loss to `compile` by name, as an object or as a function of (y_true, y_pred). In a loop of your own,
+`loss.forward(y_true, y_pred)` returns the loss and `loss.backward()` its gradient with respect to y_pred.
 """
 
-from ..configured import from_identifier
+from ..configured import from_identifier, is_function
 from .base import Loss
+from .functions import FunctionLoss
 from .margins import Hinge, SquaredHinge
 from .probabilities import (
     BinaryCrossentropy,
@@ -60,12 +61,33 @@ _BY_NAME: dict[str, type[Loss]] = {
 
 
 def get(identifier: object) -> Loss:
-    """A loss from its name; a `Loss` is returned unchanged.
+    """A loss from its name or from a function; a `Loss` is returned unchanged.
+
+    A function takes the targets y_true and the outputs y_pred, both (n, outputs), and returns one value per sample, as
+    in Keras, or one number for the batch. `fit` then runs layer by layer, and gets the gradient from central
+    differences of float64 numbers: exact to about ten digits, for two calls of the function per output and batch (if it
+    returns one number: per output and sample). For many outputs, derive a class from `Loss` instead, with the gradient
+    in `backward`.
+
+    Args:
+        identifier: a name, a `Loss`, or a function of (y_true, y_pred) in NumPy.
 
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
 
     >>> fastnn.losses.get("mse")
     MeanSquaredError()
+    >>> def fourth_power(y_true, y_pred):
+    ...     return np.mean((y_true - y_pred) ** 4, axis=-1)
+    >>> loss = fastnn.losses.get(fourth_power)
+    >>> loss(np.zeros((2, 1)), np.array([[1.0], [2.0]])), loss.backward().round(6).tolist()  # 4 y^3 / 2
+    (8.5, [[2.0], [16.0]])
+    >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
+    >>> model.compile(fastnn.optimizers.SGD(0.1), loss=fourth_power)
+    >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=9, verbose=0)
+    >>> history.history["loss"][0], round(history.history["loss"][-1], 3)
+    (1.0, 0.001)
     """
+    if is_function(identifier):
+        return FunctionLoss(identifier)
     return from_identifier(identifier, Loss, _BY_NAME, "loss")

@@ -35,6 +35,14 @@ class Loss(Configured, module="fastnn.losses", abstract=True):
     (4.5, [[1.5], [-6.0]])
     """
 
+    _never_called = {  # noqa: RUF012 (annotated in the base class)
+        "call": (
+            "forward",
+            "name it forward(self, y_true, y_pred, sample_weight=None), which returns the mean and keeps the gradient, "
+            "or pass it to compile as a function",
+        )
+    }
+
     name = "loss"
     sparse = False  # whether targets are integer labels
     activation: str | None = None
@@ -87,13 +95,14 @@ class Loss(Configured, module="fastnn.losses", abstract=True):
         return self.dy
 
     def evaluate_batch(
-        self, targets: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, fused: bool
-    ) -> tuple[float, np.ndarray]:
+        self, targets: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, fused: bool, training: bool
+    ) -> tuple[float, np.ndarray | None]:
         """The sum of the batch's losses and the gradient of their mean, for checked arrays of one type.
 
-        `fused`: y holds the input of the last activation (`fuses`).
+        `fused`: y holds the input of the last activation (`fuses`). `training`: whether the gradient is needed.
         """
-        return float(self.forward(targets, y, sample_weight)) * len(y), self.backward()
+        total = float(self.forward(targets, y, sample_weight)) * len(y)
+        return total, self.backward() if training else None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
         """`forward`."""
@@ -134,11 +143,11 @@ class KernelLoss(Loss, abstract=True):
         return total_loss(values, sample_weight) / len(y)
 
     def evaluate_batch(
-        self, targets: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, fused: bool
-    ) -> tuple[float, np.ndarray]:
+        self, targets: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, fused: bool, training: bool
+    ) -> tuple[float, np.ndarray | None]:
         """By the kernels, unless a class of the user's overrides `forward` or `backward` in Python."""
         if not self.compiled:
-            return super().evaluate_batch(targets, y, sample_weight, fused)
+            return super().evaluate_batch(targets, y, sample_weight, fused, training)
         values, gradient = self.evaluate(targets, y, sample_weight, fused or self.from_logits)
         return total_loss(values, sample_weight), gradient
 

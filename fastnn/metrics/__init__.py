@@ -1,13 +1,15 @@
 """Metrics: how good the outputs are, over all samples. Names are Keras 3's.
 
-Pass a metric to `compile` by name or as an object, or call it: `metric(y_true, y_pred)`.
+Pass a metric to `compile` by name, as an object or as a function of (y_true, y_pred), or call it:
+`metric(y_true, y_pred)`.
 """
 
 from functools import partial
 
-from ..configured import from_identifier
+from ..configured import from_identifier, is_function
 from .base import Metric
 from .confusion import confusion_matrix
+from .functions import FunctionMetric
 from .means import (
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -60,12 +62,14 @@ _ACCURACY = ("accuracy", "acc")
 
 
 def get(identifier: object, outputs: int, sparse: bool) -> Metric:
-    """A metric from its name; a `Metric` is returned unchanged.
+    """A metric from its name or from a function; a `Metric` is returned unchanged.
 
-    "accuracy" stands for the accuracy that fits the outputs and targets, as in Keras.
+    "accuracy" stands for the accuracy that fits the outputs and targets, as in Keras. A function takes the targets
+    y_true, (n, outputs) or integer labels (n,), and the outputs y_pred (n, outputs), and returns one value per sample,
+    or one number for the batch; the metric is their mean over the samples, under the function's name.
 
     Args:
-        identifier: a name or a Metric.
+        identifier: a name, a Metric, or a function of (y_true, y_pred) in NumPy.
         outputs: the number of columns of the model's output.
         sparse: whether the targets are integer labels.
 
@@ -74,7 +78,14 @@ def get(identifier: object, outputs: int, sparse: bool) -> Metric:
 
     >>> fastnn.metrics.get("accuracy", outputs=10, sparse=True)
     SparseCategoricalAccuracy(name='accuracy')
+    >>> def largest_error(y_true, y_pred):
+    ...     return np.abs(y_true - y_pred).max(axis=-1)
+    >>> metric = fastnn.metrics.get(largest_error, outputs=2, sparse=False)
+    >>> metric.name, metric(np.zeros((2, 2)), np.array([[1.0, -2.0], [3.0, 1.0]]))  # the mean of 2 and 3
+    ('largest_error', 2.5)
     """
+    if is_function(identifier):
+        return FunctionMetric(identifier)
     accuracy: type[Metric] = (
         BinaryAccuracy if outputs == 1 else SparseCategoricalAccuracy if sparse else CategoricalAccuracy
     )

@@ -24,11 +24,15 @@ class Metric(Configured, module="fastnn.metrics", abstract=True):
     2.5
     """
 
+    _never_called = {  # noqa: RUF012 (annotated in the base class)
+        "update_state": ("evaluate", "name it evaluate(self, targets, y), which returns one value per sample")
+    }
+
     default_name = "metric"
     sparse: bool | None = False  # whether targets are integer labels; None: labels or rows
     operation: Any = None  # None: no kernels
     per_sample = True  # whether the metric is the mean of one value per sample
-    better = "min"  # or "max"; used by EarlyStopping with mode="auto"
+    better: str | None = "min"  # or "max"; used by EarlyStopping with mode="auto"; None: not known
     _kernel: Callable[..., None]
 
     def __init__(self, name: str | None = None):

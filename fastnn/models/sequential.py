@@ -1,19 +1,21 @@
 """Sequential: layers in a row, with Keras 3's names, arguments and results."""
 
+import inspect
 import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Never
 
 import numpy as np
 
-from .. import checks, losses, metrics, optimizers, saving
+from .. import checks, habits, losses, metrics, optimizers, saving
 from ..callbacks import History, Logs
 from ..callbacks.base import flat
 from ..engine.run import Run, Samples
 from ..layers.activations import output_activation
-from ..layers.base import InputLayer, Layer
+from ..layers.base import Layer
+from ..layers.input import InputLayer
 from ..layers.stack import Stack
 from ..metrics import Metric
 from . import programs
@@ -43,6 +45,8 @@ class Sequential(Stack):
     >>> bool(model.evaluate(x, y, verbose=0)[1] > 0.9), model.predict(x).shape
     (True, (200, 1))
     """
+
+    _settable = (*Stack._settable, "stop_training", "history", "optimizer", "loss", "metrics")
 
     def __init__(self, layers: Sequence[Layer | InputLayer] | None = None, name: str | None = None):
         self.stop_training = False
@@ -82,17 +86,21 @@ class Sequential(Stack):
     def metrics(self, value: Any) -> None:
         raise AttributeError(f"metrics cannot be set; call compile again. Received {value!r}")
 
-    def compile(self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None) -> None:
+    def compile(
+        self, optimizer: Any = "rmsprop", loss: Any = None, metrics: Sequence[Any] | None = None, **unknown: Never
+    ) -> None:
         """Choose how to train.
 
         Args:
             optimizer: a name, or a `fastnn.optimizers` object, which keeps slots and step count from earlier use.
-            loss: a name, or a `fastnn.losses` object.
-            metrics: names or `fastnn.metrics` objects; "accuracy" selects the accuracy that fits loss and output.
+            loss: a name, a `fastnn.losses` object, or a function of (y_true, y_pred) (`fastnn.losses.get`).
+            metrics: names, `fastnn.metrics` objects or functions; "accuracy" selects the one that fits loss and output.
+            unknown: none; arguments of Keras's that have no meaning here raise a TypeError.
 
         Raises:
             ValueError: for an unknown name (suggests the nearest), or a loss or metric that does not fit the output.
         """
+        self._refuse("compile", unknown)
         if loss is None:
             raise ValueError('compile needs a loss, for example loss="sparse_categorical_crossentropy"')
         if isinstance(metrics, str) or not isinstance(metrics, (list, tuple, type(None))):
@@ -141,6 +149,7 @@ class Sequential(Stack):
         initial_epoch: int = 0,
         validation_freq: int = 1,
         validation_batch_size: int | None = None,
+        **unknown: Never,
     ) -> History:
         """Train for `epochs` epochs.
 
@@ -161,6 +170,7 @@ class Sequential(Stack):
             initial_epoch: the number of the first epoch, to continue earlier training.
             validation_freq: the number of epochs from one validation to the next.
             validation_batch_size: only for compatibility with Keras; results do not depend on it.
+            unknown: none; arguments of Keras's that have no meaning here raise a TypeError.
 
         Returns:
             A `History`.
@@ -168,6 +178,8 @@ class Sequential(Stack):
         Raises:
             TypeError, ValueError: for invalid arguments or data; the model is then unchanged.
         """
+        self._refuse("fit", unknown)
+        habits.refuse_missing_targets("fit", x, y)
         epochs = checks.integer(epochs, "epochs", 0)
         initial_epoch = checks.integer(initial_epoch, "initial_epoch", 0)
         frequency = checks.integer(validation_freq, "validation_freq")
@@ -190,12 +202,15 @@ class Sequential(Stack):
         verbose: int | str = "auto",
         sample_weight: Any = None,
         return_dict: bool = False,
+        **unknown: Never,
     ) -> Any:
         """The loss and the metrics for samples x and targets y.
 
         Returns:
             [loss, metric, ...], or only the loss if there are no metrics; a dict with `return_dict`.
         """
+        self._refuse("evaluate", unknown)
+        habits.refuse_missing_targets("evaluate", x, y)
         if batch_size is not None:
             checks.integer(batch_size, "batch_size")
         with self._lock:
@@ -206,8 +221,12 @@ class Sequential(Stack):
             print(line("Test", logs))
         return self._results(logs, return_dict)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> np.ndarray:
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", **unknown: Never
+    ) -> np.ndarray:
         """The outputs (n, outputs) for samples x (n, ...). They do not depend on `batch_size`."""
+        if unknown:
+            self._refuse("predict", unknown)
         if batch_size is not None:
             checks.integer(batch_size, "batch_size")
         return self._predict(x)
@@ -247,6 +266,7 @@ class Sequential(Stack):
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
         """The outputs (n, outputs) for samples x (n, ...), as from `predict`; with `training`, from `forward`."""
+        habits.refuse_symbols(f"model {self.name}", x, (InputLayer, Layer))
         return self.forward(x, training=True) if training else self._predict(x)
 
     def summary(self, print_fn: Any = None) -> None:
@@ -264,6 +284,9 @@ class Sequential(Stack):
     def load_weights(self, path: str | os.PathLike[str]) -> None:
         """`fastnn.saving.load_weights(self, path)`."""
         saving.load_weights(self, path)
+
+    def _refuse(self, method: str, unknown: dict[str, Never]) -> None:
+        habits.refuse_arguments(f"{method}()", unknown, lambda: inspect.signature(getattr(self, method)).parameters)
 
     def _require_compiled(self) -> losses.Loss:
         """The loss; a RuntimeError if `compile` was not called."""

@@ -1,13 +1,13 @@
 """What all optimizers share: the learning rate, clipping, weight decay, averages, and the slots of the weights."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Never, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from .. import checks, schedules
-from ..configured import Configured
+from .. import checks, habits, schedules
+from ..configured import Configured, arguments
 from ..engine import update
 from ..engine.parameters import Parameter, aligned_zeros, trained_weights
 from ..kernels import optimizers as kernels
@@ -77,7 +77,9 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         use_ema: bool = False,
         ema_momentum: float = 0.99,
         ema_overwrite_frequency: int | None = None,
+        **unknown: Never,
     ):
+        habits.refuse_arguments(f"{type(self).__name__}()", unknown, lambda: arguments(type(self)))
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
         clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
@@ -338,3 +340,6 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
     def __repr__(self) -> str:
         rate = f"{self.learning_rate:g}" if self.learning_rate_schedule is None else repr(self.learning_rate_schedule)
         return f"{type(self).__name__}(learning_rate={rate})"
+
+
+habits.explain_attributes(Optimizer, habits.OPTIMIZER, settable=False)

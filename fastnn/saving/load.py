@@ -12,7 +12,8 @@ import numpy as np
 from .. import checks
 from ..configured import CustomObjects, checked_custom_objects, decode, find_class
 from ..engine.parameters import Parameter
-from ..layers.base import InputLayer, Layer, assign, weight_source
+from ..layers.base import Layer, assign, weight_source
+from ..layers.input import InputLayer
 from ..layers.stack import Stack
 from .model_file import (
     ModelFile,

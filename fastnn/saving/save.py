@@ -119,7 +119,7 @@ def _compiled_with(model: "Sequential") -> dict[str, Any]:
     return {
         "optimizer": describe(optimizer),
         "iterations": optimizer.iterations,
-        "loss": describe(model.loss),
+        "loss": encode(model.loss, "loss"),
         "metrics": encode(model._metrics_asked, "metrics"),
     }
 

@@ -211,7 +211,7 @@ def test_early_stopping_knows_which_way_is_better(monitor, sign):
 
 
 def test_early_stopping_cannot_guess():
-    with pytest.raises(ValueError, match=r'whether monitor="lr" should fall or rise.*Known: loss, accuracy'):
+    with pytest.raises(ValueError, match=r'monitors "lr", but fit logs only loss, accuracy, .*mode="min" or "max"'):
         classifier().fit(X, Y, callbacks=callbacks.EarlyStopping("lr"), verbose=0)
     with pytest.raises(ValueError, match='EarlyStopping monitors "val_loss", but fit logs only .*pass validation data'):
         classifier().fit(X, Y, callbacks=callbacks.EarlyStopping(), verbose=0)

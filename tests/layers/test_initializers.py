@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+import fastnn
 from fastnn import initializers, layers
 from fastnn.utils import set_random_seed
 
@@ -148,3 +149,93 @@ def test_one_of_your_own():
 
     layer = layers.Dense(3, kernel_initializer=Diagonal())
     np.testing.assert_array_equal(layer(np.eye(3)), np.eye(3))
+
+
+def _own(values):
+    """The same as a class with `draw`, as one that overrides `__call__`, and as functions."""
+
+    class Drawn(initializers.Initializer):
+        def draw(self, rng, shape):
+            return values(shape)
+
+    class Called(initializers.Initializer):
+        def __call__(self, shape, dtype=None):
+            return values(shape)
+
+    return [Drawn(), Called(), values, lambda shape, dtype: values(shape), lambda shape, **options: values(shape)]
+
+
+class Own(layers.Layer):
+    """One weight."""
+
+    def __init__(self, kernel_initializer, **kwargs):
+        super().__init__(**kwargs)
+        self.kernel_initializer = kernel_initializer
+
+    def build(self, input_shape):
+        self.add_weight((input_shape[-1], 3), self.kernel_initializer, "kernel")
+
+    def forward(self, x, training=False):
+        return x
+
+
+KINDS = [
+    lambda given, **kwargs: layers.Dense(3, kernel_initializer=given, name="d", **kwargs),
+    lambda given, **kwargs: layers.Dense(4, bias_initializer=given, name="d", **kwargs),
+    lambda given, **kwargs: layers.Conv1D(3, 2, kernel_initializer=given, name="d", **kwargs),
+    lambda given, **kwargs: layers.BatchNormalization(gamma_initializer=given, name="d", **kwargs),
+    lambda given, **kwargs: Own(given, name="d", **kwargs),
+]
+WRONG = [
+    (lambda shape: np.zeros((9, *shape)), ValueError, r"of layer d, from .*, must have shape \(.*4.*\), rec"),
+    (lambda shape: np.zeros(shape).T[..., None], ValueError, "must have shape .*, received"),
+    (lambda shape: 0.5, ValueError, r"must have shape .*, received \(\)"),
+    (lambda shape: np.full(shape, np.nan), ValueError, "must be finite, received nan at index"),
+    (lambda shape: np.full(shape, 1e60), ValueError, "must be finite, received inf at index"),
+    (lambda shape: np.full(shape, 1 + 1j), TypeError, "must be an array of numbers, received an array of type complex"),
+    (lambda shape: "zeros", TypeError, "must be an array of numbers, received an array of type <U5"),
+    (lambda shape: None, TypeError, "must be an array of numbers, received an array of type object"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("values", "error", "message"), WRONG)
+@pytest.mark.parametrize("kind", KINDS)
+def test_wrong_values_of_ones_own_are_refused(kind, values, error, message):
+    """Kernels read what has been promised: another shape or type would be memory that is not theirs."""
+    shape = (5, 4) if kind(initializers.Zeros()).__class__ is layers.Conv1D else (4,)
+    for given in _own(values):
+        layer = kind(given)
+        with pytest.raises(error, match=message):
+            layer.build_once((None, *shape))
+        assert not layer.built
+        assert layer.parameters == []
+        with pytest.raises(error, match=message):
+            fastnn.Sequential([fastnn.Input(shape), kind(given)])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_right_values_of_ones_own_are_converted(dtype):
+    for make in (np.ones, lambda shape: np.ones(shape, np.float32), lambda shape: np.ones(shape, int).tolist()):
+        for given in _own(make):
+            for kind in (KINDS[0], KINDS[-1]):
+                layer = kind(given, dtype=dtype)
+                layer.build_once((None, 4))
+                assert layer.weights[0].dtype == dtype
+                np.testing.assert_array_equal(layer.weights[0], np.ones((4, 3)))
+            np.testing.assert_array_equal(layers.Dense(3, kernel_initializer=given)(np.eye(4)), np.ones((4, 3)))
+
+
+def test_functions_and_classes_stand_for_initializers():
+    asked = []
+
+    def alternating(shape, dtype=None):
+        asked.append((shape, dtype))
+        return (-1.0) ** np.indices(shape).sum(axis=0)
+
+    layer = layers.Dense(3, kernel_initializer=alternating, bias_initializer=initializers.Ones)
+    np.testing.assert_array_equal(layer(np.zeros((1, 2))), [[1, 1, 1]])
+    np.testing.assert_array_equal(layer.weights[0], [[1, -1, 1], [-1, 1, -1]])
+    assert asked == [((2, 3), "float32")]
+    assert repr(layer.kernel_initializer) == "the function alternating"
+    with pytest.raises(ValueError, match="unknown initializer 3"):
+        initializers.get(3)

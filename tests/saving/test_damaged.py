@@ -113,7 +113,7 @@ SPOILED = [
     ((*A, "dtype"), "float64", "computes in float32, the layers before it in float64"),
     ((*A, "dtype"), "float16", "Dense 'a': dtype must be \"float32\" or \"float64\", received 'float16'"),
     ((*A, "unit"), 4, "Dense 'a': .*unexpected keyword argument 'unit'"),
-    ((*A, "units\nx"), 4, "Dense 'a': .*unexpected keyword argument 'units x'"),
+    ((*A, "units\nx"), 4, "Dense 'a': .*unexpected keyword argument 'units.nx'"),
     ((*A, "activation"), "rleu", "Dense 'a': unknown activation 'rleu'; did you mean 'relu'"),
     ((*A, "name"), "c", "tensor 'c/kernel' of shape .* is missing"),
     ((*A, "name"), "b", "layer names must differ, received 'b' twice"),
