@@ -91,6 +91,11 @@ _ARGUMENTS = {
 }
 ARGUMENTS = {name: remedy for remedy, names in _ARGUMENTS.items() for name in names.split()}
 
+OWN_STEP = (
+    "y_pred = model.forward(x, training=True); loss.forward(y, y_pred); model.backward(loss.backward()); "
+    "model.optimizer.step(model)"
+)
+
 # Keras's attributes of models, layers and optimizers.
 MODEL_AND_LAYER = {
     "input": "for its shape use input_shape",
@@ -110,13 +115,25 @@ MODEL = {
     "predict_proba": "use predict",
     "to_json": "use json.dumps(model.get_config())",
     "metrics_names": 'use ["loss", *(metric.name for metric in model.metrics)]',
-    "train_step": "a step of your own: model.forward(x), loss.forward(y, y_pred), model.backward(loss.backward()), "
-    "optimizer.step(model)",
+    "train_step": f"a step of your own: {OWN_STEP}",
 }
 OPTIMIZER = {
     "lr": "use learning_rate",
     "apply_gradients": "use step(model), after model.backward",
     "minimize": "use step(model), after model.backward",
+}
+
+
+# Keras's hooks of callbacks, with those that take their places.
+HOOKS = {
+    "on_batch_begin": ("on_train_batch_begin", "name it on_train_batch_begin"),
+    "on_batch_end": ("on_train_batch_end", "name it on_train_batch_end"),
+    "on_test_batch_begin": ("", "there are on_test_begin and on_test_end"),
+    "on_test_batch_end": ("", "there are on_test_begin and on_test_end"),
+    "on_predict_begin": ("", "predict takes no callbacks"),
+    "on_predict_end": ("", "predict takes no callbacks"),
+    "on_predict_batch_begin": ("", "predict takes no callbacks"),
+    "on_predict_batch_end": ("", "predict takes no callbacks"),
 }
 
 

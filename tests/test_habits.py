@@ -128,7 +128,7 @@ ARGUMENTS = [
     (lambda: layers.Dense(3, activation=layers.ReLU), "an object such as fastnn.layers.ReLU(), received <class"),
     (lambda: layers.Dense(3, kernel_regularizer=lambda w: 0), "must be one of l1, l2, l1_l2, received <function"),
     (lambda: layers.Dense(3, kernel_constraint=lambda w: w), "which is written in Python"),
-    (lambda: callbacks.EarlyStopping(3), 'monitor must be a key of the logs such as "val_loss", received 3'),
+    (lambda: callbacks.EarlyStopping(3), "monitor must be a string, received 3"),
 ]
 
 
@@ -152,8 +152,29 @@ def test_the_method_that_keras_calls():
         define(losses.Loss, "call")
     with pytest.raises(TypeError, match=r"Own defines update_state, .*: name it evaluate\(self, targets, y\)"):
         define(metrics.Metric, "update_state", "result")
+    with pytest.raises(TypeError, match=r"Own defines train_step, .*: a step of your own: y_pred = model.forward\(x"):
+        define(fastnn.Sequential, "train_step")
+    with pytest.raises(
+        TypeError, match="Own defines on_batch_end, which fastnn does not call: name it on_train_batch_end"
+    ):
+        define(callbacks.Callback, "on_batch_end")
+    with pytest.raises(TypeError, match="Own defines on_predict_end, which fastnn does not call: predict takes no"):
+        define(callbacks.EarlyStopping, "on_predict_end")
+    define(callbacks.Callback, "on_batch_end", "on_train_batch_end", "on_my_own")
     define(layers.Layer, "call", "forward", "backward")  # a method of its own, which its forward may use
     define(losses.Loss, "call", "forward")
+
+
+def test_the_step_that_is_advised():
+    model, x, y = regressor(), X, Y[:, np.newaxis]
+    loss, before = model.loss, model.get_weights()
+    exec(habits.OWN_STEP)
+    assert all((new != old).any() for new, old in zip(model.get_weights(), before, strict=True))
+    other = regressor()
+    other.train_on_batch(x, y)
+    for weight, expected in zip(model.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-6)
+    assert loss.backward() is not None
 
 
 ATTRIBUTES = [

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .. import checks
+from .. import checks, habits
 
 if TYPE_CHECKING:
     from ..models.sequential import Sequential
@@ -30,6 +30,10 @@ class Callback:
     0 1.0
     1 0.36
     """
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        habits.refuse_methods(cls, habits.HOOKS)
 
     def __init__(self) -> None:
         self.model: Sequential

@@ -186,19 +186,23 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
                 or a constraint that does not fit the shape.
         """
         penalty, limit = regularizers.get(regularizer), constraints.get(constraint)
+        owner = f"the weight {name} of layer {self.name}"
+        if not isinstance(shape, (tuple, list)):
+            raise TypeError(f"the shape of {owner} must be a tuple of integers, received {shape!r}")
+        shape = tuple([checks.integer(n, f"the shape of {owner}", 0) for n in shape])
         if limit is not None:
-            limit.check(tuple(shape), f"the weight {name} of layer {self.name}")
+            limit.check(shape, owner)
         source = weight_source.get()
-        values = None if source is None else source(self, name, tuple(shape))
+        values = None if source is None else source(self, name, shape)
         if values is None:
-            values = self._initial_values(initializers.get(initializer), tuple(shape), name)
+            values = self._initial_values(initializers.get(initializer), shape, owner)
         parameter = Parameter(name, values, trainable, penalty, limit)
         self.parameters.append(parameter)
         return parameter
 
-    def _initial_values(self, initializer: initializers.Initializer, shape: tuple[int, ...], name: str) -> np.ndarray:
+    def _initial_values(self, initializer: initializers.Initializer, shape: tuple[int, ...], owner: str) -> np.ndarray:
         """What an initializer gives, checked: it may be the user's own."""
-        what = f"the initial value of the weight {name} of layer {self.name}, from {initializer!r},"
+        what = f"the initial value of {owner}, from {initializer!r},"
         values = checks.numeric_array(initializer(shape, self.dtype), what)
         if values.shape != shape:
             raise ValueError(f"{what} must have shape {shape}, received {values.shape}")

@@ -32,7 +32,8 @@ class Stack(Configured, module="fastnn", abstract=True):
     _inside = False
     _settable: tuple[str, ...] = ("name", "trainable")  # what users may set
     _never_called = {  # noqa: RUF012 (annotated in the base class)
-        "call": ("forward", "a model is a row of layers; write a layer of your own, derived from fastnn.layers.Layer")
+        "call": ("forward", "a model is a row of layers; write a layer of your own, derived from fastnn.layers.Layer"),
+        "train_step": ("fit", f"a step of your own: {habits.OWN_STEP}"),
     }
 
     def __init__(self, layers: Sequence[Layer | InputLayer] | None = None, name: str | None = None):

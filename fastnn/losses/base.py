@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 class Loss(Configured, module="fastnn.losses", abstract=True):
     """Base class. A loss of your own overrides `forward` and `backward`; `fit` then runs layer by layer.
 
+    A plain function of (y_true, y_pred) will do as well, without `backward` but slower (`fastnn.losses.get`).
+
     `activation` names the output activation that is fused with the loss: the loss is then computed from the logits
     instead of the probabilities, which is exact even if those round to 0 or 1, and its gradient is y - t.
 

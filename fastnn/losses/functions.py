@@ -18,8 +18,9 @@ _STEP = math.cbrt(float(np.finfo(np.float64).eps))
 class FunctionLoss(Loss, abstract=True):
     """The loss that a function of (y_true, y_pred) computes.
 
-    The function takes float64 arrays, both (n, outputs), and returns one value per sample, (n,) or (n, ...), whose mean
-    is the loss; a sample's values must depend on that sample only. It may also return one number for the whole batch.
+    The function takes read-only float64 arrays, both (n, outputs), and returns one value per sample, (n,) or (n, ...),
+    whose mean is the loss; a sample's values must depend on that sample only. It may also return one number for the
+    whole batch.
 
     With c = 6e-6 and for output j of all samples at once, gradient = (f(y + c s) - f(y - c s)) / (2 c s): two calls per
     output and batch. The relative error of the gradient is about 1e-10. The scale s is max(1, |y|); after a sigmoid or
@@ -99,7 +100,8 @@ class FunctionLoss(Loss, abstract=True):
     def _values(self, targets: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The function's values, one per sample, or one for all."""
         what = f"the values of the loss {self.name}"
-        values = checks.numeric_array(self.function(targets, y), what).astype(np.float64)
+        returned = self.function(checks.read_only(targets), checks.read_only(y))
+        values = checks.numeric_array(returned, what).astype(np.float64)
         if values.ndim and len(values) != len(y):
             raise ValueError(f"{what} must have shape ({len(y)},), one per sample, or (), received {values.shape}")
         means: np.ndarray = values if values.ndim < 2 else values.reshape(len(values), -1).mean(axis=1)

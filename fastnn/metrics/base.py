@@ -13,6 +13,8 @@ from ..engine.lowering import uses_kernels
 class Metric(Configured, module="fastnn.metrics", abstract=True):
     """Base class. A metric of your own overrides `evaluate`; `fit` then runs layer by layer.
 
+    A plain function of (y_true, y_pred) will do as well (`fastnn.metrics.get`).
+
     Args:
         name: the key in logs and history; None: the metric's default name.
 

@@ -35,7 +35,8 @@ class FunctionMetric(Metric, abstract=True):
     def evaluate(self, targets: np.ndarray, y: np.ndarray) -> np.ndarray:
         """The function's values, one per sample."""
         what = f"the values of the metric {self.name}"
-        values = checks.numeric_array(self.function(targets, y), what).astype(np.float64)
+        returned = self.function(checks.read_only(targets), checks.read_only(y))
+        values = checks.numeric_array(returned, what).astype(np.float64)
         if values.ndim == 0:
             return np.full(len(y), values)
         if len(values) != len(y):

@@ -158,6 +158,18 @@ def test_wrong_results_are_refused():
         losses.get(squared_error).backward()
 
 
+def test_a_function_cannot_change_its_arguments():
+    def greedy(y_true, y_pred):
+        y_pred -= y_true
+        return np.mean(y_pred**2, axis=-1)
+
+    for compiled in ({"loss": greedy}, {"loss": "mse", "metrics": [greedy]}):
+        model = regressor(outputs=2)
+        model.compile("sgd", **compiled)
+        with pytest.raises(ValueError, match="read-only"):
+            model.fit(X, TARGETS, verbose=0)
+
+
 def test_no_gradient_is_computed_where_none_is_needed():
     calls = []
 

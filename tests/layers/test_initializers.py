@@ -239,3 +239,9 @@ def test_functions_and_classes_stand_for_initializers():
     assert repr(layer.kernel_initializer) == "the function alternating"
     with pytest.raises(ValueError, match="unknown initializer 3"):
         initializers.get(3)
+
+
+@pytest.mark.parametrize("shape", [3, (None, 3), (2.5,), (-1, 3), "ab"])
+def test_shapes_that_no_weight_has(shape):
+    with pytest.raises((TypeError, ValueError), match="the shape of the weight w of layer own must be"):
+        layers.Layer(name="own").add_weight(shape, "zeros", "w")

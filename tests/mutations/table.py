@@ -488,4 +488,47 @@ MUTATIONS = [
         "self._fitting.acquire(blocking=True)",
         "tests/fit/test_threads.py -k each_others --timeout 60",
     ),
+    # Functions and initial values of the user's own, and frozen models.
+    Mutation(
+        "an initializer may give another shape",
+        "dropped check",
+        '        if values.shape != shape:\n            raise ValueError(f"{what} must',
+        '        if False:\n            raise ValueError(f"{what} must',
+        "tests/layers/test_initializers.py -k own",
+    ),
+    Mutation(
+        "an initializer may give NaN",
+        "dropped check",
+        "if not np.isfinite(values).all():",
+        "if False:",
+        "tests/layers/test_initializers.py -k own",
+    ),
+    Mutation(
+        "a frozen model trains",
+        "state",
+        "layer.trainable = bool(value)",
+        "layer.trainable = True",
+        "tests/fit/test_trainable.py",
+    ),
+    Mutation(
+        "the step from a probability is not relative to it",
+        "wrong factor",
+        "inside = np.minimum(y, 1 - y)",
+        "inside = np.ones_like(y)",
+        "tests/fit/test_functions.py",
+    ),
+    Mutation(
+        "a function's gradient without the samples' weights",
+        "missing term",
+        "(1.0 if together else shares)",
+        "(1.0 if together else 1.0 / len(y))",
+        "tests/fit/test_functions.py",
+    ),
+    Mutation(
+        "evaluate computes gradients",
+        "state",
+        "return total, self.backward() if training else None",
+        "return total, self.backward()",
+        "tests/fit/test_functions.py",
+    ),
 ]
