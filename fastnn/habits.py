@@ -180,14 +180,6 @@ def refuse_arguments(owner: str, unknown: Mapping[str, object], known: Callable[
         raise TypeError(f"{owner} got an unexpected keyword argument {name!r}{hint}")
 
 
-def refuse_missing_targets(method: str, x: object, y: object) -> None:
-    """A TypeError if y is None: for a generator, a data set or an autoencoder's single argument."""
-    if y is None and hasattr(x, "__next__"):
-        raise TypeError(f"{method} received {x!r} as x: {_WHOLE_ARRAYS}")
-    if y is None:
-        raise TypeError(f"{method} needs targets: {method}(x, y), or {method}(x, x) for an autoencoder")
-
-
 def refuse_methods(kind: type, methods: Mapping[str, tuple[str, str]]) -> None:
     """A TypeError for a class that defines a method which Keras would call, but fastnn never does.
 

@@ -179,7 +179,6 @@ class Sequential(Stack):
             TypeError, ValueError: for invalid arguments or data; the model is then unchanged.
         """
         self._refuse("fit", unknown)
-        habits.refuse_missing_targets("fit", x, y)
         epochs = checks.integer(epochs, "epochs", 0)
         initial_epoch = checks.integer(initial_epoch, "initial_epoch", 0)
         frequency = checks.integer(validation_freq, "validation_freq")
@@ -210,7 +209,6 @@ class Sequential(Stack):
             [loss, metric, ...], or only the loss if there are no metrics; a dict with `return_dict`.
         """
         self._refuse("evaluate", unknown)
-        habits.refuse_missing_targets("evaluate", x, y)
         if batch_size is not None:
             checks.integer(batch_size, "batch_size")
         with self._lock:

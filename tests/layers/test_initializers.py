@@ -194,7 +194,7 @@ WRONG = [
     (lambda shape: np.full(shape, 1e60), ValueError, "must be finite, received inf at index"),
     (lambda shape: np.full(shape, 1 + 1j), TypeError, "must be an array of numbers, received an array of type complex"),
     (lambda shape: "zeros", TypeError, "must be an array of numbers, received an array of type <U5"),
-    (lambda shape: None, TypeError, "must be an array of numbers, received an array of type object"),
+    (lambda shape: None, TypeError, "must be an array of numbers, received None"),
 ]  # fmt: skip
 
 
