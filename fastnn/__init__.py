@@ -1,7 +1,8 @@
 """fastnn: trains dense and convolutional networks on a CPU, in kernels compiled by Numba."""
 
 from . import (
-    _source_tree,  # noqa: F401 (first: the others need the kernels)
+    _command,  # noqa: F401 (first: the imports may be interrupted)
+    _source_tree,  # noqa: F401 (second: the others need the kernels)
     callbacks,
     config,
     constraints,
