@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
-from .kernels.cache import cache_roots, own_and_writable
+from .kernels.folders import cache_roots, make_private
 
 
 @contextlib.contextmanager
@@ -34,6 +34,6 @@ def cache_folder(name: str) -> Path | None:
     for root in cache_roots():
         folder = Path(root, name)
         with contextlib.suppress(OSError):
-            if own_and_writable(folder):
-                return folder
+            make_private(folder)
+            return folder
     return None
