@@ -29,9 +29,12 @@ def _later(number, frame):
 
 
 def _handle():
-    while _came:
+    if _came:
         number, frame = _came.popitem()
-        _handlers[number](number, frame)
+        try:
+            _handlers[number](number, frame)
+        finally:
+            _handle()  # the others, whatever this one raises
 
 
 @contextlib.contextmanager
