@@ -17,8 +17,8 @@ from numba.core import event
 _SIGNALS = sorted(signal.valid_signals())
 
 _holding = False
-_handlers = {}  # signal: the handler that `_later` stands in for
-_came = {}  # signal: the frame that it came in
+_handlers: dict = {}  # signal: the handler that `_later` stands in for
+_came: dict = {}  # signal: the frame that it came in
 
 
 def _later(number, frame):

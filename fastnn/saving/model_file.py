@@ -40,7 +40,8 @@ class ModelFile:
     def __init__(self, content: bytes):
         from safetensors import deserialize
 
-        self._tensors = dict(deserialize(content))  # which checks the whole file
+        tensors: Any = deserialize(content)  # type: ignore[no-untyped-call]  # which checks the whole file
+        self._tensors: dict[str, Any] = dict(tensors)
         self.names: frozenset[str] = frozenset(self._tensors)
         header = content[_HEADER : _HEADER + int.from_bytes(content[:_HEADER], "little")]
         self.metadata: dict[str, str] = json.loads(header).get("__metadata__") or {}
