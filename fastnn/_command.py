@@ -15,8 +15,8 @@ INTERRUPTED = 130  # the exit status of a command ended by Ctrl-C: 128 + SIGINT
 
 def _is_command() -> bool:
     """Whether this process is `fastnn` or `python -m fastnn`; while Python looks for a module, argv[0] is "-m"."""
-    program, line = Path(sys.argv[0]), sys.orig_argv
-    return program.stem == "fastnn" or (program.name == "-m" and line[line.index("-m") + 1] == "fastnn")
+    program = Path(*sys.argv[:1])
+    return program.stem == "fastnn" or (program.name == "-m" and "fastnn" in sys.orig_argv)
 
 
 def _end(number: int, frame: FrameType | None) -> None:

@@ -4,10 +4,12 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
 
+from fastnn import _command
 from fastnn.kernels.jit import JIT_ENABLED
 
 from .test_cli import NUMBERS, assert_real_picture, command, data
@@ -50,6 +52,26 @@ def test_what_was_finished_is_kept(data, tmp_path):
     assert int(said[1]) >= 2
     assert re.search(rf"^\[ Test \] {NUMBERS}$", stdout, re.MULTILINE)
     assert_real_picture(tmp_path / "out" / "curves.png")
+
+
+@pytest.mark.parametrize(
+    ("argv", "line", "expected"),
+    [
+        (["/usr/bin/fastnn", "train"], ["python", "/usr/bin/fastnn", "train"], True),
+        (["fastnn.exe"], ["fastnn.exe"], True),
+        (["-m", "train"], ["python", "-m", "fastnn", "train"], True),
+        (["-m", "train"], ["python", "-Im", "fastnn", "train"], True),
+        (["-m"], ["python", "-m", "pytest"], False),
+        (["train.py", "fastnn"], ["python", "train.py", "fastnn"], False),
+        (["-c"], ["python", "-c", "import fastnn"], False),
+        ([""], ["python"], False),
+        ([], ["python"], False),
+    ],
+)
+def test_only_the_command_handles_ctrl_c_during_its_imports(argv, line, expected, monkeypatch):
+    monkeypatch.setattr(sys, "argv", argv)
+    monkeypatch.setattr(sys, "orig_argv", line)
+    assert _command._is_command() is expected
 
 
 @pytest.mark.parametrize("module", ["numpy", "numba", "fastnn.kernels.arrays"])

@@ -434,8 +434,8 @@ MUTATIONS = [
     Mutation(
         "an earlier file is replaced where that was not allowed",
         "dropped check",
-        "if path.exists() and not overwrite:",
-        "if path.exists() and overwrite is None:",
+        "if mode_of_file(path) is not None and not overwrite:",
+        "if mode_of_file(path) is not None and overwrite is None:",
         f"{SAVING}/test_weights.py -k earlier",
     ),
     # What is set, counted and shared among threads.
@@ -527,8 +527,8 @@ MUTATIONS = [
     Mutation(
         "a forked child keeps the locks of threads that it lacks",
         "state",
-        "owner._renew_locks()",
-        "pass",
+        ":\n        owner._renew_locks()",
+        ":\n        pass",
         "tests/fit/test_processes.py -k while_a_thread --timeout 60",
     ),
 ]
