@@ -47,10 +47,7 @@ def set_num_threads(n: int) -> None:
     >>> fastnn.set_num_threads(before)
     """
     global _asked
-    n = checks.integer(n, "n")
-    if n > MOST_THREADS:
-        raise ValueError(f"n must be at most {MOST_THREADS}, received {n}")
-    _asked = n
+    _asked = checks.integer(n, "n", 1, MOST_THREADS)
 
 
 def get_num_threads() -> int:
