@@ -3,7 +3,8 @@
 import sys as _sys
 
 from . import (
-    _source_tree,  # noqa: F401 (first: the others need the kernels)
+    _command,  # noqa: F401 (first: the imports may be interrupted)
+    _source_tree,  # noqa: F401 (second: the others need the kernels)
     callbacks,
     config,
     constraints,

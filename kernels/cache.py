@@ -14,9 +14,9 @@ import contextlib
 import functools
 import hashlib
 import os
+import pickle
 import re
 import sys
-import tempfile
 import uuid
 import warnings
 from pathlib import Path
@@ -27,6 +27,7 @@ import numpy as np
 from numba.core import caching
 
 from . import processor
+from .folders import cache_roots, check_own, check_private, make_private
 
 _HERE = Path(__file__).parent
 
@@ -85,52 +86,28 @@ def module_key(path):
 # The folder.
 
 
-def _user_cache():
-    """fastnn's folder among the user's caches."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local") / "fastnn" / "cache"
-    if sys.platform == "darwin":
-        return Path.home() / "Library" / "Caches" / "fastnn"
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "fastnn"
-
-
-def cache_roots():
-    """The folders that may hold the cache, in order of preference."""
-    if asked := os.environ.get("FASTNN_CACHE_DIR"):
-        yield Path(asked)
-    if asked := os.environ.get("NUMBA_CACHE_DIR"):
-        yield Path(asked) / "fastnn"
-    with contextlib.suppress(RuntimeError):  # no home folder can be found
-        yield _user_cache()
-    # One folder per user: cached kernels are executed, so no other user may be able to put files there.
-    yield Path(tempfile.gettempdir()) / f"fastnn-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
-
-
-def own_and_writable(folder):
-    """Create `folder` if needed; true if this user can write there, and no other user owns it or can replace it."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if hasattr(os, "getuid"):
-        user = os.getuid()
-        if folder.stat().st_uid != user or folder.parent.stat().st_uid not in (user, 0):
-            return False
-    tempfile.TemporaryFile(dir=folder).close()
-    return True
-
-
 def _find_cache_folder():
-    """The folder for the kernels of these settings; None, with a warning, if no folder can be written."""
+    """The folder for the kernels of these settings; None, with a warning, if there is none for this user alone."""
     key = settings_key()
     tried = []
     for root in cache_roots():
         folder = root / key
         try:
-            if own_and_writable(folder):
-                return folder
+            folder = folder.absolute()  # a program may change its working folder
+            make_private(folder)
         except OSError as error:
             tried.append(f"{folder} ({error.strerror})")
+            continue
+        if tried and os.environ.get("FASTNN_CACHE_DIR"):
+            warnings.warn(
+                f"fastnn keeps its compiled kernels in {folder}, because it cannot use FASTNN_CACHE_DIR: {tried[0]}",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        return folder
     warnings.warn(
-        "fastnn cannot cache its compiled kernels: no folder can be written, so every process compiles them again. "
-        f"Set FASTNN_CACHE_DIR to a folder of your own. Tried: {', '.join(tried) or 'none'}",
+        "fastnn cannot cache its compiled kernels: no folder can be written by you alone, so every process compiles "
+        f"them again. Set FASTNN_CACHE_DIR to a folder of your own. Tried: {', '.join(tried) or 'none'}",
         RuntimeWarning,
         stacklevel=2,
     )
@@ -180,6 +157,9 @@ class _Locator(caching._CacheLocator):
     def get_source_stamp(self):
         return self.file_name
 
+    def ensure_cache_path(self):
+        make_private(CACHE_FOLDER)
+
     def get_disambiguator(self):
         return ""
 
@@ -195,6 +175,65 @@ class _CacheFiles(caching.CompileResultCacheImpl):
         return self.locator.file_name
 
 
+class _Files(caching.IndexDataCacheFile):
+    """A function's files: an index of the types that it was compiled for, and for each of them the machine code.
+
+    Each begins with a checksum of its name and contents: one flipped bit in machine code can do anything.
+    """
+
+    def _data_name(self, number):
+        # Numba numbers the files by what the index held when it was read. Two processes that save at the same time,
+        # perhaps forks of one, must not give two types the same name.
+        return self._data_name_pattern.replace("{number:d}", uuid.uuid4().hex)
+
+    def _read(self, path):
+        with open(path, "rb") as file:
+            check_own(file)
+            checksum, content = file.read(_CHECKSUM), file.read()
+        if checksum != _checksum(path, content):
+            raise ValueError("its checksum is another one")
+        return pickle.loads(content)
+
+    def _write(self, path, value):
+        content = self._dump(value)
+        with self._open_for_write(path) as file:
+            file.write(_checksum(path, content) + content)
+
+    def _load_index(self):
+        try:
+            return self._read(self._index_path)
+        except FileNotFoundError:
+            return {}
+
+    def _save_index(self, overloads):
+        self._write(self._index_path, overloads)
+
+    def _load_data(self, name):
+        return self._read(self._data_path(name))
+
+    def _save_data(self, name, data):
+        self._write(self._data_path(name), data)
+
+
+_CHECKSUM = hashlib.sha256().digest_size
+
+
+def _checksum(path, content):
+    return hashlib.sha256(os.path.basename(path).encode() + b"\0" + content).digest()
+
+
+def _still_private():
+    """Whether no other user can change what lies in the folder, as it was when it was chosen; if not, a warning."""
+    try:
+        check_private(CACHE_FOLDER)
+    except FileNotFoundError:  # emptied meanwhile: it is made anew
+        return True
+    except OSError as error:
+        warnings.warn(f"fastnn loads no more kernels from its cache: {error.strerror}", RuntimeWarning, stacklevel=3)
+        return False
+    return True
+
+
 class KernelCache(caching.FunctionCache):
     """Numba's function cache, in which damaged files and a full disk are warnings instead of errors."""
 
@@ -202,10 +241,8 @@ class KernelCache(caching.FunctionCache):
 
     def __init__(self, function):
         super().__init__(function)
-        # Numba numbers the files of a kernel's types by what the index held when it was read. Two processes that save
-        # at the same time, perhaps forks of one, must not give two types the same name.
-        pattern = self._cache_file._data_name_pattern.replace("{number:d}", "{name}")
-        self._cache_file._data_name = lambda number: pattern.format(name=uuid.uuid4().hex)
+        name = self._impl.filename_base
+        self._cache_file = _Files(cache_path=self._cache_path, filename_base=name, source_stamp=name)
 
     def _index_key(self, sig, codegen):
         # The names of the files identify the code. Numba's key contains the pickled variables of a closure; kernels
@@ -214,6 +251,8 @@ class KernelCache(caching.FunctionCache):
 
     def load_overload(self, sig, target_context):
         """The kernel for a signature from the disk, or None."""
+        if not _still_private():
+            return None
         try:
             return super().load_overload(sig, target_context)
         except Exception as error:  # a damaged file can raise anything while it is unpickled: compile instead

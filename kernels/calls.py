@@ -13,6 +13,7 @@ from numba.core.datamodel import PrimitiveModel
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, register_model, typeof_impl
 
+from .interrupts import held_back
 from .jit import JIT_ENABLED
 
 
@@ -97,8 +98,9 @@ def entry_point(function, *examples):
     """The address by which `call_entry` calls `function` with arguments of exactly the examples' types."""
     if not JIT_ENABLED:
         return function
-    compiled = _compiled(function, examples)
-    return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+    with held_back():  # the machine code is made when its address is asked for
+        compiled = _compiled(function, examples)
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
 
 
 @intrinsic

@@ -9,6 +9,7 @@ from numba import types
 from numba.extending import intrinsic, overload
 
 from .cache import KernelCache, can_be_kept
+from .interrupts import held_back
 from .processor import HAS_FMA
 
 # No flag that leaves rounding to the compiler: with "contract", "afn" or "arcp" an element's value depends on whether
@@ -25,6 +26,7 @@ def _compiled(function, **options):
         return np.errstate(over="ignore", divide="ignore", invalid="ignore")(function)
     options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True, "_nrt": "parallel" in options} | options
     dispatcher = numba.njit(**options)(function)
+    dispatcher.compile = held_back()(dispatcher.compile)
     if not options.keys() & {"forceinline", "inline"} and can_be_kept(function):
         dispatcher._cache = KernelCache(function)
     return dispatcher

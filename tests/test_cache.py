@@ -3,8 +3,6 @@
 import ast
 import os
 import shutil
-import sys
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -162,96 +160,6 @@ def test_only_kernels_are_kept():
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# The place.
-
-
-@pytest.fixture
-def homeless(tmp_path, monkeypatch):
-    """No place to write but what a test allows: returns a path below a regular file."""
-    (tmp_path / "file").write_text("")
-    nowhere = tmp_path / "file" / "nowhere"
-    for name in ("FASTNN_CACHE_DIR", "NUMBA_CACHE_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("HOME", "XDG_CACHE_HOME", "LOCALAPPDATA", "USERPROFILE"):
-        monkeypatch.setenv(name, str(nowhere))
-    monkeypatch.setattr(tempfile, "tempdir", str(nowhere))
-    return nowhere
-
-
-@pytest.mark.parametrize("name", ["FASTNN_CACHE_DIR", "NUMBA_CACHE_DIR", "XDG_CACHE_HOME", "HOME"])
-def test_the_folder_is_where_the_variables_say(name, homeless, tmp_path, monkeypatch):
-    if name == "HOME":
-        monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setenv(name, str(tmp_path / "here"))
-    folder = cache._find_cache_folder()
-    below = {"FASTNN_CACHE_DIR": "", "NUMBA_CACHE_DIR": "fastnn", "XDG_CACHE_HOME": "fastnn", "HOME": ".cache/fastnn"}
-    if sys.platform.startswith("linux") or name.endswith("CACHE_DIR"):
-        assert folder == tmp_path / "here" / below[name] / cache.settings_key()
-    assert folder.is_dir()
-
-
-def test_the_first_that_can_be_written_is_taken(homeless, tmp_path, monkeypatch):
-    monkeypatch.setenv("FASTNN_CACHE_DIR", str(homeless))
-    monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "numba"))
-    assert cache._find_cache_folder() == tmp_path / "numba" / "fastnn" / cache.settings_key()
-    monkeypatch.setenv("FASTNN_CACHE_DIR", str(tmp_path / "fastnn"))
-    assert cache._find_cache_folder() == tmp_path / "fastnn" / cache.settings_key()
-
-
-def test_the_temporary_folder_comes_last_under_a_name_of_ones_own(homeless, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    folder = cache._find_cache_folder()
-    assert folder.parents[1] == tmp_path
-    assert folder.parent.name == f"fastnn-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
-
-
-def test_without_a_home_the_temporary_folder_is_left(homeless, tmp_path, monkeypatch):
-    """A user that the machine does not know, as in `docker run --user`."""
-
-    def home():
-        raise RuntimeError("Could not determine home directory.")
-
-    monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.delenv("LOCALAPPDATA")
-    monkeypatch.setattr(Path, "home", home)
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert cache._find_cache_folder().parents[1] == tmp_path
-
-
-def test_nowhere_is_a_warning_that_says_what_to_do(homeless, monkeypatch):
-    monkeypatch.setenv("FASTNN_CACHE_DIR", str(homeless))
-    with pytest.warns(RuntimeWarning, match="Set FASTNN_CACHE_DIR to a folder of your own") as caught:
-        assert cache._find_cache_folder() is None
-    assert len(caught) == 1
-    assert str(homeless) in str(caught[0].message)
-
-
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners to tell apart")
-def test_a_folder_of_somebody_elses_is_not_used(homeless, tmp_path, monkeypatch):
-    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    assert cache._find_cache_folder() is not None
-    monkeypatch.setattr(os, "getuid", lambda: 4321)
-    with pytest.warns(RuntimeWarning, match="no folder can be written"):
-        assert cache._find_cache_folder() is None
-
-
-@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners to tell apart")
-def test_nor_a_folder_that_somebody_else_could_swap(homeless, tmp_path, monkeypatch):
-    """One's own, but in a folder of another user's: cached kernels are executed."""
-    stat = Path.stat
-
-    def owned_by_another(path, **options):
-        found = stat(path, **options)
-        return SimpleNamespace(st_mode=found.st_mode, st_uid=4321) if path == tmp_path / "others" else found
-
-    monkeypatch.setenv("FASTNN_CACHE_DIR", str(tmp_path / "others"))
-    assert cache._find_cache_folder() is not None
-    monkeypatch.setattr(Path, "stat", owned_by_another)
-    with pytest.warns(RuntimeWarning, match="no folder can be written"):
-        assert cache._find_cache_folder() is None
-
-
-# ---------------------------------------------------------------------------------------------------------------------
 # In processes of their own. Rescaling is quickly compiled.
 
 ONE_KERNEL = """
@@ -295,13 +203,15 @@ def with_one_kernel(tmp_path_factory):
 
 @needs_compiler
 @pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
-@pytest.mark.parametrize("damage", ["emptied", "half"])
+@pytest.mark.parametrize("damage", ["emptied", "one bit"])
 def test_a_damaged_file_is_reported_and_replaced(suffix, damage, with_one_kernel, tmp_path):
     settings = {"FASTNN_CACHE_DIR": str(tmp_path)}
     shutil.copytree(with_one_kernel, tmp_path, dirs_exist_ok=True)
     (file,) = tmp_path.glob(f"*/*{suffix}")
     content = file.read_bytes()
-    file.write_bytes(content[: len(content) // 2] if damage == "half" else b"")
+    middle = len(content) // 2
+    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1 :]
+    file.write_bytes(flipped if damage == "one bit" else b"")
     second, third = (run_python(ONE_KERNEL, **settings) for _ in range(2))
     assert second.stdout.startswith("True ")
     assert is_warned(second, "compiles rescaling_forward again: its cache file is damaged")
@@ -309,11 +219,68 @@ def test_a_damaged_file_is_reported_and_replaced(suffix, damage, with_one_kernel
     assert third.stderr == ""
 
 
+@pytest.fixture
+def rescaling_cache(tmp_path, monkeypatch):
+    """A function that gives the cache of a kernel, as a new process would make it, in a folder of its own."""
+    monkeypatch.setattr(cache, "CACHE_FOLDER", tmp_path)
+    return lambda: cache.KernelCache(rescaling.rescaling_forward.py_func)._cache_file
+
+
+@needs_compiler
+@pytest.mark.parametrize("suffix", [".nbi", ".nbc"])
+def test_any_flipped_bit_is_found(suffix, rescaling_cache, tmp_path):
+    """Machine code with another bit would run."""
+    rescaling_cache().save("float32", "the kernel")
+    assert rescaling_cache().load("float32") == "the kernel"
+    (file,) = tmp_path.glob(f"*{suffix}")
+    content = file.read_bytes()
+    for bit in range(8 * len(content)):
+        flipped = bytearray(content)
+        flipped[bit // 8] ^= 1 << bit % 8
+        file.write_bytes(flipped)
+        with pytest.raises(ValueError, match="its checksum is another one"):
+            rescaling_cache().load("float32")
+
+
+@needs_compiler
+def test_a_file_under_the_name_of_another_is_not_loaded(rescaling_cache, tmp_path):
+    rescaling_cache().save("float32", "for float32")
+    rescaling_cache().save("float64", "for float64")
+    first, second = tmp_path.glob("*.nbc")
+    first.rename(tmp_path / "kept")
+    second.rename(first)
+    (tmp_path / "kept").rename(second)
+    for dtype in ("float32", "float64"):
+        with pytest.raises(ValueError, match="its checksum is another one"):
+            rescaling_cache().load(dtype)
+
+
+@needs_compiler
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="no owners to tell apart")
+def test_nor_is_a_file_of_another_user(rescaling_cache, monkeypatch):
+    rescaling_cache().save("float32", "the kernel")
+    monkeypatch.setattr(os, "getuid", lambda: 4321)
+    with pytest.raises(ValueError, match="it belongs to another user"):
+        rescaling_cache().load("float32")
+
+
 @needs_compiler
 def test_a_cache_that_is_emptied_meanwhile_is_made_anew(tmp_path):
     emptied = ONE_KERNEL.replace("    y = np", "    import shutil; shutil.rmtree(cache.CACHE_FOLDER)\n    y = np", 1)
     assert run_python(emptied, FASTNN_CACHE_DIR=str(tmp_path)).stderr == ""
     assert run_python(ONE_KERNEL, FASTNN_CACHE_DIR=str(tmp_path)).stdout.startswith("False ")
+
+
+@needs_compiler
+@pytest.mark.skipif(os.name != "posix", reason="no modes")
+def test_a_cache_that_others_can_change_meanwhile_is_not_loaded(with_one_kernel, tmp_path):
+    shutil.copytree(with_one_kernel, tmp_path, dirs_exist_ok=True)
+    opened = ONE_KERNEL.replace("    y = np", "    cache.CACHE_FOLDER.parent.chmod(0o777)\n    y = np", 1)
+    result = run_python(opened, FASTNN_CACHE_DIR=str(tmp_path))
+    assert result.stdout.startswith("True ")
+    assert f"RuntimeWarning: fastnn loads no more kernels from its cache: other users can write into {tmp_path}" in (
+        result.stderr
+    )
 
 
 @needs_compiler

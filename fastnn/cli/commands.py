@@ -3,6 +3,7 @@
 import functools
 import inspect
 import platform
+import signal
 import sys
 import warnings
 from collections.abc import Callable
@@ -14,8 +15,7 @@ from typer.core import TyperGroup
 
 import fastnn
 
-from .. import datasets, labs, layers
-from ..labs.results import INTERRUPTED
+from .. import _command, datasets, labs, layers
 
 # ClickException, which is a class of Typer in some versions and of Click in others.
 _OPTION_ERROR: Any = typer.BadParameter.__mro__[2]
@@ -35,8 +35,17 @@ class _OneLineErrors(TyperGroup):
                 print(f"error: {_one_line(error)}", file=sys.stderr)
                 status = 2
             except (typer.Abort, KeyboardInterrupt):
-                status = INTERRUPTED
+                status = _command.INTERRUPTED
         sys.exit(status)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run a subcommand; Ctrl-C is reported in one word, which Typer would not say."""
+        try:
+            _command.started()
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            print("interrupted", file=sys.stderr)
+            raise typer.Exit(_command.INTERRUPTED) from None
 
 
 def _one_line(error: Exception) -> str:
@@ -59,7 +68,10 @@ app = typer.Typer(
 
 def main() -> None:
     """The entry point of the command."""
-    app(prog_name="fastnn")
+    try:
+        app(prog_name="fastnn")
+    finally:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # all is done or said; Python itself takes a moment to end
 
 
 def _version(wanted: bool) -> None:

@@ -25,6 +25,7 @@ _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")  # the second: an empty archive
 _NPY_START = b"\x93NUMPY"
 _PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # those that NumPy writes
 _SHOWN = 10  # names listed in a message
+_LONGEST = 300  # characters of a message, which may quote the file
 
 # The errors of zipfile and NumPy for damaged files; a RuntimeError is an archive with a password.
 _DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, OverflowError, RuntimeError)
@@ -54,16 +55,20 @@ def read_arrays(path: str | os.PathLike[str], *wanted: Sequence[str]) -> list[Ar
                 names = [_present(archive, names) for names in wanted]
                 return [_read_array(archive, name, path.stat().st_size) for name in names]
         except _Unwanted as error:
-            raise ValueError(f"{path}: {error}") from None
+            raise ValueError(f"{path}: {_short(str(error))}") from None
         except (*_DAMAGED_ZIP, *_DAMAGED_NPY) as error:
             reason = " ".join(str(error).split()) or type(error).__name__
-            raise ValueError(f"{path}: expected a whole npz file, received a damaged one: {reason}") from error
+            raise ValueError(f"{path}: expected a whole npz file, received a damaged one: {_short(reason)}") from error
         except OSError as error:
             if error.errno != errno.EINVAL:
                 raise
             raise ValueError(f"{path}: expected a whole npz file, received one whose index points nowhere") from error
         except MemoryError:
             raise ValueError(f"{path}: expected arrays that fit in memory, received larger ones") from None
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _LONGEST else f"{message[: _LONGEST - 4]} ..."
 
 
 def _check_start(start: bytes) -> None:

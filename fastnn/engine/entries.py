@@ -14,12 +14,12 @@ from ..kernels.interpreter import run, share
 from ..kernels.jit import JIT_ENABLED
 from ..kernels.operations import OPERATIONS
 from ..kernels.updating import update
+from .locks import compiling
 from .tables import empty_batch, empty_data, plan_of, weight_table
 
 NO_NUMBERS = np.zeros(instructions.HYPER_NUMBERS)
 NO_OPTIMIZER = 0
 
-_compiling = threading.Lock()
 _announced = threading.Event()
 _entries: dict[tuple[Any, np.dtype], Any] = {}
 
@@ -58,7 +58,7 @@ def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
     """A function's entry point, compiled for arguments like the examples; without the JIT the function itself."""
     key = function, dtype
     if key not in _entries:
-        with _compiling:  # one thread compiles, others wait for it
+        with compiling:
             if key not in _entries:
                 if JIT_ENABLED:
                     _announce(function.py_func)

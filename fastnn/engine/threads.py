@@ -14,6 +14,8 @@ from .. import checks
 # In a step, threads wait for each other twice, for about a microsecond each; with less work one thread is faster.
 _SMALLEST_SHARED_WORK = 2e6  # floating-point operations
 
+MOST_THREADS = 1024  # each needs scratch memory, and a share of every step
+
 _asked: int | None = None
 _forked = False
 _occupied = 0  # the number of threads in `occupying_a_core`
@@ -36,7 +38,7 @@ def set_num_threads(n: int) -> None:
 
     Raises:
         TypeError: if `n` is not an integer.
-        ValueError: if `n` is below 1.
+        ValueError: if `n` is below 1 or above 1,024.
 
     >>> before = fastnn.get_num_threads()
     >>> fastnn.set_num_threads(1)
@@ -45,7 +47,7 @@ def set_num_threads(n: int) -> None:
     >>> fastnn.set_num_threads(before)
     """
     global _asked
-    _asked = checks.integer(n, "n")
+    _asked = checks.integer(n, "n", 1, MOST_THREADS)
 
 
 def get_num_threads() -> int:

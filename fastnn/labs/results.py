@@ -13,10 +13,10 @@ from typing import Any
 import typer
 
 import fastnn
+from fastnn._command import INTERRUPTED
 from fastnn.callbacks import History
 from fastnn.files import written_whole
 
-INTERRUPTED = 130  # the exit status of a command ended by Ctrl-C: 128 + SIGINT
 DPI = 150  # of the pictures
 SUFFIXES = (".png", ".csv", ".json", ".safetensors")  # of the files that labs write
 
@@ -27,7 +27,7 @@ class Results:
     Each file is written completely or not at all.
 
     Args:
-        folder: created if necessary.
+        folder: created with the first file.
         overwrite: whether the folder may contain files; those with the same names are then replaced.
 
     Raises:
@@ -38,17 +38,21 @@ class Results:
         # Check this before computing anything.
         self.folder = Path(folder)
         try:
+            new = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
             if any(self.folder.iterdir()) and not overwrite:
                 raise ValueError(f"{folder} is not empty; choose another folder with --out, or pass --overwrite")
             tempfile.TemporaryFile(dir=self.folder).close()
+            self.earlier = {path.name for path in self.folder.iterdir() if path.suffix in SUFFIXES}
+            with contextlib.suppress(OSError):  # another lab may have put its own folder there
+                for path in new:
+                    path.rmdir()  # a lab that ends early, by an error or Ctrl-C, leaves nothing
         except OSError as error:
             raise ValueError(
                 f"cannot write into {folder} ({error.strerror}); choose another folder with --out"
             ) from error
         self.began = time.perf_counter()
         self.interrupted = self.learned = False
-        self.earlier = {path.name for path in self.folder.iterdir() if path.suffix in SUFFIXES}
         self.written: list[str] = []
 
     @contextlib.contextmanager
@@ -73,7 +77,7 @@ class Results:
 
     def figure(self, figure: Any, name: str, what: str) -> None:
         """Save a figure as NAME.png."""
-        path = self.folder / f"{name}.png"
+        path = self._path(f"{name}.png")
         with written_whole(path) as unfinished:
             figure.savefig(unfinished, format="png", dpi=DPI)
         self._say(what, path)
@@ -83,7 +87,7 @@ class Results:
         several = isinstance(history, Mapping)
         histories = history if isinstance(history, Mapping) else {"": history}
         names = list(dict.fromkeys(name for h in histories.values() for name in h.history))
-        path = self.folder / "history.csv"
+        path = self._path("history.csv")
         with written_whole(path) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file, lineterminator="\n")
             writer.writerow([*(["network"] if several else []), first_column, *names])
@@ -102,14 +106,14 @@ class Results:
             "interrupted": self.interrupted,
             "seconds": self.seconds,
         }
-        path = self.folder / "metrics.json"
+        path = self._path("metrics.json")
         with written_whole(path) as unfinished:
             unfinished.write_text(json.dumps(_plain(contents), indent=2, allow_nan=False) + "\n", encoding="utf-8")
         self._say("metrics", path)
 
     def model(self, model: fastnn.Sequential, name: str = "model") -> None:
         """Save a model as NAME.safetensors."""
-        path = self.folder / f"{name}.safetensors"
+        path = self._path(f"{name}.safetensors")
         model.save(path)
         self._say(name.replace("_", " "), path)
 
@@ -125,6 +129,10 @@ class Results:
         print(f"{self.seconds:.1f} s")
         if self.interrupted:
             raise typer.Exit(INTERRUPTED)
+
+    def _path(self, name: str) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        return self.folder / name
 
     def _say(self, what: str, path: Path) -> None:
         if path.name not in self.written:  # metrics.json is written again when there are more results

@@ -12,6 +12,7 @@ from .. import checks
 from ..callbacks import Callback, Logs
 from ..engine import threads
 from ..engine.parameters import trained_weights
+from ..kernels.interrupts import compiling_unless
 from ..models.progress import line
 from ..models.sequential import Sequential
 from ..randomness import drawing_from, generator
@@ -235,7 +236,7 @@ class _Crew:
             raise self.errors[0]
 
     def _help(self) -> None:
-        with threads.occupying_a_core():
+        with threads.occupying_a_core(), compiling_unless(lambda: self.ended):
             self._work_off(len(self.models) - 1)
 
     def _work_off(self, end: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import Callback, Logs
+from .logs import printable
 
 _SHORT = {"accuracy": "acc", "learning_rate": "rate"}
 _FORMAT = {"learning_rate": ".3g"}  # often too small for five decimals
@@ -17,7 +18,8 @@ def line(part: str, logs: Logs, epoch: int | None = None, epochs: int | None = N
     """`[ Train | 005/015 ] loss = 0.03656, acc = 0.89131`."""
     place = "" if epoch is None else f" | {epoch:03d}/{epochs:03d}"
     numbers = ", ".join(
-        f"{_SHORT.get(name, name)} = {_shown(value, _FORMAT.get(name, '.5f'))}" for name, value in logs.items()
+        f"{_SHORT.get(name, printable(name))} = {_shown(value, _FORMAT.get(name, '.5f'))}"
+        for name, value in logs.items()
     )
     return f"[ {part}{place} ] {numbers}"
 

@@ -12,6 +12,7 @@ import numpy as np
 from .. import checks, habits, losses, metrics, optimizers, saving
 from ..callbacks import History, Logs
 from ..callbacks.base import flat
+from ..engine.locks import renewed_in_children
 from ..engine.run import Run, Samples
 from ..layers.activations import output_activation
 from ..layers.base import Layer
@@ -62,9 +63,17 @@ class Sequential(Stack):
         """What copies and pickles do not take along."""
         self._programs: dict[str, programs.Made] = {}
         # Held only while a program runs, so training releases it often, and other threads can predict in between.
-        self._lock = threading.RLock()
-        self._fitting = threading.RLock()
+        self._lock: Any = threading.RLock()
+        self._fitting: Any = threading.RLock()
         self._in_fit = False
+        renewed_in_children(self)
+
+    def _renew_locks(self) -> None:
+        """In a forked child: what another thread held nobody will release."""
+        if not self._lock._is_owned():
+            self._lock = threading.RLock()
+        if not self._fitting._is_owned():
+            self._fitting, self._in_fit = threading.RLock(), False
 
     @property
     def loss(self) -> losses.Loss | None:

@@ -5,6 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..engine.parameters import trained_weights
+from .logs import printable
 
 if TYPE_CHECKING:
     from ..layers.stack import Stack
@@ -21,17 +22,18 @@ def summary(model: "Stack") -> str:
     """Layers, output shapes and parameters as a table, then the totals."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("Layer (type)", "Output Shape", show_lines=True, width=80)
     table.add_column("Param #", justify="right")
     for layer in model.layers:
         shape = str(layer.output_shape) if layer.built else "?"
         count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
-        table.add_row(f"{layer.name} ({type(layer).__name__})", shape, count)
+        table.add_row(Text(printable(f"{layer.name} ({type(layer).__name__})")), shape, count)  # without markup
     text = io.StringIO()
     Console(file=text, width=80, color_system=None).print(table)
     trainable = sum(math.prod(p.shape) for p in trained_weights(model.layers))
     total, itemsize = model.count_params(), model.dtype.itemsize
     counts = {"Total": total, "Trainable": trainable, "Non-trainable": total - trainable}
     lines = [f" {name} params: {count:,} ({_size(count, itemsize)})" for name, count in counts.items()]
-    return "\n".join([f'Model: "{model.name}"', text.getvalue().rstrip("\n"), *lines])
+    return "\n".join([f'Model: "{printable(model.name)}"', text.getvalue().rstrip("\n"), *lines])

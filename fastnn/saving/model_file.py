@@ -26,20 +26,25 @@ if TYPE_CHECKING:
 FORMAT = "1"
 
 _TYPES = {"F32": "float32", "F64": "float64"}
+_HEADER = 8  # bytes of the number at the start, the length of the header that follows
 
 
 class ModelFile:
-    """An open file, as `opened` yields it.
+    """The content of a safetensors file, as `opened` yields it.
 
     Attributes:
         names: the names of all tensors.
         metadata: a dict of strings.
     """
 
-    def __init__(self, handle: Any):
-        self._handle = handle
-        self.names: frozenset[str] = frozenset(handle.keys())
-        self.metadata: dict[str, str] = handle.metadata() or {}
+    def __init__(self, content: bytes):
+        from safetensors import deserialize
+
+        tensors: Any = deserialize(content)  # type: ignore[no-untyped-call]  # which checks the whole file
+        self._tensors: dict[str, Any] = dict(tensors)
+        self.names: frozenset[str] = frozenset(self._tensors)
+        header = content[_HEADER : _HEADER + int.from_bytes(content[:_HEADER], "little")]
+        self.metadata: dict[str, str] = json.loads(header).get("__metadata__") or {}
 
     def check_format(self) -> None:
         """A ValueError if the file was written in a format that this version of fastnn does not know."""
@@ -65,8 +70,7 @@ class ModelFile:
         """A ValueError unless the file holds this tensor in this shape and one of these types; reads no data."""
         if name not in self.names:
             raise ValueError(f"tensor {name!r} of shape {shape} is missing")
-        part = self._handle.get_slice(name)
-        came, dtype = tuple(part.get_shape()), part.get_dtype()
+        came, dtype = tuple(self._tensors[name]["shape"]), self._tensors[name]["dtype"]
         dtype = _TYPES.get(dtype, dtype)
         if came != shape or dtype not in dtypes:
             expected = " or ".join(dtypes)
@@ -75,8 +79,8 @@ class ModelFile:
     def tensor(self, name: str, shape: tuple[int, ...], *dtypes: str) -> np.ndarray:
         """A tensor of this shape and one of these types, as a new array."""
         self.check_tensor(name, shape, dtypes)
-        array: np.ndarray = self._handle.get_tensor(name)
-        return array
+        tensor = self._tensors[name]
+        return np.frombuffer(tensor["data"], _TYPES[tensor["dtype"]]).reshape(shape)
 
     def weight(self, name: str, shape: tuple[int, ...], *dtypes: str) -> np.ndarray:
         """`tensor`, checked to be finite; slots of optimizers need not be."""
@@ -149,12 +153,14 @@ def unnumbered(name: str) -> str:
 
 @contextlib.contextmanager
 def opened(path: str | os.PathLike[str]) -> Iterator[ModelFile]:
-    """Open the file at `path`; errors within the block become a ValueError that names the file.
+    """Read the file at `path`; errors within the block become a ValueError that names the file.
+
+    It is read and not mapped: while a file is mapped, a process that shortens it would end this one (SIGBUS).
 
     Raises:
         FileNotFoundError: if there is no such file.
     """
-    from safetensors import SafetensorError, safe_open
+    from safetensors import SafetensorError
 
     path = Path(path)
     if not path.exists():
@@ -162,10 +168,11 @@ def opened(path: str | os.PathLike[str]) -> Iterator[ModelFile]:
     if not path.is_file():
         raise ValueError(f"cannot load {path}: expected a safetensors file, received a folder or a device")
     try:
-        with safe_open(path, framework="np") as handle:
-            yield ModelFile(handle)
+        yield ModelFile(path.read_bytes())
     except SafetensorError as error:
         raise ValueError(f"cannot load {path}: expected a complete safetensors file: {one_line(error)}") from error
+    except MemoryError as error:
+        raise ValueError(f"cannot load {path}: expected a file that fits in memory, received a larger one") from error
     except RecursionError as error:
         raise ValueError(f"cannot load {path}: its metadata is nested too deeply") from error
     except (ValueError, TypeError, OverflowError) as error:

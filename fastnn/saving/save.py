@@ -28,6 +28,7 @@ import numpy as np
 from .. import checks
 from ..configured import describe, encode
 from ..engine.parameters import Parameter
+from ..files import mode_of_file
 from .model_file import check_distinct, checked, named_parameters, noise_layers, require_built, slot_names, write
 
 if TYPE_CHECKING:
@@ -41,12 +42,14 @@ def save_model(model: "Sequential", path: str | os.PathLike[str], overwrite: boo
 
     Args:
         model: built or not, compiled or not.
-        path: by convention it ends in ".safetensors". The file is written completely or not at all.
+        path: by convention it ends in ".safetensors"; names of other formats, such as "m.keras", are refused. The file
+            is written completely or not at all. Links are followed, and an existing file keeps its permissions.
         overwrite: whether to replace an existing file.
 
     Raises:
-        ValueError: if the file exists and `overwrite` is False, for weights that are not finite, and for an argument
-            of a layer, loss, metric or optimizer that cannot be stored. Nothing is written then.
+        ValueError: for the name of another format, for a folder, device or pipe, if the file exists and `overwrite` is
+            False, for weights that are not finite, and for an argument of a layer, loss, metric or optimizer that
+            cannot be stored. Nothing is written then.
 
     >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3)])
     >>> fastnn.saving.save_model(model, "model.safetensors")
@@ -85,12 +88,20 @@ def save_weights(model: "Sequential", path: str | os.PathLike[str], overwrite: b
     write(path, tensors, metadata)
 
 
+# Names of other formats: a file that is none of them would deceive whoever reads it.
+_OTHER_FORMATS = {
+    ".keras", ".h5", ".hdf5", ".tflite", ".pb", ".pt", ".pth", ".ckpt", ".onnx", ".npy", ".npz", ".pkl", ".pickle",
+    ".joblib", ".json", ".csv",
+}  # fmt: skip
+
+
 def _target(path: str | os.PathLike[str], overwrite: bool) -> Path:
     """The path, after checking that a file may be written there."""
     path = Path(path)
-    if path.is_dir():
-        raise ValueError(f"path must name a file, received the folder {path}")
-    if path.exists() and not overwrite:
+    if path.suffix.lower() in _OTHER_FORMATS:
+        right = path.with_suffix(".safetensors").name
+        raise ValueError(f"models are saved as safetensors files: path must be named {right!r}, received {path.name!r}")
+    if mode_of_file(path) is not None and not overwrite:
         raise ValueError(f"the file {path} exists already; pass overwrite=True to replace it")
     return path
 

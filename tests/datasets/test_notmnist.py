@@ -62,6 +62,7 @@ def assert_refused(path, expected):
         letters.load_data(path)
     assert str(caught.value).startswith(f"{path}: ")
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < len(str(path)) + 400
 
 
 def assert_read(path, images=IMAGES, labels=LABELS):
@@ -148,6 +149,16 @@ def test_fortran_order_and_other_types_of_labels(tmp_path):
 )
 def test_a_file_with_something_else_is_refused(tmp_path, raw, expected):
     assert_refused(write(tmp_path / "n.npz", raw), expected)
+
+
+def test_messages_stay_short_whatever_a_file_says(tmp_path):
+    fields = [(f"a field with the number {i}", "u1") for i in range(100)]
+    wide = np.zeros(3, fields)
+    assert_refused(
+        write(tmp_path / "n.npz", archive(**{f"{i} {'long' * 30}": b"" for i in range(9)})), "long.* \\.\\.\\.$"
+    )
+    assert_refused(write(tmp_path / "n.npz", npz(images=wide, labels=LABELS)), "expected .*images.* \\.\\.\\.$")
+    assert_refused(write(tmp_path / "n.npz", archive(images=header((1,) * 2000), labels=npy(LABELS))), "\\.\\.\\.$")
 
 
 def test_missing_files_and_folders(tmp_path):

@@ -251,3 +251,18 @@ def test_summary_of_frozen_unbuilt_and_empty_models():
     assert "0 (unbuilt)" in printed[1]
     fastnn.Sequential().summary(print_fn=printed.append)
     assert " Total params: 0 (0.00 B)" in printed[2]
+
+
+def test_names_cannot_control_the_terminal(capsys):
+    """They may be from a file of somebody else's."""
+    name = "red\x1b[31m\a\n[bold]"
+    model = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(1, name=name)], name=name)
+    model.compile("sgd", "mse", metrics=[fastnn.metrics.MeanSquaredError(name=name)])
+    model.summary()
+    model.fit(np.ones((3, 4)), np.ones(3), verbose=2)
+    text = capsys.readouterr().out
+    shown = r"red\x1b[31m\x07\n[bold]"
+    assert f'Model: "{shown}"' in text
+    assert f"{shown} (Dense)" in text
+    assert f"{shown} = " in text
+    assert all(c.isprintable() or c == "\n" for c in text)

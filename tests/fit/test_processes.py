@@ -101,6 +101,83 @@ def test_forking_before_the_first_kernel_and_after():
     assert len(set(losses)) == 1
 
 
+FORKING = (
+    NETWORK
+    + """
+import os, signal, time
+from fastnn.kernels.jit import jit
+before = train()
+model = fastnn.Sequential([fastnn.Input((300,)), fastnn.layers.Dense(200, "relu"), fastnn.layers.Dense(3, "softmax")])
+model.compile("adam", "sparse_categorical_crossentropy")
+model.fit(x, y, verbose=0)
+busy = threading.Event()
+
+says_so = fastnn.callbacks.LambdaCallback(on_epoch_end=lambda *_: busy.set())
+
+def fit():
+    while not ended:
+        model.fit(x, y, epochs=10, verbose=0, callbacks=says_so)
+
+def compile():
+    while not ended:
+        busy.set()
+        jit(eval("lambda a: a.sum() + 1"))(np.ones(3))
+
+for work in (fit, compile):
+    ended = []
+    busy.clear()
+    thread = threading.Thread(target=work)
+    thread.start()
+    assert busy.wait(60)
+    for i in range(10):
+        time.sleep(0.03)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(60)  # instead of waiting for ever for a lock
+            assert model.predict(x).shape == (600, 3)
+            assert len(model.fit(x, y, verbose=0).epoch) == 1
+            model.compile("sgd", "sparse_categorical_crossentropy")
+            new = fastnn.Sequential([fastnn.Input((300,)), fastnn.layers.Dense(3, "tanh")])  # no kernel loaded so far
+            assert new.predict(x).shape == (600, 3)
+            os._exit(0)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0, (work, i)
+    ended.append(True)
+    thread.join()
+assert train() == before
+print("alive")
+"""
+)
+
+
+def test_forking_while_a_thread_fits_or_compiles():
+    """A fork copies locks that other threads hold, and a compiler in the middle of its work."""
+    fastnn.Sequential([fastnn.Input((300,)), fastnn.layers.Dense(3, "tanh")]).predict(
+        samples(2, 300)
+    )  # now on the disk
+    assert run_script(FORKING) == ["alive"]
+
+
+def test_the_lock_of_a_fit_that_goes_on_in_the_child():
+    """Where the forking thread itself is in `fit`, its locks stay its own."""
+    script = """
+import os
+def fork(epoch, logs):
+    if epoch == 0 and os.fork():
+        assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
+        os._exit(0)
+    if epoch == 1:
+        try:
+            model.compile("sgd", "mse")
+        except RuntimeError:
+            print("refused in fit", flush=True)
+model = fastnn.Sequential([fastnn.Input((300,)), fastnn.layers.Dense(3, "softmax")])
+model.compile("adam", "sparse_categorical_crossentropy")
+model.fit(x, y, epochs=3, verbose=0, callbacks=fastnn.callbacks.LambdaCallback(on_epoch_end=fork))
+model.compile("sgd", "mse")
+"""
+    assert run_script(NETWORK + script) == ["refused", "in", "fit"]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Other threading layers.
 

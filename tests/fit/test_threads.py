@@ -84,6 +84,8 @@ def test_what_set_num_threads_takes():
     for wrong, error in (
         (0, ValueError),
         (-1, ValueError),
+        (1025, ValueError),
+        (10**12, ValueError),
         (1.0, TypeError),
         (True, TypeError),
         ("2", TypeError),
@@ -96,6 +98,14 @@ def test_what_set_num_threads_takes():
     fastnn.set_num_threads(3)
     assert fastnn.get_num_threads() == 3
     assert threads.threads_for(1.0) == 3  # asked for: also where sharing does not pay
+
+
+def test_the_most_threads_give_the_same_bits():
+    alone = train_new_wide(1)
+    with pytest.raises(ValueError, match="^n must be at most 1024, received 1025$"):
+        fastnn.set_num_threads(1025)
+    fastnn.set_num_threads(1024)
+    assert train_new_wide(1) == alone
 
 
 def test_small_work_stays_on_one_thread():

@@ -455,7 +455,7 @@ def test_the_second_ctrl_c_ends_at_once_but_the_model_is_safe(lab, tmp_path, mon
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", interrupted)
     result = lab("mnist", "--epochs", 1)
-    assert (result.exit_code, result.stderr) == (130, "")
+    assert (result.exit_code, result.stderr) == (130, "interrupted\n")
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"history.csv", "metrics.json", "model.safetensors"}
 
 

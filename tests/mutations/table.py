@@ -434,8 +434,8 @@ MUTATIONS = [
     Mutation(
         "an earlier file is replaced where that was not allowed",
         "dropped check",
-        "if path.exists() and not overwrite:",
-        "if path.exists() and overwrite is None:",
+        "if mode_of_file(path) is not None and not overwrite:",
+        "if mode_of_file(path) is not None and overwrite is None:",
         f"{SAVING}/test_weights.py -k earlier",
     ),
     # What is set, counted and shared among threads.
@@ -530,5 +530,48 @@ MUTATIONS = [
         "return total, self.backward() if training else None",
         "return total, self.backward()",
         "tests/fit/test_functions.py",
+    ),
+    # Files, interrupts, forks.
+    Mutation(
+        "Ctrl-C is not held back while a kernel compiles",
+        "dropped check",
+        "dispatcher.compile = held_back()(dispatcher.compile)",
+        "pass",
+        "tests/kernels/test_interrupts.py",
+    ),
+    Mutation(
+        "one handler's error loses other signals",
+        "order",
+        "        finally:\n            _handle()",
+        "        finally:\n            pass",
+        "tests/kernels/test_interrupts.py -k one_handlers",
+    ),
+    Mutation(
+        "a cached kernel's checksum does not know its file",
+        "missing term",
+        'os.path.basename(path).encode() + b"\\0" + content',
+        "content",
+        "tests/test_cache.py -k under_the_name",
+    ),
+    Mutation(
+        "folders above the cache may be writable for others",
+        "dropped check",
+        "for path in {named, *named.parents, real, *real.parents}:",
+        "for path in {named, real}:",
+        "tests/test_cache_folder.py -k refused",
+    ),
+    Mutation(
+        "leftovers are removed while they are written",
+        "dropped check",
+        "fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        "tests/test_files.py -k leftovers",
+    ),
+    Mutation(
+        "a forked child keeps the locks of threads that it lacks",
+        "state",
+        ":\n        owner._renew_locks()",
+        ":\n        pass",
+        "tests/fit/test_processes.py -k while_a_thread --timeout 60",
     ),
 ]

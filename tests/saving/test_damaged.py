@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 import fastnn
 from fastnn import layers, optimizers
 from fastnn.saving import load_model
+from fastnn.saving.model_file import ModelFile
 
-from ..small_models import labels, samples
+from ..small_models import assert_same_weights, labels, samples
 from .test_saving import contents
 
 
@@ -226,7 +227,7 @@ def test_files_that_are_none_of_ours(path, parts):
     _, whole = parts
     for content in (b"", b"short", b"PK\x03\x04" * 100, b"\xff" * 100, whole[:-1], whole[:100], whole + b"x"):
         path.write_bytes(content)
-        refused(path, "expected a complete safetensors file: Error while deserializing header")
+        refused(path, "expected a complete safetensors file: Error while deserializing")
         with pytest.raises(ValueError, match="cannot load .*: expected a complete safetensors file"):
             good().load_weights(path)
     path.write_bytes(safetensors.numpy.save({"x": np.ones(3)}))
@@ -237,6 +238,33 @@ def test_files_that_are_none_of_ours(path, parts):
     path.mkdir()
     refused(path, "expected a safetensors file, received a folder or a device")
     refused("/dev/zero", "expected a safetensors file, received a folder or a device")
+
+
+def test_a_file_that_another_process_shortens_meanwhile(path, monkeypatch):
+    """A mapped file would end this process (SIGBUS)."""
+    model = fastnn.Sequential([fastnn.Input((300,)), layers.Dense(300)])
+    model.save(path)
+    check_format = ModelFile.check_format
+
+    def shortened(file):
+        path.write_bytes(b"")
+        check_format(file)
+
+    monkeypatch.setattr(ModelFile, "check_format", shortened)
+    assert_same_weights(load_model(path), model)
+    model.save_weights(path)
+    other = fastnn.Sequential([fastnn.Input((300,)), layers.Dense(300)])
+    other.load_weights(path)
+    assert_same_weights(other, model)
+
+
+def test_a_file_that_does_not_fit_in_memory(path, monkeypatch):
+    def too_large(self):
+        raise MemoryError
+
+    good().save(path)
+    monkeypatch.setattr(type(path), "read_bytes", too_large)
+    refused(path, "expected a file that fits in memory, received a larger one")
 
 
 def test_weights_files(path, parts):

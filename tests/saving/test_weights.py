@@ -3,6 +3,7 @@
 import concurrent.futures
 import errno
 import os
+import re
 import stat
 
 import numpy as np
@@ -113,12 +114,41 @@ def test_a_failing_save_leaves_the_earlier_file(path, monkeypatch):
 
 
 def test_places_that_cannot_be_written(tmp_path):
-    with pytest.raises(ValueError, match="path must name a file, received the folder"):
+    with pytest.raises(ValueError, match="path must name a regular file, received the folder"):
         uncompiled().save(tmp_path)
     with pytest.raises(FileNotFoundError):
         uncompiled().save(tmp_path / "none" / "model.safetensors")
     with pytest.raises(TypeError, match=r"model must be a fastnn.Sequential, received <Dense"):
         save_model(layers.Dense(2), tmp_path / "x")
+
+
+@pytest.mark.parametrize("save", ["save", "save_weights"])
+@pytest.mark.parametrize(
+    ("name", "right"),
+    [
+        ("m.keras", "m.safetensors"), ("m.h5", "m.safetensors"), ("m.weights.h5", "m.weights.safetensors"),
+        ("M.HDF5", "M.safetensors"), ("v1.0.pt", "v1.0.safetensors"), ("m.npz", "m.safetensors"),
+    ],
+)  # fmt: skip
+def test_names_of_other_formats_are_refused(name, right, save, tmp_path):
+    message = f"models are saved as safetensors files: path must be named '{right}', received '{name}'"
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
+        getattr(uncompiled(), save)(tmp_path / name)
+    assert list(tmp_path.iterdir()) == []
+    getattr(uncompiled(), save)(tmp_path / right)
+
+
+@pytest.mark.parametrize("name", ["model", "model.v2", "model.safetensors", "model.SafeTensors", ".hidden"])
+def test_other_names_are_the_users_choice(name, tmp_path):
+    uncompiled().save(tmp_path / name)
+    assert load_model(tmp_path / name).built
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/null"), reason="no devices of this kind")
+def test_a_device_stays_a_device():
+    with pytest.raises(ValueError, match="path must name a regular file, received the device or pipe /dev/null"):
+        uncompiled().save("/dev/null")
+    assert stat.S_ISCHR(os.stat("/dev/null").st_mode)
 
 
 def test_floatx_of_another_time(path):
