@@ -16,7 +16,7 @@ _owners: "weakref.WeakValueDictionary[int, Any]" = weakref.WeakValueDictionary()
 
 
 def renewed_in_children(owner: Any) -> None:
-    """Call `owner._renew_locks()` in forked children, as long as it lives."""
+    """Call `owner.renew_locks()` in forked children, as long as it lives."""
     _owners[id(owner)] = owner
 
 
@@ -34,7 +34,7 @@ def _go_on() -> None:
 def _in_child() -> None:
     _go_on()
     for owner in list(_owners.values()):
-        owner._renew_locks()
+        owner.renew_locks()
 
 
 if hasattr(os, "register_at_fork"):

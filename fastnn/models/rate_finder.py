@@ -101,7 +101,7 @@ def learning_rate_finder(
     steps = checks.integer(steps, "steps", 2)
     smoothing = checks.number(smoothing, "smoothing", 0, 1, open_high=True)
     rates = np.geomspace(start, stop, steps)
-    with model._lock:  # predictions in other threads wait, and never see diverged weights
+    with model._turns.lock:  # predictions in other threads wait, and never see diverged weights
         with model._unchanged_on_error():
             samples, _, rows = prepare_fit(model, x, y, batch_size, 0.0, None, class_weight, sample_weight)
         x, y, weights = checks.numeric_array(x, "x"), checks.numeric_array(y, "y"), samples.sample_weight

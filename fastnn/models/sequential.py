@@ -2,7 +2,6 @@
 
 import inspect
 import os
-import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Never
@@ -12,7 +11,6 @@ import numpy as np
 from .. import checks, habits, losses, metrics, optimizers, saving
 from ..callbacks import History, Logs
 from ..callbacks.base import flat
-from ..engine.locks import renewed_in_children
 from ..engine.run import Run, Samples
 from ..layers.activations import output_activation
 from ..layers.base import Layer
@@ -25,6 +23,7 @@ from .logs import named_logs
 from .progress import line, progress_for
 from .summary import summary
 from .training import Epochs, Training
+from .turns import Turns
 
 
 class Sequential(Stack):
@@ -56,24 +55,9 @@ class Sequential(Stack):
         self._loss: losses.Loss | None = None
         self._metrics: list[Metric] = []
         self._metrics_asked: list[object] = []
-        self._ready()
-        super().__init__(layers, name)
-
-    def _ready(self) -> None:
-        """What copies and pickles do not take along."""
+        self._turns = Turns()
         self._programs: dict[str, programs.Made] = {}
-        # Held only while a program runs, so training releases it often, and other threads can predict in between.
-        self._lock: Any = threading.RLock()
-        self._fitting: Any = threading.RLock()
-        self._in_fit = False
-        renewed_in_children(self)
-
-    def _renew_locks(self) -> None:
-        """In a forked child: what another thread held nobody will release."""
-        if not self._lock._is_owned():
-            self._lock = threading.RLock()
-        if not self._fitting._is_owned():
-            self._fitting, self._in_fit = threading.RLock(), False
+        super().__init__(layers, name)
 
     @property
     def loss(self) -> losses.Loss | None:
@@ -194,8 +178,8 @@ class Sequential(Stack):
         if not isinstance(shuffle, (bool, np.bool_)):
             raise TypeError(f"shuffle must be True or False, received {shuffle!r}")
         callbacks, progress = flat(callbacks), progress_for(verbose)
-        with self._alone_in_fit():
-            with self._lock, self._unchanged_on_error():
+        with self._turns.fitting():
+            with self._turns.lock, self._unchanged_on_error():
                 samples, validation, rows = prepare_fit(
                     self, x, y, batch_size, validation_split, validation_data, class_weight, sample_weight
                 )
@@ -220,7 +204,7 @@ class Sequential(Stack):
         self._refuse("evaluate", unknown)
         if batch_size is not None:
             checks.integer(batch_size, "batch_size")
-        with self._lock:
+        with self._turns.lock:
             with self._unchanged_on_error():
                 samples = prepare_samples(self, x, y, sample_weight)
             logs = programs.evaluate(self, samples)
@@ -252,7 +236,7 @@ class Sequential(Stack):
                 f"class_weight must be a dict of {{label: weight}}, received {class_weight!r}: one batch does not tell "
                 "how frequent the classes are"
             )
-        with self._lock:
+        with self._turns.lock:
             with self._unchanged_on_error():
                 samples = prepare_samples(self, x, y, sample_weight)
                 if class_weight is not None:
@@ -309,7 +293,7 @@ class Sequential(Stack):
     def _prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
         """Checked samples as rows; builds the model for them if it is not built yet."""
         if not self.built:
-            with self._lock, self._unchanged_on_error():
+            with self._turns.lock, self._unchanged_on_error():
                 self._build_for(checks.finite(checks.numeric_array(x, argument), argument))
                 return self._rows(x, argument)
         return self._rows(x, argument)
@@ -324,63 +308,23 @@ class Sequential(Stack):
 
     def _predict(self, x: Any) -> np.ndarray:
         samples = Samples(self._prepare_x(x))
-        with self._lock:
+        with self._turns.lock:
             return programs.predict(self, samples)
 
     @contextmanager
     def _changing(self) -> Iterator[None]:
-        """Within the block layers, loss or metrics may change: no program runs. Programs made before are dropped.
-
-        Raises:
-            RuntimeError: during `fit`, in a callback or another thread.
-        """
-        with self._lock:
-            if self._in_fit:
-                raise RuntimeError("compile, add and pop cannot be called during fit")
+        """Within the block layers, loss or metrics may change; programs made before are dropped."""
+        with self._turns.changing():
             self._programs = {}
             yield
 
-    @contextmanager
-    def _alone_in_fit(self) -> Iterator[None]:
-        """Wait until no other thread is in `fit`.
-
-        Raises:
-            RuntimeError: in a callback: of this model's `fit`, or where waiting might last for ever.
-        """
-        if not self._fitting.acquire(blocking=not _fits.running):
-            raise RuntimeError(
-                "a callback cannot call fit on a model that another thread trains: they could wait for each other"
-            )
-        try:
-            if self._in_fit:
-                raise RuntimeError("a callback cannot call fit on the model that it is called from")
-            with self._lock:
-                self._in_fit = True
-            _fits.running += 1
-            try:
-                yield
-            finally:
-                _fits.running -= 1
-                self._in_fit = False
-        finally:
-            self._fitting.release()
-
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: without programs and locks, which are made again."""
-        return {k: v for k, v in vars(self).items() if k not in ("_programs", "_lock", "_fitting", "_in_fit")}
+        return {k: v for k, v in vars(self).items() if k not in ("_programs", "_turns")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._layers, self._names = list(self._layers), set(self._names)
         if self.history is not None and self.history.model is None:  # else this copy shares it with the original
             self.history.model = self
-        self._ready()
-
-
-class _Fits(threading.local):
-    """How many calls of `fit` each thread is in."""
-
-    running = 0
-
-
-_fits = _Fits()
+        self._turns, self._programs = Turns(), {}

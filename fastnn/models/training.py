@@ -150,7 +150,7 @@ class Training:
         """Replace the weights by their averages (`use_ema`), if there was a step since the last time."""
         if self.optimizer.iterations > self.unfinished_since:
             self.unfinished_since = self.optimizer.iterations
-            with self.model._lock:
+            with self.model._turns.lock:
                 self.optimizer.finalize_variable_values(trained_weights(self.model.layers))
 
     def _advance(self, epoch: int) -> None:
@@ -159,7 +159,7 @@ class Training:
         if each_batch:
             self.user.call("on_train_batch_begin", state.batch, {})
         fine_so_far = state.not_finite == 0
-        with self.model._lock:
+        with self.model._turns.lock:
             if self.user.callbacks:  # which may have frozen layers, or changed what a step consists of
                 self.runner = self._program()
             self.runner.run(state, 1 if each_batch else None)
@@ -185,7 +185,7 @@ class Training:
 
     def _validate(self, validation: Samples) -> Logs:
         self.all.call("on_test_begin", {})
-        with self.model._lock:
+        with self.model._turns.lock:
             logs = programs.evaluate(self.model, validation)
         self.all.call("on_test_end", logs)
         return logs

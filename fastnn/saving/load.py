@@ -102,7 +102,7 @@ def load_weights(model: "Sequential", path: str | os.PathLike[str]) -> None:
             file.weight(name, p.shape, "float32", "float64")
             for name, p in zip(source, named.values(), strict=True)
         ]  # fmt: skip
-        with model._lock:
+        with model._turns.lock:
             assign(list(named.values()), arrays, f"model {model.name}")
 
 

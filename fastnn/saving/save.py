@@ -59,7 +59,7 @@ def save_model(model: "Sequential", path: str | os.PathLike[str], overwrite: boo
     model, path = checked(model), _target(path, overwrite)
     if model.parameters and not model.built:
         raise ValueError(f"model {model.name} has weights but no input shape; call model.build(input_shape) first")
-    with model._lock:
+    with model._turns.lock:
         named = named_parameters(model)
         tensors, metadata = _weights(named)
         metadata |= {"config": _json(describe(model)), "state": _json(_state(model, named))}
@@ -82,7 +82,7 @@ def save_weights(model: "Sequential", path: str | os.PathLike[str], overwrite: b
     """
     model, path = checked(model), _target(path, overwrite)
     require_built(model)
-    with model._lock:
+    with model._turns.lock:
         named = named_parameters(model)
         tensors, metadata = _weights(named)
     write(path, tensors, metadata)

@@ -570,7 +570,7 @@ MUTATIONS = [
     Mutation(
         "a forked child keeps the locks of threads that it lacks",
         "state",
-        ":\n        owner._renew_locks()",
+        ":\n        owner.renew_locks()",
         ":\n        pass",
         "tests/fit/test_processes.py -k while_a_thread --timeout 60",
     ),
