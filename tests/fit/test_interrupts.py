@@ -75,7 +75,7 @@ model.compile("adam", "binary_crossentropy")
 model.fit(x, x[:, 0], verbose=0)
 print("training", flush=True)
 try:
-    model.fit(x, x[:, 0], epochs=10**9, verbose=0)
+    model.fit(x, x[:, 0], epochs=10**7, verbose=0)
 except KeyboardInterrupt:
     print(len(model.history.epoch) + 1, model.optimizer.iterations, model.layers[1].step, flush=True)
 """
