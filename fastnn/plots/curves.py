@@ -39,8 +39,7 @@ def learning_curves(
     """Draw loss and metrics over the epochs, one panel per quantity.
 
     Values for training and validation data (`"loss"` and `"val_loss"`) share a panel. Epochs are
-    counted from 1. No window opens and no display is needed: save the figure with
-    `figure.savefig("curves.png", dpi=150)`; a notebook shows it after `%matplotlib inline`.
+    counted from 1.
 
     Args:
         history: What `fit` returned, or a dict from names to one number per epoch.

@@ -126,7 +126,7 @@ def panels(
     """
     rows, columns = checks.integer(rows, "rows"), checks.integer(columns, "columns")
     width, height = (checks.number(side, "size", 0.1) for side in size)
-    from matplotlib.figure import Figure
+    from .figure import Figure
 
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
@@ -154,7 +154,7 @@ def row_of_panels(axes: AxesLike | None, count: int, expected: str, size: tuple[
     """The given `count` axes, or those of a new figure with up to three panels of `size` inches per row."""
     if axes is not None:
         return given_axes(axes, count, expected)
-    from matplotlib.figure import Figure
+    from .figure import Figure
 
     rows, columns = math.ceil(count / 3), min(count, 3)
     figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
@@ -165,7 +165,7 @@ def one_panel(axes: AxesLike | None, size: tuple[float, float], square: bool = F
     """The one given Axes, or that of a new figure of `size` inches; `square` if its pixels will be square."""
     if axes is not None:
         return given_axes(axes, 1, "one matplotlib Axes")[0]
-    from matplotlib.figure import Figure
+    from .figure import Figure
 
     return Figure(figsize=size, layout="compressed" if square else "constrained").add_subplot()
 

@@ -42,6 +42,15 @@ def test_one_panel_a_quantity_with_both_parts():
         assert [text.get_text() for text in panel.get_legend().get_texts()] == ["train", "validation"]
 
 
+def test_a_notebook_shows_the_figure_as_it_is_when_asked():
+    figure = learning_curves(LOGGED)
+    before = figure._repr_png_()
+    assert before[1:4] == b"PNG"
+    figure.axes[0].set_title("added by the user")
+    assert figure._repr_png_() != before
+    assert repr(figure).startswith("<Figure size")  # for where no pictures can be shown
+
+
 def test_a_dict_draws_the_same_picture():
     assert picture(learning_curves(LOGGED)) == picture(learning_curves(HISTORY))
     assert picture(learning_curves(LOGGED)) != picture(learning_curves(LOGGED | {"loss": [1, 2, 3]}))
@@ -320,12 +329,14 @@ images, drawn = np.zeros((20, 8, 8)), {{
 }}
 assert list(drawn) == plots.__all__
 for name, draw in drawn.items():
-    draw().savefig(name + ".png")
+    figure = draw()
+    figure.savefig(name + ".png")
     assert open(name + ".png", "rb").read(4)[1:] == b"PNG"
+    assert figure._repr_png_()[1:4] == b"PNG"  # what a notebook asks for
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
 
 
-def test_no_display_is_needed_and_matplotlib_comes_late(tmp_path):
+def test_no_display_is_needed_matplotlib_comes_late_and_a_notebook_can_show_all(tmp_path):
     environment = {"DISPLAY": None, "WAYLAND_DISPLAY": None, "MPLBACKEND": "TkAgg"}
     run_python(DRAW_ALL, cwd=tmp_path, PYTHONPATH=os.pathsep.join(sys.path), **environment)
