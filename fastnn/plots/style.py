@@ -223,6 +223,48 @@ def legend_above(panels: Sequence[Axes], handles: Sequence[Sequence[Any]], title
             panel.set_title(title, fontsize=TITLE_SIZE, pad=8 + most * _LEGEND_LINE)
 
 
+def one_legend(axes: AxesLike) -> Figure:
+    """Replace the legends of several panels by one above all of them, for panels that show the same things.
+
+    Axis labels remain only at the outer panels.
+
+    Args:
+        axes: The panels of one figure, as from `panels`, with their legends.
+
+    Returns:
+        The figure.
+
+    Raises:
+        TypeError: `axes` are not matplotlib Axes.
+        ValueError: No panel has a legend.
+
+    >>> figure, axes = fastnn.plots.panels(columns=2)
+    >>> for panel, name in zip(axes[0], ("wide", "deep")):
+    ...     _ = fastnn.plots.learning_curves({"loss": [1.0, 0.5], "val_loss": [1.2, 0.7]}, title=name, axes=panel)
+    >>> figure = fastnn.plots.one_legend(axes)
+    >>> [text.get_text() for text in figure.legends[0].get_texts()], axes[0, 0].get_legend()
+    (['train', 'validation'], None)
+    """
+    panels = given_axes(axes, np.size(np.asarray(axes, dtype=object)), "panels")
+    handles: dict[str, Any] = {}
+    for panel in panels:
+        legend = panel.get_legend()
+        if legend is None:
+            continue
+        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+            handles.setdefault(text.get_text(), handle)
+        legend.remove()
+        panel.set_title(panel.get_title(), fontsize=TITLE_SIZE, pad=6)
+    if not handles:
+        raise ValueError(f"axes must be panels with a legend, received {len(panels)} without one")
+    for panel in panels:
+        panel.label_outer()
+    figure = whole_figure(panels[0])
+    _, columns = legend_rows(list(handles), 72 * float(figure.get_size_inches()[0]))
+    figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=columns, frameon=False)
+    return figure
+
+
 def colour_bar(panel: Axes, drawn: ScalarMappable, label: str, shrink: float = 1.0) -> Colorbar:
     """Add a colour bar to the right of the panel, `shrink` times as tall as the space there."""
     width = min(0.035 * min(size_in_points(panel)), 14)
