@@ -58,7 +58,9 @@ def confusion_matrix(
     counts = metrics.confusion_matrix(truth, predicted, classes)
     percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = (
-        [[f"{share:.1f}" if share else "0" for share in row] for row in percent] if normalize else counts.astype(str)
+        [[f"{share:.1f}" if share else "0" for share in row] for row in percent]
+        if normalize
+        else counts.astype(str).tolist()
     )
 
     inches = min(max(5.5 / classes, 0.36), 1.2)
@@ -69,13 +71,13 @@ def confusion_matrix(
     shrink = 1.0 if axes is None else min(1.0, 0.9 * width / height)  # as tall as the square matrix
     right = np.eye(classes, dtype=bool)
     worst = float(percent[~right].max(initial=0)) or 1.0
-    parts = (right, "Blues", 100.0, "right (% of the true class)"), (~right, "Oranges", worst, "wrong (% of the true class)")
+    kinds = (right, "Blues", 100.0, "right"), (~right, "Oranges", worst, "wrong")
     colours = np.zeros((classes, classes, 4))
-    for cells, cmap, highest, label in parts:
+    for cells, cmap, highest, kind in kinds:
         share = np.ma.masked_array(percent, ~cells)
         drawn = panel.imshow(share, cmap=cmap, vmin=0, vmax=highest, interpolation="nearest")
         colours[cells] = drawn.cmap(drawn.norm(percent[cells]))
-        style.colour_bar(panel, drawn, label, shrink)
+        style.colour_bar(panel, drawn, f"{kind} (% of the true class)", shrink)
     cell = min(style.size_in_points(panel)) / classes
     letters = min(10.0, 0.8 * cell / max(style.text_width(text, 1.0) for text in set().union(*texts)))
     for row, column in np.ndindex(classes, classes):

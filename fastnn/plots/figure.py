@@ -8,8 +8,8 @@ from matplotlib import figure
 class Figure(figure.Figure):
     """matplotlib's figure, which a notebook draws where it is the last line of a cell.
 
-    Notebooks draw matplotlib's own figures only after `import matplotlib.pyplot`, which chooses a window system and keeps
-    every figure until it is closed. A notebook in which it is imported draws this figure in pyplot's way.
+    Notebooks draw matplotlib's own figures only after `import matplotlib.pyplot`, which chooses a window system and
+    keeps every figure until it is closed. A notebook in which it is imported draws this figure in pyplot's way.
 
     >>> figure = fastnn.plots.learning_curves({"loss": [1.0, 0.5]})
     >>> figure._repr_png_()[1:4]

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 _LEVELS = np.linspace(0, 1, 21)
 
 
-def scatter(
-    x: npt.ArrayLike, y: npt.ArrayLike, axes: style.AxesLike | None = None, title: str | None = None
-) -> Figure:
+def scatter(x: npt.ArrayLike, y: npt.ArrayLike, axes: style.AxesLike | None = None, title: str | None = None) -> Figure:
     """Draw points of the plane by class: data as they are, before any training.
 
     Args:

@@ -226,8 +226,6 @@ def legend_above(panels: Sequence[Axes], handles: Sequence[Sequence[Any]], title
 def one_legend(axes: AxesLike) -> Figure:
     """Replace the legends of several panels by one above all of them, for panels that show the same things.
 
-    Axis labels remain only at the outer panels.
-
     Args:
         axes: The panels of one figure, as from `panels`, with their legends.
 
@@ -257,8 +255,6 @@ def one_legend(axes: AxesLike) -> Figure:
         panel.set_title(panel.get_title(), fontsize=TITLE_SIZE, pad=6)
     if not handles:
         raise ValueError(f"axes must be panels with a legend, received {len(panels)} without one")
-    for panel in panels:
-        panel.label_outer()
     figure = whole_figure(panels[0])
     _, columns = legend_rows(list(handles), 72 * float(figure.get_size_inches()[0]))
     figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=columns, frameon=False)

@@ -11,6 +11,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 import fastnn
@@ -79,7 +80,9 @@ def assert_refused(result, message):
 def test_what_train_prints_and_draws(train, tmp_path):
     result = train()
     assert result.exit_code == 0, result.output
-    network, settings, *lines, test, _history, _metrics, _model, curves, _, _, seconds = result.stdout.splitlines()
+    network, settings, data, activation, *lines, test, _, _, _, curves, _, _, seconds = result.stdout.splitlines()
+    assert data == f"some of the data: {tmp_path / 'out' / 'data.png'}"
+    assert activation == f"activation and its derivative: {tmp_path / 'out' / 'activation.png'}"
     assert network == "784-256-10 (relu, softmax), 203,530 parameters"
     assert re.fullmatch(r"momentum, learning rate 0\.1, \d+ threads?", settings)
     expected = [rf"\[ {part} \| 00{i}/002 \] {NUMBERS}" for i in (1, 2) for part in ("Train", "Validation")]
@@ -88,7 +91,7 @@ def test_what_train_prints_and_draws(train, tmp_path):
     assert re.fullmatch(rf"\[ Test \] {NUMBERS}", test)
     assert curves == f"learning curves: {tmp_path / 'out' / 'curves.png'}"
     assert re.fullmatch(r"\d+\.\d s", seconds)
-    pictures = {"curves.png", "confusion.png", "misclassified.png"}
+    pictures = {"data.png", "activation.png", "curves.png", "confusion.png", "misclassified.png"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == pictures | {
         "history.csv", "metrics.json", "model.safetensors"
     }  # fmt: skip
@@ -171,18 +174,22 @@ def test_an_earlier_result_is_replaced_only_when_told_to(train, tmp_path):
 
 
 def test_a_picture_that_cannot_be_finished_leaves_the_earlier_one(train, tmp_path, monkeypatch):
-    def full_disk(path, **options):
+    save = Figure.savefig
+
+    def full_disk(figure, path, **options):
+        if "curves.png" not in str(path):  # those before training
+            return save(figure, path, **options)
         Path(path).write_text("half a pic")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     earlier = tmp_path / "out" / "curves.png"
     earlier.parent.mkdir()
     earlier.write_text("precious")
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **options: full_disk(path))
+    monkeypatch.setattr(Figure, "savefig", full_disk)
     assert_refused(train("--overwrite"), rf".*No space left on device: {re.escape(str(earlier))}$")
     assert earlier.read_text() == "precious"
-    # The numbers and the model come before the pictures, and are safe.
-    names = {"curves.png", "history.csv", "metrics.json", "model.safetensors"}
+    # The numbers and the model come before the pictures of them, and are safe.
+    names = {"data.png", "activation.png", "curves.png", "history.csv", "metrics.json", "model.safetensors"}
     assert {path.name for path in earlier.parent.iterdir()} == names
 
 
