@@ -62,6 +62,7 @@ app = typer.Typer(
     cls=_OneLineErrors,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Train neural networks on a CPU, fast. Start with: fastnn train",
 )
 

@@ -62,8 +62,6 @@ def run(
     print(f"{sizes} ({functions}), {model.count_params():,} parameters")
     print(f"{optimizer}, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
     show(results, x, y)
-    if units:
-        results.figure(plots.activation(activation), "activation", "activation and its derivative")
 
     numbers: dict[str, Any] = {"parameters": model.count_params()}
     training: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs, "callbacks": [TerminateOnNaN()]}

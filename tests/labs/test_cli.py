@@ -80,9 +80,8 @@ def assert_refused(result, message):
 def test_what_train_prints_and_draws(train, tmp_path):
     result = train()
     assert result.exit_code == 0, result.output
-    network, settings, data, activation, *lines, test, _, _, _, curves, _, _, seconds = result.stdout.splitlines()
+    network, settings, data, *lines, test, _, _, _, curves, _, _, seconds = result.stdout.splitlines()
     assert data == f"some of the data: {tmp_path / 'out' / 'data.png'}"
-    assert activation == f"activation and its derivative: {tmp_path / 'out' / 'activation.png'}"
     assert network == "784-256-10 (relu, softmax), 203,530 parameters"
     assert re.fullmatch(r"momentum, learning rate 0\.1, \d+ threads?", settings)
     expected = [rf"\[ {part} \| 00{i}/002 \] {NUMBERS}" for i in (1, 2) for part in ("Train", "Validation")]
@@ -91,7 +90,7 @@ def test_what_train_prints_and_draws(train, tmp_path):
     assert re.fullmatch(rf"\[ Test \] {NUMBERS}", test)
     assert curves == f"learning curves: {tmp_path / 'out' / 'curves.png'}"
     assert re.fullmatch(r"\d+\.\d s", seconds)
-    pictures = {"data.png", "activation.png", "curves.png", "confusion.png", "misclassified.png"}
+    pictures = {"data.png", "curves.png", "confusion.png", "misclassified.png"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == pictures | {
         "history.csv", "metrics.json", "model.safetensors"
     }  # fmt: skip
@@ -189,7 +188,7 @@ def test_a_picture_that_cannot_be_finished_leaves_the_earlier_one(train, tmp_pat
     assert_refused(train("--overwrite"), rf".*No space left on device: {re.escape(str(earlier))}$")
     assert earlier.read_text() == "precious"
     # The numbers and the model come before the pictures of them, and are safe.
-    names = {"data.png", "activation.png", "curves.png", "history.csv", "metrics.json", "model.safetensors"}
+    names = {"data.png", "curves.png", "history.csv", "metrics.json", "model.safetensors"}
     assert {path.name for path in earlier.parent.iterdir()} == names
 
 
