@@ -20,7 +20,11 @@ def load(data: Path | None, test_data: Path | None = None, seed: int = 0) -> tup
     Raises:
         OSError, ValueError: if a file is missing or damaged, or training and test images differ in shape.
     """
-    if data is None or data.is_dir() or not (data.exists() or ".csv" in data.name):
+    if data is not None and not data.exists():
+        raise FileNotFoundError(
+            f"--data must be a folder with MNIST's files, or a CSV file; there is no file or folder {data}"
+        )
+    if data is None or data.is_dir():
         if test_data is not None:
             raise ValueError("--test-data goes with a CSV file in --data")
         return mnist.load_data(data)

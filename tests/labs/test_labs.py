@@ -255,7 +255,9 @@ def test_autoencoder(lab, images, tmp_path):
     shares = re.findall(r"^  (784 pixels|128 features \(autoencoder\)): (\S+)%$", stdout, re.MULTILINE)
     assert len(shares) == 2
     assert all(40 < float(share) <= 100 for _, share in shares)
-    _, metrics = left(tmp_path / "out", "data", "reconstructions", "filters", "curves", models=("autoencoder", "encoder"))
+    _, metrics = left(
+        tmp_path / "out", "data", "reconstructions", "filters", "curves", models=("autoencoder", "encoder")
+    )
     autoencoder, encoder = (
         fastnn.saving.load_model(tmp_path / "out" / f"{name}.safetensors") for name in ("autoencoder", "encoder")
     )
@@ -369,8 +371,8 @@ def test_an_earlier_result_is_replaced_only_when_told_to(lab, not_mnist, tmp_pat
     [
         (["mnits"], "No such command 'mnits'"),
         (["mnist", "--folds", "1"], "--folds must be at least 2, received 1"),
-        (["mnist", "--data", "no.csv"], ".*no.csv"),
-        (["mnist", "--data", "nowhere"], ".*there is no folder nowhere"),
+        (["mnist", "--data", "no.csv"], "--data must be a folder .*, or a CSV file; there is no file or folder no.csv"),
+        (["convnet", "--data", "no.tsv.gz"], ".*there is no file or folder no.tsv.gz"),
         (["wide-deep", "--iterations", "5"], "--iterations needs --sampling replacement"),
         (["mnist", "--test-data", "a.csv"], "--test-data goes with a CSV file in --data"),
         (["backprop", "--optimizer", "adamw"], "unknown --optimizer 'adamw'; did you mean 'adam'"),
@@ -435,7 +437,9 @@ def test_a_loss_that_grew_in_training_is_a_failure_too(lab, not_mnist, tmp_path,
     options += {"letters": ["--data", not_mnist], "wide-deep": ["--optimizer", "sgd"]}.get(name, [])
     result = lab(name, *options)
     assert result.exit_code == 1, result.output
-    said = re.search(r"^error: the loss.* became (\S+), before training it was (\S+): try a", result.stderr, re.MULTILINE)
+    said = re.search(
+        r"^error: the loss.* became (\S+), before training it was (\S+): try a", result.stderr, re.MULTILINE
+    )
     assert float(said[1]) > 2 * float(said[2]) > 0
     assert numbers_left(tmp_path / "out")
 
