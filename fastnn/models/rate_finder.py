@@ -51,12 +51,10 @@ class RangeTest:
 
     def __repr__(self) -> str:
         """What was found, without the arrays."""
-        tried = f"{len(self.rates)} rates" + (
-            f", {self.rates[0]:.3g} to {self.rates[-1]:.3g}" if len(self.rates) else ""
-        )
+        span = f", {self.rates[0]:.3g} to {self.rates[-1]:.3g}" if len(self.rates) else ""
         found = {"suggestion": self.suggestion, "diverged": self.diverged}
         shown = (f"{name}={rate if rate is None else format(rate, '.3g')}" for name, rate in found.items())
-        return f"RangeTest({tried}; {', '.join(shown)})"
+        return f"RangeTest({len(self.rates)} rates{span}; {', '.join(shown)})"
 
 
 def learning_rate_finder(
