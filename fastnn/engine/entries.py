@@ -69,7 +69,8 @@ def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
 
 def _on_terminal() -> bool:
     """Whether messages appear on a terminal, and not through a progress bar, which replaces `sys.stderr`."""
-    return sys.stderr is sys.__stderr__ and sys.stderr.isatty()
+    stream = sys.__stderr__
+    return stream is not None and sys.stderr is stream and stream.isatty()
 
 
 @contextlib.contextmanager
