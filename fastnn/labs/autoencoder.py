@@ -75,8 +75,8 @@ def run(
         model.compile(options.OPTIMIZERS[optimizer](rate), LOSSES[loss], metrics=["mse"])
         sizes = f"{x[0].size}-{hidden}-{x[0].size}"
         print(f"{name}: {sizes}, noise {variant['noise_kind']}, dropout {variant['dropout']:g}", flush=True)
-        untrained[name] = untrained_loss(model, x, targets)
         with results.until_ctrl_c(model, epochs):
+            untrained[name] = untrained_loss(model, x, targets)
             model.fit(
                 x, targets, batch_size=batch_size, epochs=epochs, validation_data=(x_test, targets_test), verbose=0,
                 callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],

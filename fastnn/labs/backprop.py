@@ -80,11 +80,11 @@ def run(
         return model
 
     networks = {name: build(activation, optimizer, rate) for name in data}
-    untrained = {name: untrained_loss(networks[name], *data[name]) for name in data}
     histories = {name: History() for name in data}
     print(f"{'-'.join(map(str, (2, *units, 1)))}, {activation}, {optimizer}, learning rate {rate:g}")
-    began = results.seconds
     with results.until_ctrl_c(histories["linear"], epochs):
+        untrained = {name: untrained_loss(networks[name], *data[name]) for name in data}
+        began = results.seconds
         train_side_by_side(networks, histories, data, epochs, loss_threshold)
     print(f"trained in {results.seconds - began:.2f} s")
 
@@ -150,8 +150,9 @@ def train_side_by_side(
                         callbacks=[TerminateOnNaN(), *([watch[name]] if threshold > 0 else [])],
                     )  # fmt: skip
                 finally:
-                    assert model.history is not None
-                    histories[name].extend(model.history.epoch, model.history.history)
+                    trained = model.history
+                    if trained is not None and trained.epoch and trained.epoch[0] == first:  # else it did not begin
+                        histories[name].extend(trained.epoch, trained.history)
         losses = {name: history.history["loss"][-1] for name, history in histories.items()}
         print(f"[{last:4d}] {'   '.join(f'{name} loss : {loss:.4f}' for name, loss in losses.items())}", flush=True)
         for name, callback in watch.items():

@@ -67,8 +67,8 @@ def run(
     model.summary()
     print(f"adam, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
 
-    untrained = untrained_loss(model, x, y)
     with results.until_ctrl_c(model, epochs):
+        untrained = untrained_loss(model, x, y)
         model.fit(x, y, batch_size, epochs, validation_split=validation, callbacks=[TerminateOnNaN()])
     test = model.evaluate(x_test, y_test, return_dict=True)
     assert model.history is not None

@@ -63,9 +63,9 @@ def run(
     print(f"{'-'.join(map(str, sizes))}, {model.count_params():,} parameters, {fastnn.get_num_threads()} threads")
     print(f"{len(x):,} letters to train with, {len(x_val):,} to validate, {len(x_test):,} to test", flush=True)
 
-    untrained = untrained_loss(model, x, y)
-    began = results.seconds
     with results.until_ctrl_c(model, epochs):
+        untrained = untrained_loss(model, x, y)
+        began = results.seconds
         model.fit(
             x, y, batch_size=batch_size, epochs=epochs, shuffle=batch_size < len(x), validation_data=(x_val, y_val),
             callbacks=[TerminateOnNaN()],

@@ -65,16 +65,15 @@ def run(
 
     numbers: dict[str, Any] = {"parameters": model.count_params()}
     training: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs, "callbacks": [TerminateOnNaN()]}
-    untrained = untrained_loss(model, x, y)
-    if splits:
-        began = results.seconds
-        scores = cross_validate(build, x, y, cv=splits, verbose=1, **training)
-        accuracies = scores["test_accuracy"]
-        mean, spread = accuracies.mean(), accuracies.std(ddof=1)
-        print(f"[ {folds} folds ] acc = {mean:.5f} +- {spread:.5f}, {results.seconds - began:.1f} s", flush=True)
-        numbers["folds"] = {"accuracy": accuracies.tolist(), "loss": scores["test_loss"].tolist()}
-
     with results.until_ctrl_c(model, epochs):
+        untrained = untrained_loss(model, x, y)
+        if splits:
+            began = results.seconds
+            scores = cross_validate(build, x, y, cv=splits, verbose=1, **training)
+            accuracies = scores["test_accuracy"]
+            mean, spread = accuracies.mean(), accuracies.std(ddof=1)
+            print(f"[ {folds} folds ] acc = {mean:.5f} +- {spread:.5f}, {results.seconds - began:.1f} s", flush=True)
+            numbers["folds"] = {"accuracy": accuracies.tolist(), "loss": scores["test_loss"].tolist()}
         model.fit(x, y, validation_split=validation, **training)
     numbers["test"] = model.evaluate(x_test, y_test, return_dict=True)
     assert model.history is not None

@@ -61,7 +61,10 @@ class Results:
 
     @contextlib.contextmanager
     def until_ctrl_c(self, trained: fastnn.Sequential | History, count: int, unit: str = "epoch") -> Iterator[None]:
-        """Ctrl-C ends the block, and the lab continues with what was trained in this or an earlier such block."""
+        """Ctrl-C ends the block, and the lab continues with what was trained in this or an earlier such block.
+
+        If that is nothing, the lab ends, and nothing is left in the folder.
+        """
         try:
             yield
             self.learned = True
@@ -71,6 +74,7 @@ class Results:
             finished = 0 if history is None or not history.epoch else history.epoch[-1] + 1
             print(f"interrupted: {finished} of {count} {unit}s are finished", flush=True)
             if finished == 0 and not self.learned:
+                self._take_back()
                 raise typer.Exit(INTERRUPTED) from None
 
     def must_have_learned(self, untrained: float, history: History, tested: float, network: str = "") -> None:
@@ -80,7 +84,7 @@ class Results:
         is not smaller than before, say so.
 
         Args:
-            untrained: the loss of the untrained network, from `untrained_loss`.
+            untrained: what `untrained_loss` returned.
             history: what `fit` returned.
             tested: the loss on the test data.
             network: the network's name, if there are several.
@@ -157,6 +161,13 @@ class Results:
     def _path(self, name: str) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / name
+
+    def _take_back(self) -> None:
+        """Remove the files that this run has written, and the folder if nothing else is in it."""
+        while self.written:
+            (self.folder / self.written.pop()).unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            self.folder.rmdir()
 
     def _say(self, what: str, path: Path) -> None:
         if path.name not in self.written:  # metrics.json is written again when there are more results

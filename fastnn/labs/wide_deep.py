@@ -94,14 +94,15 @@ def run(
         model = network(x.shape[1:], units, activation, classes, output, name)
         model.compile(options.OPTIMIZERS[optimizer](rate), OUTPUTS[output], metrics=["accuracy"])
         model.summary()
-        untrained[name] = untrained_loss(model, x, t)
-        began = results.seconds
+        count, unit = epochs, "epoch"
         if sampling == "replacement":
-            count = epochs * -(-len(x) // batch_size) if iterations is None else iterations
-            with results.until_ctrl_c(model, count, "iteration"):
+            count, unit = iterations or epochs * -(-len(x) // batch_size), "iteration"
+        with results.until_ctrl_c(model, count, unit):
+            untrained[name] = untrained_loss(model, x, t)
+            began = results.seconds
+            if sampling == "replacement":
                 draw_and_train(model, (x, t), (x_test, t_test), batch_size, count)
-        else:
-            with results.until_ctrl_c(model, epochs):
+            else:
                 model.fit(
                     x, t, batch_size=batch_size, epochs=epochs, validation_data=(x_test, t_test), verbose=0,
                     callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
@@ -118,7 +119,6 @@ def run(
             break
 
     print_table(rows)
-    unit = "iteration" if sampling == "replacement" else "epoch"
     results.history(histories, first_column=unit)
     results.metrics(settings, networks=rows)
     for name, row in rows.items():

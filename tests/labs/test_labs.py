@@ -497,11 +497,36 @@ def test_ctrl_c_keeps_what_was_learned(lab, not_mnist, tmp_path, monkeypatch, na
     assert_real_picture(tmp_path / "out" / "curves.png" if name != "wide-deep" else tmp_path / "out" / "wide.png")
 
 
-def test_the_second_ctrl_c_ends_at_once_but_the_model_is_safe(lab, tmp_path, monkeypatch):
-    def interrupted(*args, **options):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("name", labs.COMMANDS)
+@pytest.mark.parametrize("method", ["train_on_batch", "fit"])
+def test_ctrl_c_before_anything_was_learned_leaves_nothing(lab, not_mnist, tmp_path, monkeypatch, name, method):
+    """Neither while kernels compile nor in the first epoch; the same command can then be given again."""
+    with monkeypatch.context() as patch:
+        patch.setattr(fastnn.Sequential, method, raise_interrupt)
+        options = [*QUICK[name], *(["--data", not_mnist] if name == "letters" else [])]
+        assert lab(name, *options).exit_code == 130
+    assert not (tmp_path / "out").exists()
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "mine.txt").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(fastnn.Sequential, method, raise_interrupt)
+        lab(name, *options, "--overwrite")
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
-    monkeypatch.setattr(plots, "learning_curves", interrupted)
+
+def test_ctrl_c_while_folds_run_leaves_nothing(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(labs.mnist, "cross_validate", raise_interrupt)
+    assert lab("mnist", "--folds", 3).exit_code == 130
+    assert not (tmp_path / "out").exists()
+
+
+def raise_interrupt(*args, **options):
+    raise KeyboardInterrupt
+
+
+def test_the_second_ctrl_c_ends_at_once_but_the_model_is_safe(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(plots, "learning_curves", raise_interrupt)
     result = lab("mnist", "--epochs", 1)
     assert (result.exit_code, result.stderr) == (130, "interrupted\n")
     assert numbers_left(tmp_path / "out", "model.safetensors")
