@@ -38,7 +38,7 @@ def activation(
 
     >>> figure = fastnn.plots.activation("sigmoid")
     >>> value, derivative, *_ = figure.axes[0].lines
-    >>> float(value.get_ydata().max().round(3)), float(derivative.get_ydata().max())
+    >>> round(float(value.get_ydata().max()), 3), float(derivative.get_ydata().max())
     (0.993, 0.25)
     """
     if not isinstance(function, (str, Layer)):
