@@ -1,10 +1,8 @@
 """Each lab end to end: what it prints, what it leaves behind, what it reaches, and what it refuses."""
 
 import csv
-import gzip
 import json
 import re
-import struct
 
 import numpy as np
 import pytest
@@ -17,32 +15,6 @@ from fastnn.datasets import mnist
 from .test_cli import assert_real_picture, assert_refused
 
 NUMBERS = r"loss = \d+\.\d{5}, acc = [01]\.\d{5}"
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """A folder with the first images of MNIST."""
-    folder = tmp_path_factory.mktemp("mnist")
-    for part, (x, y), n in zip(("train", "t10k"), mnist.load_data(), (600, 100), strict=True):
-        for name, header, data in (
-            ("images-idx3", struct.pack(">4I", 2051, n, 28, 28), x),
-            ("labels-idx1", struct.pack(">2I", 2049, n), y),
-        ):
-            with gzip.open(folder / f"{part}-{name}-ubyte.gz", "wb", compresslevel=1) as file:
-                file.write(header + data[:n].tobytes())
-    return folder
-
-
-@pytest.fixture
-def lab(images, tmp_path):
-    """Runs `fastnn lab NAME` in this process; what it leaves goes to tmp_path / "out" unless told otherwise."""
-
-    def run(name, *options):
-        data = ["--data", str(images)] if name in ("mnist", "wide-deep", "autoencoder", "convnet") else []
-        usual = [*data, "--out", str(tmp_path / "out")]
-        return CliRunner().invoke(cli.app, ["lab", name, *usual, *map(str, options)])
-
-    return run
 
 
 def finished(result):
@@ -292,18 +264,6 @@ def test_autoencoder_compares_plain_with_denoising(lab, tmp_path):
 
 
 # letters
-
-
-@pytest.fixture(scope="module")
-def not_mnist(tmp_path_factory):
-    """A file like notMNIST.npz, of noise that tells the classes apart, as long as the lab needs it."""
-    path = tmp_path_factory.mktemp("letters") / "notMNIST.npz"
-    rng = np.random.default_rng(0)
-    labels = rng.integers(10, size=16_100).astype(np.uint8)
-    images = rng.integers(0, 60, size=(16_100, 28, 28), dtype=np.uint8)
-    images[np.arange(16_100), 2 * labels + 3] += 150
-    np.savez(path, images=images, labels=labels)
-    return path
 
 
 @pytest.mark.usefixtures("full_size")
