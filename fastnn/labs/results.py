@@ -42,15 +42,13 @@ class Results:
         # Check this before computing anything.
         self.folder = Path(folder)
         try:
-            new = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+            self.new = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
             if any(self.folder.iterdir()) and not overwrite:
                 raise ValueError(f"{folder} is not empty; choose another folder with --out, or pass --overwrite")
             tempfile.TemporaryFile(dir=self.folder).close()
             self.earlier = {path.name for path in self.folder.iterdir() if path.suffix in SUFFIXES}
-            with contextlib.suppress(OSError):  # another lab may have put its own folder there
-                for path in new:
-                    path.rmdir()  # a lab that ends early, by an error or Ctrl-C, leaves nothing
+            self._remove_new_folders()  # a lab that ends early, by an error or Ctrl-C, leaves nothing
         except OSError as error:
             raise ValueError(
                 f"cannot write into {folder} ({error.strerror}); choose another folder with --out"
@@ -163,11 +161,15 @@ class Results:
         return self.folder / name
 
     def _take_back(self) -> None:
-        """Remove the files that this run has written, and the folder if nothing else is in it."""
+        """Remove the files that this run has written, and the folders that it made for them."""
         while self.written:
             (self.folder / self.written.pop()).unlink(missing_ok=True)
-        with contextlib.suppress(OSError):
-            self.folder.rmdir()
+        self._remove_new_folders()
+
+    def _remove_new_folders(self) -> None:
+        with contextlib.suppress(OSError):  # another lab may have put its own folder there
+            for path in self.new:
+                path.rmdir()
 
     def _say(self, what: str, path: Path) -> None:
         if path.name not in self.written:  # metrics.json is written again when there are more results
