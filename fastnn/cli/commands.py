@@ -62,6 +62,7 @@ app = typer.Typer(
     cls=_OneLineErrors,
     add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     help="Train neural networks on a CPU, fast. Start with: fastnn train",
 )
 
@@ -175,7 +176,8 @@ def info() -> None:
     _show("measured", f"float32, {measure.ROWS}x{measure.INPUTS}x{measure.OUTPUTS}")
     for n in sorted({1, fastnn.get_num_threads()}):
         peak, tile = measure.peak_and_tile(n)
-        text = f"peak {peak:.0f} GFLOP/s, tile {tile:.0f} GFLOP/s ({100 * tile / peak:.0f} %)"
+        share = f"{100 * tile / peak:.0f} %" if measure.is_possible(peak, tile) else "other programs disturb: try again"
+        text = f"peak {peak:.0f} GFLOP/s, tile {tile:.0f} GFLOP/s ({share})"
         _show(f"  {n} thread{'s' if n > 1 else ''}", text)
 
 

@@ -1,12 +1,13 @@
 """Reads and writes CSV files of images: one line per image, with its label and then its pixels row by row.
 
-`5,0,0,...,253,...,0` is such a line: 785 integers from 0 to 255 for MNIST. There is no header, but one whose first
-field is `label`, as in the files from Kaggle, is skipped.
+`5,0,0,...,253,...,0` is such a line: 785 integers from 0 to 255 for MNIST. A header, a first line of names such as
+`label,pixel0,pixel1,...`, is skipped; one whose names say that the label is not in the first column is refused.
 """
 
 import contextlib
 import math
 import os
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -19,6 +20,8 @@ _PIECE = 1 << 18  # bytes of text read and parsed at a time
 _LONGEST = 1 << 24  # bytes per line: four million pixels; a file with longer lines is of another kind
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PLAIN = b"0123456789,\n"  # the only characters in a file written by fastnn
+_LABELS = (b"label", b"labels", b"class", b"target", b"digit", b"y")  # usual names of the column with the label
+_NAME = re.compile(rb"(?=.*[A-Za-z])[\w .-]+")
 _SHOWN = 20  # characters of a bad field in a message
 
 
@@ -141,7 +144,19 @@ class CsvReader:
                 f"received {_shown(fields[0])}"
             )
         self._fields = len(fields)
-        self._header = int(fields[0].strip(b' \t"').lower() == b"label")
+        names = [field.strip(b' \t"').lower() for field in fields]
+        self._header = int(names[0] in _LABELS or all(map(_NAME.fullmatch, names)))
+        labels = [column for column, name in enumerate(names) if name in _LABELS]
+        if labels and labels[0] > 0:
+            raise ValueError(
+                f"{self._file.path}, line 1: expected the label in the first column, "
+                f"received {_shown(fields[labels[0]])} in column {labels[0] + 1}"
+            )
+        if self._header and not labels and _stem(names[0]) == _stem(names[1]):
+            raise ValueError(
+                f"{self._file.path}, line 1: expected a label before the pixels, "
+                f"received columns named {_shown(fields[0])}, {_shown(fields[1])}"
+            )
 
     def _parse(self, line: int, text: bytes) -> Bytes:
         """The rows of `text`, which starts at this line."""
@@ -174,6 +189,11 @@ class CsvReader:
                 row[column] = int(value)
             rows.append(row)
         return np.array(rows, np.uint8).reshape(-1, self._fields)
+
+
+def _stem(name: bytes) -> bytes:
+    """The part that names of pixels share: "pixel12" and "pixel13" have the stem "pixel", "1x2" and "1x3" have none."""
+    return name.rstrip(b"0123456789x_")
 
 
 def _shown(field: bytes) -> str:

@@ -1,8 +1,10 @@
 """Compiles the functions that the interpreter calls by address, or loads them from the disk, once per process."""
 
+import contextlib
 import functools
 import sys
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -60,17 +62,34 @@ def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
     if key not in _entries:
         with compiling:
             if key not in _entries:
-                if JIT_ENABLED:
-                    _announce(function.py_func)
-                _entries[key] = entry_point(function, *examples)
+                with announcing(function):
+                    _entries[key] = entry_point(function, *examples)
     return _entries[key]
 
 
-def _announce(function: Any) -> None:
-    """Print, once per process, why the first use takes a while."""
-    if not _announced.is_set() and not is_cached(function):
+def _on_terminal() -> bool:
+    """Whether messages appear on a terminal, and not through a progress bar, which replaces `sys.stderr`."""
+    stream = sys.__stderr__
+    return stream is not None and sys.stderr is stream and stream.isatty()
+
+
+@contextlib.contextmanager
+def announcing(function: Any) -> Iterator[None]:
+    """Print, once per process, why the first use takes a while; on a terminal show what is being compiled."""
+    if not JIT_ENABLED or (_announced.is_set() and not _on_terminal()) or is_cached(function.py_func):
+        yield
+        return
+    if not _announced.is_set():
         print("fastnn compiles the kernels that this model needs, once on this machine", file=sys.stderr, flush=True)
         _announced.set()
+    if not _on_terminal():
+        yield
+        return
+    print(f"  {function.py_func.__name__} ...", end="", file=sys.stderr, flush=True)
+    try:
+        yield
+    finally:
+        print("\r\x1b[K", end="", file=sys.stderr, flush=True)  # back to the start of the line, which is erased
 
 
 @functools.cache

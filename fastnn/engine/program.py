@@ -13,7 +13,7 @@ from ..kernels.arrays import CACHE_LINE
 from ..kernels.calls import bound
 from ..kernels.interpreter import run as run_steps
 from . import threads
-from .entries import NO_NUMBERS, NO_OPTIMIZER, interpreter_of, optimizer_entry
+from .entries import NO_NUMBERS, NO_OPTIMIZER, announcing, interpreter_of, optimizer_entry
 from .lowering import Lowering, lower
 from .parameters import aligned_zeros
 from .run import Run, Samples
@@ -138,7 +138,8 @@ class Program:
         """Continue until the run is finished, `steps` are done, or it is time to return to Python."""
         if self.dtype not in _driven:
             # With 0 steps: this compiles or loads the driver, after which Numba knows its threading layer.
-            run_steps(*self.arguments(run, 0, 1))
+            with announcing(run_steps):
+                run_steps(*self.arguments(run, 0, 1))
             _driven.add(self.dtype)
         shared = self._sharing.threads(self.flops * min(run.batch_size, len(run.order)))
         if steps is None:

@@ -114,6 +114,13 @@ class Run:
         return math.ceil((self.row or len(self.order)) / self.batch_size) - 1
 
     @property
+    def running_loss(self) -> float:
+        """The mean loss over the samples of the epoch so far, or of the last epoch if the next one has not begun."""
+        if self.row or self.epoch == 0:
+            return float(self.log[self.epoch, 0]) / max(1, self.row)
+        return float(self.log[self.epoch - 1, 0]) / len(self.order)
+
+    @property
     def steps_left(self) -> int:
         """The number of batches until the end of the last epoch."""
         return (len(self.log) - self.epoch) * math.ceil(len(self.order) / self.batch_size) - self.batch

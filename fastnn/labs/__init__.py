@@ -2,7 +2,7 @@
 
 `fastnn lab NAME` runs one, and so does its function `run`. Read them to learn how to use fastnn: each is a script that
 uses the public API. What they share (options, the folder of results, loading images) is in `options.py`, `results.py`
-and `images.py`.
+and `images.py`. `from_scratch.py` stands apart: a network in plain NumPy, to read and to hand in.
 """
 
 from collections.abc import Callable

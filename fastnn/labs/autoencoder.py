@@ -16,8 +16,8 @@ from fastnn.callbacks import History, TerminateOnNaN
 from fastnn.models.progress import Progress
 
 from . import options
-from .images import load
-from .results import Results
+from .images import load, show
+from .results import Results, untrained_loss
 
 NOISES = ("none", "gaussian", "masking")
 LOSSES = {"bce": "binary_crossentropy", "mse": "mean_squared_error"}
@@ -56,6 +56,7 @@ def run(
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, seed=seed)
     results = Results(out, overwrite)
+    show(results, x, y)
 
     variants: dict[str, dict[str, Any]] = {"autoencoder": {"noise_kind": denoise, "dropout": dropout}}
     if compare:
@@ -66,6 +67,7 @@ def run(
     targets, targets_test = (pixels.reshape(len(pixels), -1) / np.float32(255) for pixels in (x, x_test))
     models: dict[str, fastnn.Sequential] = {}
     histories: dict[str, History] = {}
+    untrained: dict[str, float] = {}
     scores: dict[str, dict[str, float]] = {}
     for name, variant in variants.items():
         options.use(seed)
@@ -74,6 +76,7 @@ def run(
         sizes = f"{x[0].size}-{hidden}-{x[0].size}"
         print(f"{name}: {sizes}, noise {variant['noise_kind']}, dropout {variant['dropout']:g}", flush=True)
         with results.until_ctrl_c(model, epochs):
+            untrained[name] = untrained_loss(model, x, targets)
             model.fit(
                 x, targets, batch_size=batch_size, epochs=epochs, validation_data=(x_test, targets_test), verbose=0,
                 callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
@@ -89,7 +92,8 @@ def run(
 
     results.history(histories if compare else histories["autoencoder"])
     results.metrics(settings, variants=variants, networks=scores)
-    results.must_be_finite(*(score["loss"] for score in scores.values()))
+    for name, score in scores.items():
+        results.must_have_learned(untrained[name], histories[name], score["loss"], name)
     for name, model in models.items():
         results.model(model, name)
         results.model(encoder(model), f"{name}_encoder" if compare else "encoder")
@@ -106,8 +110,7 @@ def run(
 
     if x_test.ndim == 3:
         draw(results, models, x_test[:10])
-    curves = plots.learning_curves(histories["autoencoder"], validation="test") if not compare else None
-    results.figure(curves or plots.compare(histories, "val_loss", validation="test"), "curves", "learning curves")
+    results.figure(curves(histories), "curves", "learning curves")
     results.finish()
 
 
@@ -160,6 +163,19 @@ def reconstruct(model: fastnn.Sequential, images: np.ndarray) -> tuple[np.ndarra
         1 - noise.rate if isinstance(noise, layers.Dropout) else 1
     )  # dropout scales up what it keeps by 1 / (1 - rate)
     return rest.predict(noisy), noisy * kept
+
+
+def curves(histories: dict[str, History]) -> Any:
+    """The learning curves: of one network all of them, of two their losses side by side on one scale."""
+    if len(histories) == 1:
+        ((name, history),) = histories.items()
+        return plots.learning_curves(history, validation="test", title=name)
+    _, panels = plots.panels(columns=len(histories), size=(4.5, 3.4))
+    for panel in panels[0, 1:]:
+        panel.sharey(panels[0, 0])
+    for panel, (name, history) in zip(panels[0], histories.items(), strict=True):
+        plots.learning_curves(history, "loss", axes=panel, validation="test", title=name)
+    return plots.one_legend(panels)
 
 
 def draw(results: Results, models: dict[str, fastnn.Sequential], images: np.ndarray) -> None:

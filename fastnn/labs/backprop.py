@@ -6,6 +6,8 @@ Each epoch is one step on all the points (full-batch gradient descent):
     loss        mean of (y - t)^2, or half of it
     backward    dy = 2 (y - t) / n, then layer by layer  dz = dy y (1 - y),  dW = x^T dz,  db = sum dz,  dx = dz W^T
     update      W -= learning rate dW
+
+`from_scratch.py`, beside this file, is the same in plain NumPy.
 """
 
 from collections.abc import Callable
@@ -23,7 +25,7 @@ from fastnn.callbacks import History, LossThreshold, TerminateOnNaN
 from fastnn.datasets import points
 
 from . import options
-from .results import Results
+from .results import Results, untrained_loss
 
 RATES = {"sgd": 1.0, "momentum": 0.1, "adagrad": 0.1, "adam": 0.01}
 ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu")
@@ -65,6 +67,11 @@ def run(
     data = {"linear": points.generate_linear(samples), "XOR": points.generate_xor_easy()}
     new_points = {"linear": points.generate_linear(samples), "XOR": data["XOR"]}  # XOR has only these 21
     results = Results(out, overwrite)
+    figure, panels = plots.panels(columns=len(data), size=(4.0, 4.3))
+    for panel, (name, (x, y)) in zip(panels[0], data.items(), strict=True):
+        plots.scatter(x, y, panel, title=f"{name}: {len(x)} points to train with")
+    results.figure(figure, "data", "the data")
+    results.figure(plots.activation(activation), "activation", "activation and its derivative")
 
     def build(activation: str, optimizer: str, rate: float) -> fastnn.Sequential:
         options.use(seed)  # all start with the same weights
@@ -75,8 +82,9 @@ def run(
     networks = {name: build(activation, optimizer, rate) for name in data}
     histories = {name: History() for name in data}
     print(f"{'-'.join(map(str, (2, *units, 1)))}, {activation}, {optimizer}, learning rate {rate:g}")
-    began = results.seconds
     with results.until_ctrl_c(histories["linear"], epochs):
+        untrained = {name: untrained_loss(networks[name], *data[name]) for name in data}
+        began = results.seconds
         train_side_by_side(networks, histories, data, epochs, loss_threshold)
     print(f"trained in {results.seconds - began:.2f} s")
 
@@ -86,25 +94,29 @@ def run(
         x, y = new_points[name]
         predictions[name] = networks[name].predict(x)
         scores[name] = networks[name].evaluate(x, y, verbose=0, return_dict=True)
-        print(f"\n{name} predictions:", *(f"{p:.5f}" for p in predictions[name][:, 0]), sep="\n")
+        print(f"\n{name} predictions, with the truth:")
+        print(*(f"{p:.5f} {t}" for p, t in zip(predictions[name][:, 0], y[:, 0], strict=True)), sep="\n")
         print(f"{name} test loss : {scores[name]['loss']:.5f}   accuracy : {scores[name]['accuracy']:.2%}")
     print()
 
     finished = {name: {"epochs": len(history.epoch), **scores[name]} for name, history in histories.items()}
     results.history(histories)
     results.metrics(settings, networks=finished)
-    results.must_be_finite(*(score["loss"] for score in scores.values()))
+    for name, history in histories.items():
+        results.must_have_learned(untrained[name], history, scores[name]["loss"], name)
     for name in histories:
         results.model(networks[name], name.lower())
-    figure, panels = plots.panels(rows=len(histories), columns=2)
+    figure, panels = plots.panels(rows=len(histories), columns=2, size=(4.5, 4.3))
     for row, name in enumerate(histories):
-        plots.predictions(*new_points[name], predictions[name], panels[row], title=name)
+        which = "the 21 points" if name == "XOR" else "new points"
+        plots.predictions(*new_points[name], predictions[name], panels[row], title=f"{name}, {which}")
     results.figure(figure, "predictions", "ground truth beside predictions")
     figure, panels = plots.panels(columns=len(histories))
     for panel, name in zip(panels[0], histories, strict=True):
-        plots.decision_surface(networks[name], *data[name], panel, title=name)
+        plots.decision_surface(networks[name], *data[name], panel, title=f"{name}, with the training points")
     results.figure(figure, "surface", "decision surfaces")
-    results.figure(plots.compare(histories, "loss"), "curves", "learning curves")
+    curves = plots.compare(histories, "loss", title="loss on the training points")
+    results.figure(curves, "curves", "learning curves")
     if compare and not results.interrupted:
         compared = compare_all(results, build, data, epochs, loss_threshold)
         results.metrics(settings, networks=finished, compared=compared)
@@ -138,8 +150,9 @@ def train_side_by_side(
                         callbacks=[TerminateOnNaN(), *([watch[name]] if threshold > 0 else [])],
                     )  # fmt: skip
                 finally:
-                    assert model.history is not None
-                    histories[name].extend(model.history.epoch, model.history.history)
+                    trained = model.history
+                    if trained is not None and trained.epoch and trained.epoch[0] == first:  # else it did not begin
+                        histories[name].extend(trained.epoch, trained.history)
         losses = {name: history.history["loss"][-1] for name, history in histories.items()}
         print(f"[{last:4d}] {'   '.join(f'{name} loss : {loss:.4f}' for name, loss in losses.items())}", flush=True)
         for name, callback in watch.items():
@@ -151,7 +164,7 @@ def train_side_by_side(
 
 def compare_all(results: Results, build: Build, data: Data, epochs: int, threshold: float) -> dict[str, Any]:
     """Train every combination of optimizer and activation on both data sets, and draw their curves together."""
-    figure, panels = plots.panels(rows=len(data), columns=len(ACTIVATIONS))
+    _, panels = plots.panels(rows=len(data), columns=len(ACTIVATIONS), size=(2.6, 2.3))
     table: dict[str, Any] = {}
     print(f"\n{'':22}" + "".join(f"{name:>26}" for name in data))
     histories: dict[tuple[str, str], dict[str, History]] = {}
@@ -172,5 +185,6 @@ def compare_all(results: Results, build: Build, data: Data, epochs: int, thresho
             plots.compare(histories[name, activation], "loss", panel, log=True, title=f"{name}, {activation}")
             panel.set_xscale("log")  # some need ten times as many epochs as others
             panel.set(xlim=(1, max(2, longest)), ylim=(1e-3, 1))
-    results.figure(figure, "compared", "every optimizer and activation")
+            panel.label_outer()  # all have the same axes
+    results.figure(plots.one_legend(panels), "compared", "every optimizer and activation")
     return table

@@ -16,8 +16,8 @@ from fastnn.callbacks import TerminateOnNaN
 from fastnn.schedules import OneCycle
 
 from . import options
-from .images import load
-from .results import Results
+from .images import load, show
+from .results import Results, untrained_loss
 
 # for the small network and the big one
 FILTERS, EPOCHS, RATES = ("8,16", "16,32"), (5, 10), (0.001, 0.005)
@@ -63,22 +63,23 @@ def run(
     schedule: Any = OneCycle(rate, epochs * steps) if big else rate
     model.compile(fastnn.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
     results = Results(out, overwrite)
+    show(results, x, y)
     model.summary()
     print(f"adam, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
 
     with results.until_ctrl_c(model, epochs):
-        model.fit(
-            x, y, batch_size, epochs, validation_split=validation, callbacks=[TerminateOnNaN()]
-        )  # fmt: skip
+        untrained = untrained_loss(model, x, y)
+        model.fit(x, y, batch_size, epochs, validation_split=validation, callbacks=[TerminateOnNaN()])
     test = model.evaluate(x_test, y_test, return_dict=True)
     assert model.history is not None
     last = {name: values[-1] for name, values in model.history.history.items()}
     results.history(model.history)
     results.metrics(settings, parameters=model.count_params(), test=test, last_epoch=last)
-    results.must_be_finite(test["loss"])
+    results.must_have_learned(untrained, model.history, test["loss"])
     results.model(model)
 
-    results.figure(plots.learning_curves(model.history), "curves", "learning curves")
+    curves = plots.learning_curves(model.history, title=model.name.replace("_", " "))
+    results.figure(curves, "curves", "learning curves")
     first = next(i for i, layer in enumerate(model.layers) if isinstance(layer, layers.Conv2D))
     results.figure(plots.filters(model.layers[first].weights[0]), "filters", "filters of the first layer")
     # The layers up to the first pooling as a separate model: its output shows what the filters find in one image.

@@ -1,10 +1,17 @@
-"""Loads the images of a lab: the shipped MNIST, a folder, or a CSV file."""
+"""Loads the images of a lab (the shipped MNIST, a folder, or a CSV file) and draws some of them."""
 
 from pathlib import Path
 
+import numpy as np
+
+from fastnn import plots
 from fastnn.datasets import csv_images, mnist
 from fastnn.datasets.mnist import Pair
 from fastnn.model_selection import train_test_split
+
+from .results import Results
+
+SHOWN, COLUMNS = 60, 15
 
 
 def load(data: Path | None, test_data: Path | None = None, seed: int = 0) -> tuple[Pair, Pair]:
@@ -13,7 +20,11 @@ def load(data: Path | None, test_data: Path | None = None, seed: int = 0) -> tup
     Raises:
         OSError, ValueError: if a file is missing or damaged, or training and test images differ in shape.
     """
-    if data is None or data.is_dir() or not (data.exists() or ".csv" in data.name):
+    if data is not None and not data.exists():
+        raise FileNotFoundError(
+            f"--data must be a folder with MNIST's files, or a CSV file; there is no file or folder {data}"
+        )
+    if data is None or data.is_dir():
         if test_data is not None:
             raise ValueError("--test-data goes with a CSV file in --data")
         return mnist.load_data(data)
@@ -30,3 +41,10 @@ def load(data: Path | None, test_data: Path | None = None, seed: int = 0) -> tup
             f"expected images of one shape, received {x.shape[1:]} in {data} and {x_test.shape[1:]} in {test_data}"
         )
     return (x, y), (x_test, y_test)
+
+
+def show(results: Results, x: np.ndarray, y: np.ndarray) -> None:
+    """Draw the first images with their labels, unless they are rows of pixels without a known height and width."""
+    if x.ndim == 3:
+        figure = plots.images(x[:SHOWN], labels=y[:SHOWN], columns=COLUMNS)
+        results.figure(figure, "data", "some of the data")

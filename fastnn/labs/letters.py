@@ -19,8 +19,9 @@ from fastnn.callbacks import TerminateOnNaN
 from fastnn.model_selection import train_test_split
 
 from . import options
-from .results import Results
+from .results import Results, untrained_loss
 
+LETTERS = "ABCDEFGHIJ"
 TRAINING, VALIDATION = 10_000, 6_000  # images; the rest is for the test
 
 
@@ -53,6 +54,8 @@ def run(
     x, rest, y, rest_labels = train_test_split(images, labels, train_size=TRAINING, random_state=seed)
     x_val, x_test, y_val, y_test = train_test_split(rest, rest_labels, train_size=VALIDATION, random_state=seed)
     results = Results(out, overwrite)
+    some = plots.images(x[:100], labels=[LETTERS[label] for label in y[:100]], columns=20)
+    results.figure(some, "letters", "some of the letters")
 
     sizes = [x[0].size, *units, 10]
     model = network(x.shape[1:], sizes)
@@ -60,8 +63,9 @@ def run(
     print(f"{'-'.join(map(str, sizes))}, {model.count_params():,} parameters, {fastnn.get_num_threads()} threads")
     print(f"{len(x):,} letters to train with, {len(x_val):,} to validate, {len(x_test):,} to test", flush=True)
 
-    began = results.seconds
     with results.until_ctrl_c(model, epochs):
+        untrained = untrained_loss(model, x, y)
+        began = results.seconds
         model.fit(
             x, y, batch_size=batch_size, epochs=epochs, shuffle=batch_size < len(x), validation_data=(x_val, y_val),
             callbacks=[TerminateOnNaN()],
@@ -76,11 +80,11 @@ def run(
         print(f"[ {name.capitalize()} ] loss = {score['loss']:.5f}, acc = {score['accuracy']:.5f}")
     results.history(model.history)
     results.metrics(settings, parameters=model.count_params(), training_seconds=seconds, **scores)
-    results.must_be_finite(scores["test"]["loss"])
+    results.must_have_learned(untrained, model.history, scores["test"]["loss"])
     results.model(model)
-    results.figure(plots.learning_curves(model.history), "curves", "learning curves")
-    results.figure(plots.images(x[:100], columns=20), "letters", "some of the letters")
-    matrix = plots.confusion_matrix(y_test, model.predict(x_test), labels=list("ABCDEFGHIJ"))
+    curves = plots.learning_curves(model.history, title="-".join(map(str, sizes)))
+    results.figure(curves, "curves", "learning curves")
+    matrix = plots.confusion_matrix(y_test, model.predict(x_test), labels=list(LETTERS))
     results.figure(matrix, "confusion", "confusion matrix")
     results.finish()
 

@@ -11,8 +11,8 @@ from fastnn.callbacks import TerminateOnNaN
 from fastnn.model_selection import StratifiedKFold, cross_validate
 
 from . import options
-from .images import load
-from .results import Results
+from .images import load, show
+from .results import Results, untrained_loss
 
 
 def run(
@@ -61,27 +61,29 @@ def run(
     sizes = "-".join(map(str, (x[0].size, *units, classes)))
     print(f"{sizes} ({functions}), {model.count_params():,} parameters")
     print(f"{optimizer}, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
+    show(results, x, y)
 
     numbers: dict[str, Any] = {"parameters": model.count_params()}
     training: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs, "callbacks": [TerminateOnNaN()]}
-    if splits:
-        scores = cross_validate(build, x, y, cv=splits, verbose=1, **training)
-        accuracies = scores["test_accuracy"]
-        mean, spread = accuracies.mean(), accuracies.std(ddof=1)
-        print(f"[ {folds} folds ] acc = {mean:.5f} +- {spread:.5f}, {results.seconds:.1f} s", flush=True)
-        numbers["folds"] = {"accuracy": accuracies.tolist(), "loss": scores["test_loss"].tolist()}
-
     with results.until_ctrl_c(model, epochs):
+        untrained = untrained_loss(model, x, y)
+        if splits:
+            began = results.seconds
+            scores = cross_validate(build, x, y, cv=splits, verbose=1, **training)
+            accuracies = scores["test_accuracy"]
+            mean, spread = accuracies.mean(), accuracies.std(ddof=1)
+            print(f"[ {folds} folds ] acc = {mean:.5f} +- {spread:.5f}, {results.seconds - began:.1f} s", flush=True)
+            numbers["folds"] = {"accuracy": accuracies.tolist(), "loss": scores["test_loss"].tolist()}
         model.fit(x, y, validation_split=validation, **training)
     numbers["test"] = model.evaluate(x_test, y_test, return_dict=True)
     assert model.history is not None
     numbers["last_epoch"] = {name: values[-1] for name, values in model.history.history.items()}
     results.history(model.history)
     results.metrics(settings, **numbers)
-    results.must_be_finite(numbers["test"]["loss"])
+    results.must_have_learned(untrained, model.history, numbers["test"]["loss"])
     results.model(model)
 
-    results.figure(plots.learning_curves(model.history), "curves", "learning curves")
+    results.figure(plots.learning_curves(model.history, title=sizes), "curves", "learning curves")
     predictions = model.predict(x_test)
     if classes <= 100:  # with more, the numbers in the cells would be too small to read
         results.figure(plots.confusion_matrix(y_test, predictions), "confusion", "confusion matrix")

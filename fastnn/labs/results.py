@@ -1,15 +1,18 @@
 """The folder for the results of a lab, and how a lab ends."""
 
 import contextlib
+import copy
 import csv
 import json
 import math
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 
 import fastnn
@@ -18,6 +21,7 @@ from fastnn.callbacks import History
 from fastnn.files import written_whole
 
 DPI = 150  # of the pictures
+DIVERGED = 2.0  # times the loss of the untrained network
 SUFFIXES = (".png", ".csv", ".json", ".safetensors")  # of the files that labs write
 
 
@@ -38,15 +42,13 @@ class Results:
         # Check this before computing anything.
         self.folder = Path(folder)
         try:
-            new = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
+            self.new = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
             if any(self.folder.iterdir()) and not overwrite:
                 raise ValueError(f"{folder} is not empty; choose another folder with --out, or pass --overwrite")
             tempfile.TemporaryFile(dir=self.folder).close()
             self.earlier = {path.name for path in self.folder.iterdir() if path.suffix in SUFFIXES}
-            with contextlib.suppress(OSError):  # another lab may have put its own folder there
-                for path in new:
-                    path.rmdir()  # a lab that ends early, by an error or Ctrl-C, leaves nothing
+            self._remove_new_folders()  # a lab that ends early, by an error or Ctrl-C, leaves nothing
         except OSError as error:
             raise ValueError(
                 f"cannot write into {folder} ({error.strerror}); choose another folder with --out"
@@ -57,7 +59,10 @@ class Results:
 
     @contextlib.contextmanager
     def until_ctrl_c(self, trained: fastnn.Sequential | History, count: int, unit: str = "epoch") -> Iterator[None]:
-        """Ctrl-C ends the block, and the lab continues with what was trained in this or an earlier such block."""
+        """Ctrl-C ends the block, and the lab continues with what was trained in this or an earlier such block.
+
+        If that is nothing, the lab ends, and nothing is left in the folder.
+        """
         try:
             yield
             self.learned = True
@@ -67,12 +72,33 @@ class Results:
             finished = 0 if history is None or not history.epoch else history.epoch[-1] + 1
             print(f"interrupted: {finished} of {count} {unit}s are finished", flush=True)
             if finished == 0 and not self.learned:
+                self._take_back()
                 raise typer.Exit(INTERRUPTED) from None
 
-    def must_be_finite(self, *losses: float) -> None:
-        """End the lab with status 1 if a loss is not finite: then there is nothing to save or to draw."""
-        if not all(map(math.isfinite, losses)):
-            print(f"the loss became {losses[0] if len(losses) == 1 else losses}: try a smaller --learning-rate")
+    def must_have_learned(self, untrained: float, history: History, tested: float, network: str = "") -> None:
+        """End the lab with status 1 if training diverged: then there is nothing to save or to draw.
+
+        That is where a loss is not finite, or in the last epoch more than twice as large as before training. Where it
+        is not smaller than before, say so.
+
+        Args:
+            untrained: what `untrained_loss` returned.
+            history: what `fit` returned.
+            tested: the loss on the test data.
+            network: the network's name, if there are several.
+        """
+        trained = history.history["loss"][-1]
+        became = trained if math.isfinite(tested) else tested  # the last step of all may have been the bad one
+        diverged = not (math.isfinite(became) and trained <= DIVERGED * untrained)
+        # The loss of the first epoch is from before its steps, which may be a single one.
+        if diverged or (trained >= untrained and len(history.epoch) > 1):
+            print(
+                f"{'error' if diverged else 'warning'}: the loss{network and f' of {network}'} became {became:.5g}, "
+                f"before training it was {untrained:.5g}: try a smaller --learning-rate",
+                file=sys.stderr,
+                flush=True,
+            )
+        if diverged:
             raise typer.Exit(1)
 
     def figure(self, figure: Any, name: str, what: str) -> None:
@@ -134,10 +160,30 @@ class Results:
         self.folder.mkdir(parents=True, exist_ok=True)
         return self.folder / name
 
+    def _take_back(self) -> None:
+        """Remove the files that this run has written, and the folders that it made for them."""
+        while self.written:
+            (self.folder / self.written.pop()).unlink(missing_ok=True)
+        self._remove_new_folders()
+
+    def _remove_new_folders(self) -> None:
+        with contextlib.suppress(OSError):  # another lab may have put its own folder there
+            for path in self.new:
+                path.rmdir()
+
     def _say(self, what: str, path: Path) -> None:
         if path.name not in self.written:  # metrics.json is written again when there are more results
             self.written.append(path.name)
             print(f"{what}: {path}", flush=True)
+
+
+def untrained_loss(model: fastnn.Sequential, x: np.ndarray, y: np.ndarray, samples: int = 100) -> float:
+    """The loss of a network before training, on the first samples.
+
+    A copy of the network takes one step, so that all its kernels are compiled when the time of training is measured.
+    """
+    loss: float = copy.deepcopy(model).train_on_batch(x[:samples], y[:samples], return_dict=True)["loss"]
+    return loss
 
 
 def _plain(value: Any) -> Any:

@@ -26,9 +26,9 @@ from fastnn.randomness import generator
 from fastnn.utils import to_categorical
 
 from . import options
-from .images import load
+from .images import load, show
 from .mnist import network
-from .results import Results
+from .results import Results, untrained_loss
 
 # --output: the activation of the last layer, and the loss that goes with it
 OUTPUTS = {
@@ -81,24 +81,28 @@ def run(
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, seed=seed)
     results = Results(out, overwrite)
+    show(results, x, y)
 
     classes = int(max(y.max(), y_test.max())) + 1
     t, t_test = to_categorical(y, classes), to_categorical(y_test, classes)
     models: dict[str, fastnn.Sequential] = {}
     histories: dict[str, History] = {}
     rows: dict[str, dict[str, Any]] = {}
+    untrained: dict[str, float] = {}
     for name, units in hidden.items():
         options.use(seed)
         model = network(x.shape[1:], units, activation, classes, output, name)
         model.compile(options.OPTIMIZERS[optimizer](rate), OUTPUTS[output], metrics=["accuracy"])
         model.summary()
-        began = results.seconds
+        count, unit = epochs, "epoch"
         if sampling == "replacement":
-            count = epochs * -(-len(x) // batch_size) if iterations is None else iterations
-            with results.until_ctrl_c(model, count, "iteration"):
+            count, unit = iterations or epochs * -(-len(x) // batch_size), "iteration"
+        with results.until_ctrl_c(model, count, unit):
+            untrained[name] = untrained_loss(model, x, t)
+            began = results.seconds
+            if sampling == "replacement":
                 draw_and_train(model, (x, t), (x_test, t_test), batch_size, count)
-        else:
-            with results.until_ctrl_c(model, epochs):
+            else:
                 model.fit(
                     x, t, batch_size=batch_size, epochs=epochs, validation_data=(x_test, t_test), verbose=0,
                     callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
@@ -115,19 +119,19 @@ def run(
             break
 
     print_table(rows)
-    unit = "iteration" if sampling == "replacement" else "epoch"
     results.history(histories, first_column=unit)
     results.metrics(settings, networks=rows)
-    results.must_be_finite(*(row["test loss"] for row in rows.values()))
+    for name, row in rows.items():
+        results.must_have_learned(untrained[name], histories[name], row["test loss"], name)
     for name, model in models.items():
         results.model(model, name)
     for name, history in histories.items():
-        figure = plots.learning_curves(history, unit=unit, validation="test")
+        figure = plots.learning_curves(history, unit=unit, validation="test", title=name)
         results.figure(figure, name, f"learning curves of the {name} network")
     figure, panels = plots.panels(columns=2)
     for panel, quantity in zip(panels[0], ("val_accuracy", "val_loss"), strict=True):
         plots.compare(histories, quantity, unit=unit, validation="test", axes=panel)
-    results.figure(figure, "compared", "both networks")
+    results.figure(plots.one_legend(panels), "compared", "both networks")
     results.finish()
 
 

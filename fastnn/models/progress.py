@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import Callback, Logs
+from ..engine.entries import kernels_are_cached
+from ..engine.run import Run
 from .logs import printable
 
 _SHORT = {"accuracy": "acc", "learning_rate": "rate"}
@@ -48,19 +50,28 @@ class Progress(Callback):
         if self._bar:
             from rich import progress
 
-            columns = ("{task.description}", progress.BarColumn(), progress.TimeRemainingColumn())
+            columns = (
+                "{task.description}",
+                progress.BarColumn(),
+                progress.TimeRemainingColumn(),
+                "{task.fields[loss]}",
+            )
             # Without a refresh thread, which would compete with training.
             self._display = progress.Progress(*columns, transient=True, auto_refresh=False)
-            self._task = self._display.add_task("", total=self.params["epochs"] * self.params["steps"])
+            # The first step on a machine compiles what drives all others.
+            first = "" if kernels_are_cached() else "compiling, once on this machine"
+            total = self.params["epochs"] * self.params["steps"]
+            self._task = self._display.add_task(first, total=total, loss="")
             self._display.start()
             self._next_refresh = 0.0
 
-    def on_progress(self, epoch: int, batch: int) -> None:
-        """Move the bar: `batch` batches of this epoch are done, or, if 0, all of them."""
+    def on_progress(self, epoch: int, run: Run) -> None:
+        """Move the bar to where the run is in this epoch, and show the loss so far."""
         if self._display is not None and time.monotonic() >= self._next_refresh:
             steps, epochs = self.params["steps"], self.params["epochs"]
-            done = epoch * steps + (batch or steps)
-            self._display.update(self._task, completed=done, description=f"epoch {epoch + 1}/{epochs}", refresh=True)
+            done = epoch * steps + (run.batch or steps)
+            shown = {"description": f"epoch {epoch + 1}/{epochs}", "loss": f"loss = {run.running_loss:.5f}"}
+            self._display.update(self._task, completed=done, refresh=True, **shown)
             self._next_refresh = time.monotonic() + _SECONDS_BETWEEN_REFRESHES
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

@@ -39,6 +39,8 @@ class RangeTest:
     >>> found = fastnn.learning_rate_finder(model, np.ones((64, 1)), np.ones(64), start=1e-4, stop=1e-2, steps=3)
     >>> found.rates.round(4).tolist(), found.losses.round(2).tolist(), found.diverged
     ([0.0001, 0.001, 0.01], [1.0, 1.0, 0.99], None)
+    >>> found
+    RangeTest(3 rates, 0.0001 to 0.01; suggestion=0.01, diverged=None)
     """
 
     rates: Numbers
@@ -46,6 +48,13 @@ class RangeTest:
     smoothed: Numbers
     suggestion: float | None
     diverged: float | None
+
+    def __repr__(self) -> str:
+        """What was found, without the arrays."""
+        span = f", {self.rates[0]:.3g} to {self.rates[-1]:.3g}" if len(self.rates) else ""
+        found = {"suggestion": self.suggestion, "diverged": self.diverged}
+        shown = (f"{name}={rate if rate is None else format(rate, '.3g')}" for name, rate in found.items())
+        return f"RangeTest({len(self.rates)} rates{span}; {', '.join(shown)})"
 
 
 def learning_rate_finder(

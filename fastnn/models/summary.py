@@ -31,7 +31,8 @@ def summary(model: "Stack") -> str:
         count = f"{layer.count_params():,}" if layer.built else "0 (unbuilt)"
         table.add_row(Text(printable(f"{layer.name} ({type(layer).__name__})")), shape, count)  # without markup
     text = io.StringIO()
-    Console(file=text, width=80, color_system=None).print(table)
+    # In a notebook rich would show the table at once, instead of writing it into the text.
+    Console(file=text, width=80, color_system=None, force_jupyter=False).print(table)
     trainable = sum(math.prod(p.shape) for p in trained_weights(model.layers))
     total, itemsize = model.count_params(), model.dtype.itemsize
     counts = {"Total": total, "Trainable": trainable, "Non-trainable": total - trainable}

@@ -164,7 +164,7 @@ class Training:
                 self.runner = self._program()
             self.runner.run(state, 1 if each_batch else None)
         if self.progress is not None:
-            self.progress.on_progress(epoch, state.batch)
+            self.progress.on_progress(epoch, state)
         if each_batch:
             rows = state.row or len(state.order)
             self.all.call("on_train_batch_end", state.last_batch, named_logs(self.model, state.log[0] / rows))

@@ -319,11 +319,26 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         """One step on all trainable weights of the model, with the gradients of the last `backward`.
 
         The gradients of penalties are added here; `gradients` does not change.
+
+        Raises:
+            TypeError: for anything but a model, such as a single layer, for which there is `step_on`.
         """
-        self.step_on(model.layers)
+        layers = getattr(model, "layers", None)
+        if not isinstance(layers, (list, tuple)):
+            raise TypeError(
+                f"model must be a fastnn.Sequential, received {type(model).__name__}; "
+                "for layers without a model call step_on([layer, ...])"
+            )
+        self.step_on(layers)
 
     def step_on(self, layers: "Sequence[Layer]") -> None:
-        """`step` on the trainable weights of some layers."""
+        """`step` on the trainable weights of some layers.
+
+        Raises:
+            TypeError: for anything but a list of layers.
+        """
+        if not isinstance(layers, (list, tuple)) or not all(hasattr(layer, "parameters") for layer in layers):
+            raise TypeError(f"layers must be a list of layers, received {layers!r}")
         self.build([p for layer in layers for p in layer.parameters])
         hyper = self.hyper()  # before the step is counted: a schedule begins with step 0
         self.iterations += 1

@@ -1,18 +1,21 @@
 """Plots of data, training, learning rates, weights and errors.
 
 Each function takes plain arrays, draws on the given matplotlib axes or on a new figure, and returns the figure. No
-window opens and no display is needed: save it with `figure.savefig("name.png", dpi=150)`; a notebook shows it if it is
-the last line of a cell. `panels` makes a figure with axes for several plots. matplotlib is imported on first use.
+window opens and no display is needed: save it with `figure.savefig("name.png", dpi=150)`; a notebook shows it where it
+is the last line of a cell, or in its midst with `display(figure)`. pyplot does not know these figures, so `plt.show()`
+does not show them. `panels` makes a figure with axes for several plots. matplotlib is imported on first use.
 """
 
+from .activations import activation
 from .classes import confusion_matrix, misclassified
 from .curves import compare, learning_curves
 from .pictures import feature_maps, filters, images, reconstructions
-from .points import decision_surface, predictions
+from .points import decision_surface, predictions, scatter
 from .rates import learning_rate_finder, schedule
-from .style import panels
+from .style import one_legend, panels
 
 __all__ = [
+    "activation",
     "compare",
     "confusion_matrix",
     "decision_surface",
@@ -22,8 +25,10 @@ __all__ = [
     "learning_curves",
     "learning_rate_finder",
     "misclassified",
+    "one_legend",
     "panels",
     "predictions",
     "reconstructions",
+    "scatter",
     "schedule",
 ]

@@ -28,7 +28,8 @@ def confusion_matrix(
 ) -> Figure:
     """Draw how many samples of each true class (row) were predicted as each class (column).
 
-    The colour of a cell shows its fraction of the row.
+    The colour of a cell shows its fraction of the row: blue on the diagonal, which is right, and orange elsewhere, on a
+    scale of its own that ends at the most frequent error, because errors are few where a classifier is good.
 
     Args:
         y_true: Labels (n,) or (n, 1), or one-hot rows (n, C).
@@ -57,24 +58,32 @@ def confusion_matrix(
     counts = metrics.confusion_matrix(truth, predicted, classes)
     percent = 100 * counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     texts = (
-        [[f"{share:.1f}" if share else "0" for share in row] for row in percent] if normalize else counts.astype(str)
+        [[f"{share:.1f}" if share else "0" for share in row] for row in percent]
+        if normalize
+        else counts.astype(str).tolist()
     )
 
     inches = min(max(5.5 / classes, 0.36), 1.2)
     margin = max(style.text_width(name, 10) for name in names) / 72
     below = 0.7 * margin if margin > 0.9 * inches else 0
-    panel = style.one_panel(axes, (classes * inches + 1.6 + margin, classes * inches + 0.6 + below), square=True)
-    drawn = panel.imshow(percent, cmap="Blues", vmin=0, vmax=100, interpolation="nearest")
+    panel = style.one_panel(axes, (classes * inches + 2.5 + margin, classes * inches + 0.6 + below), square=True)
     width, height = style.size_in_points(panel)
     shrink = 1.0 if axes is None else min(1.0, 0.9 * width / height)  # as tall as the square matrix
-    style.colour_bar(panel, drawn, "share of the true class (%)", shrink)
+    right = np.eye(classes, dtype=bool)
+    worst = float(percent[~right].max(initial=0)) or 1.0
+    kinds = (right, "Blues", 100.0, "right"), (~right, "Oranges", worst, "wrong")
+    colours = np.zeros((classes, classes, 4))
+    for cells, cmap, highest, kind in kinds:
+        share = np.ma.masked_array(percent, ~cells)
+        drawn = panel.imshow(share, cmap=cmap, vmin=0, vmax=highest, interpolation="nearest")
+        colours[cells] = drawn.cmap(drawn.norm(percent[cells]))
+        style.colour_bar(panel, drawn, f"{kind} (% of the true class)", shrink)
     cell = min(style.size_in_points(panel)) / classes
     letters = min(10.0, 0.8 * cell / max(style.text_width(text, 1.0) for text in set().union(*texts)))
-    for row in range(classes):
-        for column in range(classes):
-            ink = style.readable_on(drawn.cmap(drawn.norm(percent[row, column])))
-            ink = ink if counts[row, column] else "0.6"  # zeros are drawn in grey
-            panel.text(column, row, texts[row][column], ha="center", va="center", fontsize=letters, color=ink)
+    for row, column in np.ndindex(classes, classes):
+        # Zeros are drawn in grey.
+        ink = style.readable_on(colours[row, column]) if counts[row, column] else "0.6"
+        panel.text(column, row, texts[row][column], ha="center", va="center", fontsize=letters, color=ink)
     _name_classes(panel, names, cell)
     return style.whole_figure(panel)
 
@@ -88,7 +97,7 @@ def misclassified(
     labels: Sequence[str] | None = None,
     columns: int | None = None,
 ) -> Figure:
-    """Draw the first misclassified images, with truth → prediction above each.
+    """Draw the first misclassified images, with truth → prediction above each, as the heading explains.
 
     Args:
         images: Images (n, height, width) or (n, height, width, 1), or rows of square ones, (n, pixels).
@@ -111,7 +120,7 @@ def misclassified(
     >>> images = np.zeros((3, 8, 8))
     >>> figure = fastnn.plots.misclassified(images, y_true=[0, 1, 2], y_pred=[0, 2, 2])
     >>> figure.axes[0].get_title(), figure.axes[0].texts[0].get_text()
-    ('1 of 3 wrong', '1 → 2')
+    ('1 of 3 wrong\\ntruth → prediction', '1 → 2')
     """
     tiles = reading.pictures(images)
     truth, predicted, classes = truth_and_prediction(y_true, y_pred)
@@ -130,6 +139,7 @@ def misclassified(
         return style.whole_figure(panel)
     captions = [f"{names[truth[i]]} → {names[predicted[i]]}" for i in shown]
     heading = f"{wrong.size} of {truth.size} wrong" + (f", the first {shown.size}" if shown.size < wrong.size else "")
+    heading += "\ntruth → prediction"
     tiles = reading.grey(tiles[shown])
     look = mosaics.Look(pictures.INK, *mosaics.limits(tiles))
     return style.whole_figure(mosaics.draw(tiles, columns, axes, look, captions, heading=heading))

@@ -35,12 +35,12 @@ def learning_curves(
     axes: style.AxesLike | None = None,
     unit: str = "epoch",
     validation: str = "validation",
+    title: str | None = None,
 ) -> Figure:
     """Draw loss and metrics over the epochs, one panel per quantity.
 
     Values for training and validation data (`"loss"` and `"val_loss"`) share a panel. Epochs are
-    counted from 1. No window opens and no display is needed: save the figure with
-    `figure.savefig("curves.png", dpi=150)`; a notebook shows it after `%matplotlib inline`.
+    counted from 1.
 
     Args:
         history: What `fit` returned, or a dict from names to one number per epoch.
@@ -48,6 +48,7 @@ def learning_curves(
         axes: matplotlib axes to draw on, one for each quantity; `None` makes a new figure.
         unit: What the history counts, if not epochs.
         validation: The name of the data behind `"val_..."`.
+        title: Prefix of the panels' titles, which name the quantities.
 
     Returns:
         The figure with the panels.
@@ -59,8 +60,8 @@ def learning_curves(
 
     >>> history = {"loss": [1.0, 0.5, 0.3], "val_loss": [1.1, 0.7, 0.6]}
     >>> figure = fastnn.plots.learning_curves(history)
-    >>> [line.get_label() for line in figure.axes[0].lines]
-    ['train', 'validation']
+    >>> figure.axes[0].get_title(), [line.get_label() for line in figure.axes[0].lines]
+    ('loss', ['train', 'validation'])
     """
     epochs, series = _read(history, "history")
     quantities = _choose(series, metrics)
@@ -71,7 +72,9 @@ def learning_curves(
             if name in series:
                 label = validation if part == "validation" else part
                 _plot(panel, epochs, series[name], label, style.PARTS[part], epochs.size)
-        _finish(panel, (epochs[0], epochs[-1]), unit, _with_unit(quantity, validation))
+        heading = _words(quantity, validation)
+        heading = heading if title is None else f"{title}: {heading}"
+        _finish(panel, (epochs[0], epochs[-1]), unit, _with_unit(quantity, validation), heading)
     return style.whole_figure(panels[0])
 
 
@@ -95,7 +98,7 @@ def compare(
         log: Whether the y axis is logarithmic; values <= 0 are then left out.
         unit: What the histories count, if not epochs.
         validation: The name of the data behind `"val_..."`.
-        title: The title of the panel.
+        title: The title of the panel; `None`: the quantity.
 
     Returns:
         The figure with the panel.
@@ -132,7 +135,8 @@ def compare(
     if log:
         panel.set_yscale("log")
     span = min(run[0][0] for run in runs.values()), max(run[0][-1] for run in runs.values())
-    _finish(panel, span, unit, _with_unit(quantity, validation), title)
+    heading = _words(quantity, validation) if title is None else title
+    _finish(panel, span, unit, _with_unit(quantity, validation), heading)
     return style.whole_figure(panel)
 
 
@@ -184,7 +188,7 @@ def _plot(panel: Axes, epochs: Numbers, values: Numbers, label: str, look: Mappi
     panel.plot(epochs, values, label=label, markersize=4, markevery=every, **look)
 
 
-def _finish(panel: Axes, span: tuple[float, float], xlabel: str, ylabel: str, title: str | None = None) -> None:
+def _finish(panel: Axes, span: tuple[float, float], xlabel: str, ylabel: str, title: str) -> None:
     """Add ticks at whole epochs, axis labels and the legend."""
     from matplotlib.ticker import MaxNLocator
 
@@ -201,9 +205,11 @@ def _finish(panel: Axes, span: tuple[float, float], xlabel: str, ylabel: str, ti
     style.legend_above([panel], [panel.get_legend_handles_labels()[0]], [title])
 
 
-def _with_unit(quantity: str, validation: str) -> str:
+def _words(quantity: str, validation: str) -> str:
     words = quantity.removeprefix(_VALIDATION).replace("_", " ")
-    share = words == "acc" or words.endswith("accuracy")
-    if quantity.startswith(_VALIDATION):
-        words = f"{validation} {words}"
-    return f"{words} (fraction)" if share else words
+    return f"{validation} {words}" if quantity.startswith(_VALIDATION) else words
+
+
+def _with_unit(quantity: str, validation: str) -> str:
+    words = _words(quantity, validation)
+    return f"{words} (fraction)" if words.split()[-1:] == ["acc"] or words.endswith("accuracy") else words

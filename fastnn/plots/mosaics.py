@@ -57,7 +57,8 @@ def draw(
         scale = grid.own_scale()
         grid = grid.with_room(scale)
         width = grid.width * scale / 72 + 0.1 + (1.0 if look.bar else 0)
-        panel = style.one_panel(None, (width, grid.height * scale / 72 + 0.1 + (0.3 if heading else 0)))
+        above = 0.1 + 0.2 * (heading.count("\n") + 1) if heading else 0
+        panel = style.one_panel(None, (width, grid.height * scale / 72 + 0.1 + above))
     else:
         panel = style.one_panel(axes, (1, 1))
         grid = grid.with_room(grid.scale_on(panel))

@@ -70,7 +70,7 @@ def filters(
     """Draw the weights of the first units or filters as images: 0 is grey, positive orange, negative blue.
 
     All share one colour scale, symmetric about 0, with a colour bar. Larger weights are lighter, so the sign is visible
-    in greyscale print, too.
+    in greyscale print, too. Above each is the number of the unit or filter, counted from 0 as in `feature_maps`.
 
     Args:
         weights: The kernel of a dense layer, (inputs, units), each column of which is drawn as an image, or of a
@@ -92,8 +92,8 @@ def filters(
     >>> layer = fastnn.layers.Dense(4)
     >>> layer.build((None, 64))
     >>> figure = fastnn.plots.filters(layer.weights[0])  # four images of 8 x 8 weights
-    >>> figure.axes[1].get_ylabel()  # of the colour bar
-    'weight'
+    >>> [text.get_text() for text in figure.axes[0].texts], figure.axes[1].get_ylabel()  # of the colour bar
+    (['0', '1', '2', '3'], 'weight')
     """
     count = checks.integer(count, "count")
     channel = checks.integer(channel, "channel", 0)
@@ -102,7 +102,7 @@ def filters(
     # If all weights are 0, draw grey with a scale of 1.
     largest = float(np.abs(tiles).max()) or 1.0 if limit is None else checks.number(limit, "limit", 1e-30)
     look = mosaics.Look(style.signed(), -largest, largest, bar="weight")
-    return style.whole_figure(mosaics.draw(tiles, columns, axes, look))
+    return style.whole_figure(mosaics.draw(tiles, columns, axes, look, _numbers(tiles)))
 
 
 def reconstructions(
@@ -160,6 +160,8 @@ def feature_maps(
 ) -> Figure:
     """Draw the output of a convolution for one image, one tile per channel, on one colour scale with a colour bar.
 
+    Above each is the number of the channel, counted from 0: number i is what filter i of `filters` gives.
+
     Args:
         maps: The layer's output for one image, (height, width, channels) or (1, height, width, channels).
         columns: The number of tiles per row; `None` makes about as many rows as columns.
@@ -186,7 +188,11 @@ def feature_maps(
     tiles = np.moveaxis(array, 2, 0).astype(np.float64)
     columns = columns_for(columns, len(tiles))
     look = mosaics.Look(_colour_map(cmap), float(tiles.min()), float(tiles.max()), bar="activation")
-    return style.whole_figure(mosaics.draw(tiles, columns, axes, look))
+    return style.whole_figure(mosaics.draw(tiles, columns, axes, look, _numbers(tiles)))
+
+
+def _numbers(tiles: np.ndarray) -> list[str]:
+    return [str(i) for i in range(len(tiles))]
 
 
 def _filter_tiles(weights: npt.ArrayLike, shape: tuple[int, int] | None, channel: int) -> np.ndarray:

@@ -19,6 +19,35 @@ if TYPE_CHECKING:
 _LEVELS = np.linspace(0, 1, 21)
 
 
+def scatter(x: npt.ArrayLike, y: npt.ArrayLike, axes: style.AxesLike | None = None, title: str | None = None) -> Figure:
+    """Draw points of the plane by class: data as they are, before any training.
+
+    Args:
+        x: The points, (n, 2).
+        y: Their labels, (n,) or (n, 1), or one-hot rows (n, C).
+        axes: A matplotlib Axes to draw on; `None` makes a new figure.
+        title: The title of the panel.
+
+    Returns:
+        The figure with the panel.
+
+    Raises:
+        TypeError: An argument is not numeric, or `axes` is not a matplotlib Axes.
+        ValueError: Shapes or lengths do not match, labels are not integers >= 0, or there is more than one Axes.
+
+    >>> figure = fastnn.plots.scatter(*fastnn.datasets.points.generate_xor_easy(), title="XOR")
+    >>> [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    ['class 0', 'class 1']
+    """
+    plane, (labels, _) = reading.points(x), true_labels(y, "y")
+    checks.same_length(plane, "x", labels, "y")
+    panel = style.one_panel(axes, (4.0, 4.3))
+    handles = _scatter(panel, plane, labels, np.unique(labels))
+    _frame(panel, _limits(plane))
+    style.legend_above([panel], [handles], [title])
+    return style.whole_figure(panel)
+
+
 def predictions(
     x: npt.ArrayLike,
     y_true: npt.ArrayLike,
@@ -72,7 +101,7 @@ def decision_surface(
     resolution: int = 200,
     title: str | None = None,
 ) -> Figure:
-    """Draw the predictions of a network over the plane around its training points.
+    """Draw the predictions of a network over the plane around some points, such as those that it was trained with.
 
     With one or two outputs: the probability of class 1 in steps of 0.05, with the decision boundary at 0.5. With more
     outputs: the regions in which each class has the highest score.
@@ -84,7 +113,7 @@ def decision_surface(
         y: Their labels, (n,) or (n, 1), or one-hot rows (n, C).
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
         resolution: The prediction is computed at resolution x resolution points.
-        title: The title of the panel.
+        title: The title of the panel, where it can be said which points these are.
 
     Returns:
         The figure with the panel.

@@ -27,7 +27,7 @@ def learning_rate_finder(result: RangeTest, axes: style.AxesLike | None = None, 
     Args:
         result: What `fastnn.learning_rate_finder` returned.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
-        title: The title of the panel.
+        title: The title of the panel; `None`: "learning-rate range test".
 
     Returns:
         The figure with the panel.
@@ -63,7 +63,7 @@ def learning_rate_finder(result: RangeTest, axes: style.AxesLike | None = None, 
     panel.set_xscale("log")
     low, high = min(result.losses.min(), result.smoothed.min()), result.smoothed.max()
     panel.set_ylim(low - 0.05 * (high - low or 1), high + 0.05 * (high - low or 1))
-    return _finished(panel, "learning rate", "loss", title)
+    return _finished(panel, "learning rate", "loss", "learning-rate range test" if title is None else title)
 
 
 def schedule(
@@ -75,7 +75,7 @@ def schedule(
         schedule: A schedule, as from `fastnn.schedules`.
         steps: The number of steps to draw.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
-        title: The title of the panel.
+        title: The title of the panel; `None`: "learning-rate schedule".
 
     Returns:
         The figure with the panel.
@@ -96,10 +96,10 @@ def schedule(
     panel = style.one_panel(axes, _SIZE)
     look = style.run_style(len(panel.lines)) | {"marker": None}
     panel.plot(np.arange(steps), schedule.rates(0, steps), label=type(schedule).__name__, **look)
-    return _finished(panel, "step", "learning rate", title)
+    return _finished(panel, "step", "learning rate", "learning-rate schedule" if title is None else title)
 
 
-def _finished(panel: Axes, xlabel: str, ylabel: str, title: str | None) -> Figure:
+def _finished(panel: Axes, xlabel: str, ylabel: str, title: str) -> Figure:
     panel.set_xlabel(xlabel)
     panel.set_ylabel(ylabel)
     panel.grid(alpha=0.3)

@@ -126,7 +126,7 @@ def panels(
     """
     rows, columns = checks.integer(rows, "rows"), checks.integer(columns, "columns")
     width, height = (checks.number(side, "size", 0.1) for side in size)
-    from matplotlib.figure import Figure
+    from .figure import Figure
 
     figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
     return figure, figure.subplots(rows, columns, squeeze=False)
@@ -154,7 +154,7 @@ def row_of_panels(axes: AxesLike | None, count: int, expected: str, size: tuple[
     """The given `count` axes, or those of a new figure with up to three panels of `size` inches per row."""
     if axes is not None:
         return given_axes(axes, count, expected)
-    from matplotlib.figure import Figure
+    from .figure import Figure
 
     rows, columns = math.ceil(count / 3), min(count, 3)
     figure = Figure(figsize=(size[0] * columns, size[1] * rows), layout="constrained")
@@ -165,7 +165,7 @@ def one_panel(axes: AxesLike | None, size: tuple[float, float], square: bool = F
     """The one given Axes, or that of a new figure of `size` inches; `square` if its pixels will be square."""
     if axes is not None:
         return given_axes(axes, 1, "one matplotlib Axes")[0]
-    from matplotlib.figure import Figure
+    from .figure import Figure
 
     return Figure(figsize=size, layout="compressed" if square else "constrained").add_subplot()
 
@@ -221,6 +221,44 @@ def legend_above(panels: Sequence[Axes], handles: Sequence[Sequence[Any]], title
     for panel, title in zip(panels, titles, strict=True):
         if title is not None:
             panel.set_title(title, fontsize=TITLE_SIZE, pad=8 + most * _LEGEND_LINE)
+
+
+def one_legend(axes: AxesLike) -> Figure:
+    """Replace the legends of several panels by one above all of them, for panels that show the same things.
+
+    Args:
+        axes: The panels of one figure, as from `panels`, with their legends.
+
+    Returns:
+        The figure.
+
+    Raises:
+        TypeError: `axes` are not matplotlib Axes.
+        ValueError: No panel has a legend.
+
+    >>> figure, axes = fastnn.plots.panels(columns=2)
+    >>> for panel, name in zip(axes[0], ("wide", "deep")):
+    ...     _ = fastnn.plots.learning_curves({"loss": [1.0, 0.5], "val_loss": [1.2, 0.7]}, title=name, axes=panel)
+    >>> figure = fastnn.plots.one_legend(axes)
+    >>> [text.get_text() for text in figure.legends[0].get_texts()], axes[0, 0].get_legend()
+    (['train', 'validation'], None)
+    """
+    panels = given_axes(axes, np.size(np.asarray(axes, dtype=object)), "panels")
+    handles: dict[str, Any] = {}
+    for panel in panels:
+        legend = panel.get_legend()
+        if legend is None:
+            continue
+        for handle, text in zip(legend.legend_handles, legend.get_texts(), strict=True):
+            handles.setdefault(text.get_text(), handle)
+        legend.remove()
+        panel.set_title(panel.get_title(), fontsize=TITLE_SIZE, pad=6)
+    if not handles:
+        raise ValueError(f"axes must be panels with a legend, received {len(panels)} without one")
+    figure = whole_figure(panels[0])
+    _, columns = legend_rows(list(handles), 72 * float(figure.get_size_inches()[0]))
+    figure.legend(list(handles.values()), list(handles), loc="outside upper center", ncols=columns, frameon=False)
+    return figure
 
 
 def colour_bar(panel: Axes, drawn: ScalarMappable, label: str, shrink: float = 1.0) -> Colorbar:

@@ -96,6 +96,9 @@ def test_square_numbers_of_pixels_are_images(file, pixels, shape):
         b"label,pixel0,pixel1\n1,2,3\n4,5,6\n",
         b'"label","pixel0","pixel1"\r\n1,2,3\r\n4,5,6\r\n',
         BOM + b"Label, 1x1, 1x2\n1,2,3\n4,5,6\n",
+        b"class,p_1,p_2\n1,2,3\n4,5,6\n",
+        b"the letter,first pixel,second pixel\n1,2,3\n4,5,6\n",
+        b"y,0,1\r\n1,2,3\r\n4,5,6\r\n",
     ],
 )
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
@@ -266,7 +269,14 @@ def test_the_first_of_several_bad_lines_is_named(file):
         (b"5\n6\n", ", line 1: expected a label and pixels with commas between them, received '5'"),
         (b"5;0;0\n", ", line 1: expected a label and pixels with commas between them, received '5;0;0'"),
         (b"\n5,0,0\n", ", line 1: expected a label and pixels with commas between them, received ''"),
-        (b"pixel0,pixel1\n1,2\n", ", line 1, column 1: expected a whole number from 0 to 255, received 'pixel0'"),
+        (
+            b"pixel0,pixel1\n1,2\n",
+            ", line 1: expected a label before the pixels, received columns named 'pixel0', 'pixel1'",
+        ),
+        (b"1x1,1x2\n1,2\n", ", line 1: expected a label before the pixels, received columns named '1x1', '1x2'"),
+        (b"p1,p2,class\n1,2,3\n", ", line 1: expected the label in the first column, received 'class' in column 3"),
+        (b",label,p1\n0,1,2\n", ", line 1: expected the label in the first column, received 'label' in column 2"),
+        (b"five,0,255\n1,2,3\n", ", line 1, column 1: expected a whole number from 0 to 255, received 'five'"),
         (
             b"\xff\xfe5\0,\0003\0\n\0",
             r", line 1, column 1: expected a whole number from 0 to 255, received '\\xff\\xfe5\x00'",

@@ -43,6 +43,28 @@ def train_by_hand(model, loss, optimizer, x, y, epochs=3, batch_size=8):
     return history
 
 
+@pytest.mark.parametrize(
+    "given", [dense(3, name="d"), layers.Dense(3).parameters, [dense(3)], None, 3, np.ones(3)], ids=repr
+)
+def test_a_step_takes_a_model_and_says_so(given):
+    with pytest.raises(
+        TypeError, match=r"model must be a fastnn.Sequential, received \w+; .*step_on\(\[layer, ...\]\)"
+    ):
+        optimizers.SGD(0.1).step(given)
+    assert optimizers.SGD(0.1).iterations == 0
+
+
+def test_a_step_on_layers_without_a_model():
+    layer, optimizer = layers.Dense(2, use_bias=False, kernel_initializer="ones"), optimizers.SGD(0.5)
+    y = layer.forward(np.ones((1, 3)))
+    layer.backward(np.ones_like(y))
+    optimizer.step_on([layer])
+    np.testing.assert_array_equal(layer.weights[0], np.full((3, 2), 0.5))
+    for given in (layer, [layer, 3], None):
+        with pytest.raises(TypeError, match="layers must be a list of layers, received"):
+            optimizer.step_on(given)
+
+
 @pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
 def test_a_loop_by_hand_is_fit(case):
     """From logits, so that the loop computes exactly what fit does; the same bits."""

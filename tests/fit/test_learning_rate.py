@@ -454,3 +454,11 @@ def test_finder_needs_a_compiled_model():
         fastnn.learning_rate_finder(model, X, Y)
     with pytest.raises(TypeError, match=r"model must be a fastnn.Sequential, received 5"):
         fastnn.learning_rate_finder(5, X, Y)
+
+
+def test_what_a_range_test_found_is_shown_in_a_line():
+    rates = np.geomspace(1e-7, 0.5, 100)
+    found = fastnn.RangeTest(rates, rates, rates, suggestion=0.01234, diverged=0.5)
+    assert repr(found) == "RangeTest(100 rates, 1e-07 to 0.5; suggestion=0.0123, diverged=0.5)"
+    none = fastnn.RangeTest(rates[:0], rates[:0], rates[:0], suggestion=None, diverged=1e-7)
+    assert repr(none) == "RangeTest(0 rates; suggestion=None, diverged=1e-07)"

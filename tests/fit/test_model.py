@@ -238,6 +238,16 @@ def test_summary(capsys):
     assert max(map(len, text.splitlines())) <= 80
 
 
+def test_the_summary_is_one_text_in_a_notebook_too(monkeypatch):
+    """There rich would show the table at once, before the title."""
+    lines = []
+    model = uncompiled()
+    model.summary(print_fn=lines.append)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    model.summary(print_fn=lines.append)
+    assert lines[0] == lines[1]
+
+
 def test_summary_of_frozen_unbuilt_and_empty_models():
     printed = []
     model = uncompiled(dtype="float64")

@@ -11,10 +11,13 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 import fastnn
-from fastnn import cli
+from fastnn import cli, labs
+from fastnn.cli import peak
+from fastnn.kernels.peak import sums_size
 from fastnn.labs import options, results
 
 from ..subprocesses import ROOT
@@ -79,7 +82,8 @@ def assert_refused(result, message):
 def test_what_train_prints_and_draws(train, tmp_path):
     result = train()
     assert result.exit_code == 0, result.output
-    network, settings, *lines, test, _history, _metrics, _model, curves, _, _, seconds = result.stdout.splitlines()
+    network, settings, data, *lines, test, _, _, _, curves, _, _, seconds = result.stdout.splitlines()
+    assert data == f"some of the data: {tmp_path / 'out' / 'data.png'}"
     assert network == "784-256-10 (relu, softmax), 203,530 parameters"
     assert re.fullmatch(r"momentum, learning rate 0\.1, \d+ threads?", settings)
     expected = [rf"\[ {part} \| 00{i}/002 \] {NUMBERS}" for i in (1, 2) for part in ("Train", "Validation")]
@@ -88,7 +92,7 @@ def test_what_train_prints_and_draws(train, tmp_path):
     assert re.fullmatch(rf"\[ Test \] {NUMBERS}", test)
     assert curves == f"learning curves: {tmp_path / 'out' / 'curves.png'}"
     assert re.fullmatch(r"\d+\.\d s", seconds)
-    pictures = {"curves.png", "confusion.png", "misclassified.png"}
+    pictures = {"data.png", "curves.png", "confusion.png", "misclassified.png"}
     assert {path.name for path in (tmp_path / "out").iterdir()} == pictures | {
         "history.csv", "metrics.json", "model.safetensors"
     }  # fmt: skip
@@ -171,18 +175,22 @@ def test_an_earlier_result_is_replaced_only_when_told_to(train, tmp_path):
 
 
 def test_a_picture_that_cannot_be_finished_leaves_the_earlier_one(train, tmp_path, monkeypatch):
-    def full_disk(path, **options):
+    save = Figure.savefig
+
+    def full_disk(figure, path, **options):
+        if "curves.png" not in str(path):  # those before training
+            return save(figure, path, **options)
         Path(path).write_text("half a pic")
         raise OSError(errno.ENOSPC, "No space left on device")
 
     earlier = tmp_path / "out" / "curves.png"
     earlier.parent.mkdir()
     earlier.write_text("precious")
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path, **options: full_disk(path))
+    monkeypatch.setattr(Figure, "savefig", full_disk)
     assert_refused(train("--overwrite"), rf".*No space left on device: {re.escape(str(earlier))}$")
     assert earlier.read_text() == "precious"
-    # The numbers and the model come before the pictures, and are safe.
-    names = {"curves.png", "history.csv", "metrics.json", "model.safetensors"}
+    # The numbers and the model come before the pictures of them, and are safe.
+    names = {"data.png", "curves.png", "history.csv", "metrics.json", "model.safetensors"}
     assert {path.name for path in earlier.parent.iterdir()} == names
 
 
@@ -210,7 +218,7 @@ def test_a_folder_that_cannot_be_made(train, tmp_path):
         (["--hidden", "0"], "--hidden must be units"),
         (["--optimizer", "adma"], "unknown --optimizer 'adma'; did you mean 'adam'"),
         (["--activation", "rellu"], "unknown --activation 'rellu'; did you mean 'relu'"),
-        (["--data", "nowhere"], ".*there is no folder nowhere"),
+        (["--data", "nowhere"], ".*there is no file or folder nowhere"),
         (["--epoch", "3"], "No such option"),
         (["more"], "Got unexpected extra argument"),
     ],
@@ -256,6 +264,7 @@ def test_on_a_terminal_there_is_a_bar_below_the_lines(data, tmp_path):
     assert process.wait(timeout=60) == 0
     assert "━".encode() in shown
     assert b"epoch 1/2" in shown
+    assert re.search(rb"\x1b\[0m loss = \d\.\d{5}\b", shown)  # so far, in the bar
     plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
     for part in ("Train", "Validation"):
         assert re.search(rf"\[ {part} \| 002/002 \] {NUMBERS}\r\n", plain)
@@ -278,22 +287,54 @@ def test_info_shows_every_item():
         r"SIMD width +\d+ float32 lanes, (16|32|64) bytes, with(out)? FMA",
         r"kernel cache +.+",
         r"measured +float32, 128x784x256",
-        r" +1 thread +peak \d+ GFLOP/s, tile \d+ GFLOP/s \(\d+ %\)",
+        r" +1 thread +peak \d+ GFLOP/s, tile \d+ GFLOP/s \((\d+ %|other programs disturb: try again)\)",
     ):
         assert re.search(f"^{pattern}$", result.stdout, re.MULTILINE), (pattern, result.stdout)
     if fastnn.get_num_threads() > 1:
         assert f"{fastnn.get_num_threads()} threads  " in result.stdout
-    for peak, tile in re.findall(r"peak (\d+) GFLOP/s, tile (\d+)", result.stdout):
-        assert 0 < int(tile) < 1.5 * int(peak)  # more than the peak only by as much as the clock rate varies
+    for percent in re.findall(r"GFLOP/s \((\d+) %\)", result.stdout):
+        assert 0 < int(percent) <= 110  # more than the peak only by as much as the clock rate varies
+
+
+@pytest.mark.parametrize(("slow_rounds", "rounds"), [(0, 10), (15, 16), (1000, 100)])
+def test_a_tile_faster_than_the_peak_is_measured_again_and_said_to_be_impossible(monkeypatch, slow_rounds, rounds):
+    """Other programs have the processor in the first rounds, whenever the peak is measured."""
+    calls = []
+
+    def seconds(pool, works, count):
+        done, is_tile = divmod(len(calls), 2)
+        calls.append(count)
+        operations = 2 * (128 * 784 * 256 if is_tile else sums_size(np.float32) * peak._MULTIPLY_ADDS)
+        speed = 90e9 if is_tile else 100e9 / (3 if done < slow_rounds else 1)
+        return count * operations / speed
+
+    monkeypatch.setattr(peak, "_seconds", seconds)
+    monkeypatch.setattr(peak, "_prepare", lambda make_work, threads: ([None], 7))
+    reached, tile = peak.peak_and_tile()
+    assert len(calls) == 2 * rounds
+    assert peak.is_possible(reached, tile) == (rounds < 100)
+    assert tile / reached == pytest.approx(0.9 if rounds < 100 else 2.7)
+    calls.clear()
+    shown = CliRunner().invoke(cli.app, ["info"]).stdout
+    assert ("other programs disturb: try again" in shown) == (slow_rounds > 100)
 
 
 def test_alone_it_says_what_there_is():
-    for arguments in ([], ["--help"]):
+    for arguments in ([], ["--help"], ["-h"]):
         result = CliRunner().invoke(cli.app, arguments)
         assert result.exit_code == 0
         assert "train" in result.stdout
         assert "info" in result.stdout
     assert CliRunner().invoke(cli.app, ["train", "--help"]).stdout.count("--") >= 12
+
+
+@pytest.mark.parametrize(
+    "command", [["train"], ["info"], ["convert"], ["lab"], *(["lab", name] for name in labs.COMMANDS)], ids=" ".join
+)
+def test_every_command_knows_h(command):
+    short, long = (CliRunner().invoke(cli.app, [*command, option]) for option in ("-h", "--help"))
+    assert (short.exit_code, short.stdout) == (0, long.stdout)
+    assert "Usage: " in short.stdout
 
 
 def test_version():

@@ -99,8 +99,8 @@ def test_while_kernels_compile(seconds, options, data, tmp_path):
 def test_while_folds_run(data, tmp_path):
     out = tmp_path / "new" / "out"
     process = command("train", "--data", data, "--folds", 4, "--epochs", 100_000, "--out", out, **PIPES)
-    _, stderr = interrupted(process, "stdout", r"\d+ threads$", seconds=3)
-    assert stderr.splitlines()[-1] == "interrupted"
+    stdout, _ = interrupted(process, "stdout", r"\d+ threads$", seconds=3)
+    assert stdout.splitlines()[-1] == "interrupted: 0 of 100000 epochs are finished"
     assert not out.parent.exists()
 
 

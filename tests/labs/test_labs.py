@@ -1,48 +1,20 @@
 """Each lab end to end: what it prints, what it leaves behind, what it reaches, and what it refuses."""
 
 import csv
-import gzip
 import json
 import re
-import struct
 
 import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 import fastnn
-from fastnn import cli, labs
+from fastnn import cli, labs, plots
 from fastnn.datasets import mnist
 
 from .test_cli import assert_real_picture, assert_refused
 
 NUMBERS = r"loss = \d+\.\d{5}, acc = [01]\.\d{5}"
-
-
-@pytest.fixture(scope="module")
-def images(tmp_path_factory):
-    """A folder with the first images of MNIST."""
-    folder = tmp_path_factory.mktemp("mnist")
-    for part, (x, y), n in zip(("train", "t10k"), mnist.load_data(), (600, 100), strict=True):
-        for name, header, data in (
-            ("images-idx3", struct.pack(">4I", 2051, n, 28, 28), x),
-            ("labels-idx1", struct.pack(">2I", 2049, n), y),
-        ):
-            with gzip.open(folder / f"{part}-{name}-ubyte.gz", "wb", compresslevel=1) as file:
-                file.write(header + data[:n].tobytes())
-    return folder
-
-
-@pytest.fixture
-def lab(images, tmp_path):
-    """Runs `fastnn lab NAME` in this process; what it leaves goes to tmp_path / "out" unless told otherwise."""
-
-    def run(name, *options):
-        data = ["--data", str(images)] if name in ("mnist", "wide-deep", "autoencoder", "convnet") else []
-        usual = [*data, "--out", str(tmp_path / "out")]
-        return CliRunner().invoke(cli.app, ["lab", name, *usual, *map(str, options)])
-
-    return run
 
 
 def finished(result):
@@ -106,7 +78,7 @@ def test_mnist(lab, images, tmp_path):
     test = re.search(r"^\[ Test \] loss = (\S+), acc = (\S+)$", stdout, re.MULTILINE)
     for what in ("learning curves", "confusion matrix", "misclassified images", "history", "metrics", "model"):
         assert re.search(rf"^{what}: {re.escape(str(tmp_path))}/out/\w+\.\w+$", stdout, re.MULTILINE), what
-    rows, metrics = left(tmp_path / "out", "curves", "confusion", "misclassified")
+    rows, metrics = left(tmp_path / "out", "data", "curves", "confusion", "misclassified")
     assert [row["epoch"] for row in rows] == ["1", "2"]
     assert float(rows[1]["val_loss"]) == metrics["last_epoch"]["val_loss"]
     assert metrics["parameters"] == 24_380
@@ -124,7 +96,7 @@ def test_mnist_with_folds(lab, tmp_path):
     mean, spread = re.search(r"^\[ 3 folds \] acc = (\S+) \+- (\S+), \S+ s$", stdout, re.MULTILINE).groups()
     assert float(mean) == pytest.approx(accuracies.mean(), abs=2e-5)
     assert float(spread) == pytest.approx(accuracies.std(ddof=1), abs=2e-5)
-    _, metrics = left(tmp_path / "out", "folds", "curves", "confusion", "misclassified")
+    _, metrics = left(tmp_path / "out", "data", "folds", "curves", "confusion", "misclassified")
     assert metrics["folds"]["accuracy"] == pytest.approx(accuracies, abs=1e-5)
 
 
@@ -163,7 +135,8 @@ def test_mnist_from_csv_names_line_and_column(lab, images, tmp_path):
 def test_backprop_converges_and_says_so(lab, tmp_path):
     stdout = finished(lab("backprop"))
     assert re.search(r"^\[ 200\] linear loss : 0\.\d{4}   XOR loss : 0\.\d{4}$", stdout, re.MULTILINE)
-    rows, metrics = left(tmp_path / "out", "predictions", "surface", "curves", models=("linear", "xor"), network=True)
+    pictures = ("data", "activation", "predictions", "surface", "curves")
+    rows, metrics = left(tmp_path / "out", *pictures, models=("linear", "xor"), network=True)
     for name, count in (("linear", 100), ("XOR", 21)):
         said = re.search(rf"^{name}: loss under 0\.005 after (\d+) epochs$", stdout, re.MULTILINE)
         epochs = int(said[1])
@@ -172,8 +145,11 @@ def test_backprop_converges_and_says_so(lab, tmp_path):
         assert len(losses) == epochs == metrics["networks"][name]["epochs"]
         assert losses[-1] < 0.005 <= min(losses[:-1])
         assert metrics["networks"][name]["accuracy"] >= 0.95
-        column = re.search(rf"^{name} predictions:\n((?:[01]\.\d{{5}}\n)+)", stdout, re.MULTILINE)[1]
-        assert len(column.splitlines()) == count
+        column = re.search(rf"^{name} predictions, with the truth:\n((?:[01]\.\d{{5}} [01]\n)+)", stdout, re.MULTILINE)
+        rows_printed = [line.split() for line in column[1].splitlines()]
+        assert len(rows_printed) == count
+        right = np.mean([(float(prediction) > 0.5) == (truth == "1") for prediction, truth in rows_printed])
+        assert right == pytest.approx(metrics["networks"][name]["accuracy"])
     assert metrics["networks"]["XOR"]["accuracy"] == 1
     assert re.search(r"^XOR test loss : 0\.00\d{3}   accuracy : 100\.00%$", stdout, re.MULTILINE)
 
@@ -189,9 +165,8 @@ def test_backprop_without_a_threshold_goes_on_to_the_end(lab, tmp_path):
 
 def test_backprop_compares_everything(lab, tmp_path):
     stdout = finished(lab("backprop", "--epochs", 300, "--compare"))
-    rows, metrics = left(
-        tmp_path / "out", "predictions", "surface", "curves", "compared", models=("linear", "xor"), network=True
-    )
+    pictures = ("data", "activation", "predictions", "surface", "curves", "compared")
+    rows, metrics = left(tmp_path / "out", *pictures, models=("linear", "xor"), network=True)
     combinations = {
         f"{data} {activation} {optimizer}"
         for data in ("linear", "XOR")
@@ -221,7 +196,7 @@ def test_wide_deep(lab, tmp_path):
             rf"^(wide|deep) +{count} +0\.\d{{5}} +0\.\d{{5}} +\d+\.\d{{5}} +\d+\.\d$", stdout, re.MULTILINE
         )
     assert len(re.findall(rf"^\[ (?:Train|Test) \| 00[12]/002 \] {NUMBERS}$", stdout, re.MULTILINE)) == 8
-    rows, metrics = left(tmp_path / "out", "wide", "deep", "compared", models=("wide", "deep"), network=True)
+    rows, metrics = left(tmp_path / "out", "data", "wide", "deep", "compared", models=("wide", "deep"), network=True)
     assert [(row["network"], row["epoch"]) for row in rows] == [(n, e) for n in ("wide", "deep") for e in ("1", "2")]
     assert metrics["networks"]["wide"]["test accuracy"] == float(rows[1]["val_accuracy"])
 
@@ -229,7 +204,7 @@ def test_wide_deep(lab, tmp_path):
 @pytest.mark.parametrize("output", ["softmax", "sigmoid", "linear"])
 def test_wide_deep_with_every_output(lab, tmp_path, output):
     stdout = finished(lab("wide-deep", "--epochs", 5, "--output", output, "--optimizer", "adam"))
-    _, metrics = left(tmp_path / "out", "wide", "deep", "compared", models=("wide", "deep"), network=True)
+    _, metrics = left(tmp_path / "out", "data", "wide", "deep", "compared", models=("wide", "deep"), network=True)
     assert metrics["networks"]["wide"]["test accuracy"] > 0.5, stdout
 
 
@@ -238,7 +213,7 @@ def test_wide_deep_with_replacement_counts_iterations(lab, tmp_path):
     lines = re.findall(r"^\[Iteration +(\d+)\] Loss=\d\.\d{4} \| Acc=[01]\.\d{3}$", stdout, re.MULTILINE)
     assert lines == ["100", "200", "250"] * 2
     rows, _ = left(
-        tmp_path / "out", "wide", "deep", "compared", models=("wide", "deep"), network=True, unit="iteration"
+        tmp_path / "out", "data", "wide", "deep", "compared", models=("wide", "deep"), network=True, unit="iteration"
     )
     assert [row["iteration"] for row in rows] == lines
 
@@ -252,7 +227,9 @@ def test_autoencoder(lab, images, tmp_path):
     shares = re.findall(r"^  (784 pixels|128 features \(autoencoder\)): (\S+)%$", stdout, re.MULTILINE)
     assert len(shares) == 2
     assert all(40 < float(share) <= 100 for _, share in shares)
-    _, metrics = left(tmp_path / "out", "reconstructions", "filters", "curves", models=("autoencoder", "encoder"))
+    _, metrics = left(
+        tmp_path / "out", "data", "reconstructions", "filters", "curves", models=("autoencoder", "encoder")
+    )
     autoencoder, encoder = (
         fastnn.saving.load_model(tmp_path / "out" / f"{name}.safetensors") for name in ("autoencoder", "encoder")
     )
@@ -273,13 +250,13 @@ def test_autoencoder(lab, images, tmp_path):
 )
 def test_other_autoencoders(lab, tmp_path, options):
     finished(lab("autoencoder", "--epochs", 1, "--dropout", 0.2, "--hidden", 16, *options))
-    left(tmp_path / "out", "reconstructions", "filters", "curves", models=("autoencoder", "encoder"))
+    left(tmp_path / "out", "data", "reconstructions", "filters", "curves", models=("autoencoder", "encoder"))
 
 
 def test_autoencoder_compares_plain_with_denoising(lab, tmp_path):
     finished(lab("autoencoder", "--epochs", 2, "--compare"))
     rows, metrics = left(
-        tmp_path / "out", "reconstructions", "filters", "curves", network=True,
+        tmp_path / "out", "data", "reconstructions", "filters", "curves", network=True,
         models=("plain", "plain_encoder", "denoising", "denoising_encoder"),
     )  # fmt: skip
     assert [row["network"] for row in rows] == ["plain", "plain", "denoising", "denoising"]
@@ -287,18 +264,6 @@ def test_autoencoder_compares_plain_with_denoising(lab, tmp_path):
 
 
 # letters
-
-
-@pytest.fixture(scope="module")
-def not_mnist(tmp_path_factory):
-    """A file like notMNIST.npz, of noise that tells the classes apart, as long as the lab needs it."""
-    path = tmp_path_factory.mktemp("letters") / "notMNIST.npz"
-    rng = np.random.default_rng(0)
-    labels = rng.integers(10, size=16_100).astype(np.uint8)
-    images = rng.integers(0, 60, size=(16_100, 28, 28), dtype=np.uint8)
-    images[np.arange(16_100), 2 * labels + 3] += 150
-    np.savez(path, images=images, labels=labels)
-    return path
 
 
 @pytest.mark.usefixtures("full_size")
@@ -333,7 +298,7 @@ def test_convnet(lab, images, tmp_path, big):
     parameters = 720 + 80 + 2950 if big else 262 + 2950
     assert f" Total params: {parameters:,} " in stdout
     assert len(re.findall(rf"^\[ (?:Train|Validation) \| 00\d/002 \] {NUMBERS}$", stdout, re.MULTILINE)) == 4
-    pictures = ("curves", "filters", "image", "feature_maps", "confusion", "misclassified")
+    pictures = ("data", "curves", "filters", "image", "feature_maps", "confusion", "misclassified")
     rows, metrics = left(tmp_path / "out", *pictures)
     assert len(rows) == 2
     assert metrics["parameters"] == parameters
@@ -366,8 +331,8 @@ def test_an_earlier_result_is_replaced_only_when_told_to(lab, not_mnist, tmp_pat
     [
         (["mnits"], "No such command 'mnits'"),
         (["mnist", "--folds", "1"], "--folds must be at least 2, received 1"),
-        (["mnist", "--data", "no.csv"], ".*no.csv"),
-        (["mnist", "--data", "nowhere"], ".*there is no folder nowhere"),
+        (["mnist", "--data", "no.csv"], "--data must be a folder .*, or a CSV file; there is no file or folder no.csv"),
+        (["convnet", "--data", "no.tsv.gz"], ".*there is no file or folder no.tsv.gz"),
         (["wide-deep", "--iterations", "5"], "--iterations needs --sampling replacement"),
         (["mnist", "--test-data", "a.csv"], "--test-data goes with a CSV file in --data"),
         (["backprop", "--optimizer", "adamw"], "unknown --optimizer 'adamw'; did you mean 'adam'"),
@@ -406,6 +371,12 @@ QUICK = {
 }
 
 
+def numbers_left(folder, *more):
+    """Whether the numbers are there, and of the pictures only those drawn before training."""
+    early = {"data.png", "activation.png", "letters.png"}
+    return {path.name for path in folder.iterdir()} - early == {"history.csv", "metrics.json", *more}
+
+
 @pytest.mark.parametrize("name", labs.COMMANDS)
 @pytest.mark.filterwarnings("default")
 def test_a_loss_that_is_no_number_any_more_is_a_failure_that_leaves_the_numbers(lab, not_mnist, tmp_path, name):
@@ -413,9 +384,46 @@ def test_a_loss_that_is_no_number_any_more_is_a_failure_that_leaves_the_numbers(
     options += {"letters": ["--data", not_mnist], "backprop": ["--activation", "relu"]}.get(name, [])
     result = lab(name, *options)
     assert result.exit_code == 1, result.output
-    assert re.search(r"^the loss became .*(nan|inf).*: try a smaller --learning-rate$", result.stdout, re.MULTILINE)
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"history.csv", "metrics.json"}
+    said = r"^error: the loss.* became (nan|inf|-inf), before training it was \S+: try a smaller --learning-rate$"
+    assert re.search(said, result.stderr, re.MULTILINE)
+    assert numbers_left(tmp_path / "out")
     assert "NaN" not in (tmp_path / "out" / "metrics.json").read_text()  # which JSON does not know
+
+
+@pytest.mark.parametrize("name", sorted(labs.COMMANDS.keys() - {"backprop"}))  # whose loss is at most 1
+def test_a_loss_that_grew_in_training_is_a_failure_too(lab, not_mnist, tmp_path, name):
+    """It is a number, but a meaningless one: with this learning rate the network has learned nothing."""
+    options = [*QUICK[name], "--epochs", 3, "--learning-rate", 100 if name == "wide-deep" else 1000]
+    options += {"letters": ["--data", not_mnist], "wide-deep": ["--optimizer", "sgd"]}.get(name, [])
+    result = lab(name, *options)
+    assert result.exit_code == 1, result.output
+    said = re.search(
+        r"^error: the loss.* became (\S+), before training it was (\S+): try a", result.stderr, re.MULTILINE
+    )
+    assert float(said[1]) > 2 * float(said[2]) > 0
+    assert numbers_left(tmp_path / "out")
+
+
+def test_the_seconds_of_training_are_without_those_of_compiling(lab, monkeypatch):
+    """A copy of each network takes a step before the clock starts, which compiles all that training needs."""
+    steps, fit = [], fastnn.Sequential.fit
+
+    def noted(model, *args, **options):
+        steps.append("fit")
+        return fit(model, *args, **options)
+
+    def noted_step(model, *args, **options):
+        steps.append("step")
+        return step(model, *args, **options)
+
+    step = fastnn.Sequential.train_on_batch
+    monkeypatch.setattr(fastnn.Sequential, "fit", noted)
+    monkeypatch.setattr(fastnn.Sequential, "train_on_batch", noted_step)
+    finished(lab("wide-deep", "--epochs", 1))
+    assert steps == ["step", "fit", "step", "fit"]
+    steps.clear()
+    finished(lab("backprop", "--epochs", 200, "--overwrite"))
+    assert steps == ["step", "step", "fit", "fit"]
 
 
 @pytest.mark.parametrize("name", labs.COMMANDS)
@@ -449,14 +457,39 @@ def test_ctrl_c_keeps_what_was_learned(lab, not_mnist, tmp_path, monkeypatch, na
     assert_real_picture(tmp_path / "out" / "curves.png" if name != "wide-deep" else tmp_path / "out" / "wide.png")
 
 
-def test_the_second_ctrl_c_ends_at_once_but_the_model_is_safe(lab, tmp_path, monkeypatch):
-    def interrupted(*args, **options):
-        raise KeyboardInterrupt
+@pytest.mark.parametrize("name", labs.COMMANDS)
+@pytest.mark.parametrize("method", ["train_on_batch", "fit"])
+def test_ctrl_c_before_anything_was_learned_leaves_nothing(lab, not_mnist, tmp_path, monkeypatch, name, method):
+    """Neither while kernels compile nor in the first epoch; the same command can then be given again."""
+    with monkeypatch.context() as patch:
+        patch.setattr(fastnn.Sequential, method, raise_interrupt)
+        options = [*QUICK[name], *(["--data", not_mnist] if name == "letters" else [])]
+        assert lab(name, *options).exit_code == 130
+    assert not (tmp_path / "out").exists()
+    folder = tmp_path / "out"
+    folder.mkdir()
+    (folder / "mine.txt").touch()
+    with monkeypatch.context() as patch:
+        patch.setattr(fastnn.Sequential, method, raise_interrupt)
+        lab(name, *options, "--overwrite")
+    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
 
-    monkeypatch.setattr("matplotlib.figure.Figure.savefig", interrupted)
+
+def test_ctrl_c_while_folds_run_leaves_nothing(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(labs.mnist, "cross_validate", raise_interrupt)
+    assert lab("mnist", "--folds", 3).exit_code == 130
+    assert not (tmp_path / "out").exists()
+
+
+def raise_interrupt(*args, **options):
+    raise KeyboardInterrupt
+
+
+def test_the_second_ctrl_c_ends_at_once_but_the_model_is_safe(lab, tmp_path, monkeypatch):
+    monkeypatch.setattr(plots, "learning_curves", raise_interrupt)
     result = lab("mnist", "--epochs", 1)
     assert (result.exit_code, result.stderr) == (130, "interrupted\n")
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {"history.csv", "metrics.json", "model.safetensors"}
+    assert numbers_left(tmp_path / "out", "model.safetensors")
 
 
 def test_what_an_earlier_run_left_is_named(lab, tmp_path):

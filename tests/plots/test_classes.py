@@ -19,16 +19,35 @@ def cells(panel, classes=3):
 
 
 def test_cells_hold_the_counts_and_are_coloured_by_their_share_of_the_row():
-    panel, bar = confusion_matrix(TRUTH, PREDICTED).axes
+    panel, *bars = confusion_matrix(TRUTH, PREDICTED).axes
     assert cells(panel) == [[str(count) for count in row] for row in COUNTS]
-    (image,) = panel.images
-    np.testing.assert_allclose(image.get_array(), PERCENT)
-    assert (image.norm.vmin, image.norm.vmax) == (0, 100)
+    right, wrong = panel.images
+    diagonal = np.eye(3, dtype=bool)
+    for image, shown in ((right, diagonal), (wrong, ~diagonal)):
+        share = image.get_array()
+        np.testing.assert_array_equal(np.ma.getmaskarray(share), ~shown)
+        np.testing.assert_allclose(share.compressed(), np.array(PERCENT)[shown])
+    assert right.get_cmap().name != wrong.get_cmap().name
     assert (panel.get_xlabel(), panel.get_ylabel()) == ("prediction", "truth")
-    assert bar.get_ylabel() == "share of the true class (%)"
+    assert [bar.get_ylabel() for bar in bars] == ["right (% of the true class)", "wrong (% of the true class)"]
     assert [tick.get_text() for tick in panel.get_xticklabels()] == ["0", "1", "2"]
     bottom, top = panel.get_ylim()
     assert bottom > top  # class 0 is the first row
+
+
+def test_errors_have_a_colour_scale_of_their_own():
+    """Of a classifier that is nearly always right they could not be seen on that of the diagonal."""
+    truth = np.repeat([0, 1, 2], 1000)
+    predicted = truth.copy()
+    predicted[:7], predicted[1000:1003] = 1, 2  # 0.7 % of class 0, 0.3 % of class 1
+    panel = confusion_matrix(truth, predicted).axes[0]
+    right, wrong = panel.images
+    assert (right.norm.vmin, right.norm.vmax) == (0, 100)
+    assert (wrong.norm.vmin, wrong.norm.vmax) == (0, pytest.approx(0.7))
+    none, some, most = (relative_luminance(wrong.cmap(wrong.norm(share))) for share in (0, 0.3, 0.7))
+    assert none > 1.2 * some > 2 * most
+    _, nothing_wrong = confusion_matrix(truth, truth).axes[0].images
+    assert nothing_wrong.norm.vmax == 1
 
 
 def test_cells_hold_percent():
@@ -70,11 +89,11 @@ def test_counts_stand_out_from_light_and_dark_cells():
     truth = np.repeat(np.arange(n), n - 1)
     predicted = np.concatenate([[row] * row + [(row + 1) % n] * (n - 1 - row) for row in range(n)])
     panel = confusion_matrix(truth, predicted).axes[0]
-    image = panel.images[0]
     contrasts = []
     for text in panel.texts:
         if text.get_text() != "0":
             column, row = text.get_position()
+            image = panel.images[int(row != column)]
             ground = relative_luminance(image.cmap(image.norm(image.get_array()[row, column])))
             ink = relative_luminance(to_rgb(text.get_color()))
             contrasts.append((max(ground, ink) + 0.05) / (min(ground, ink) + 0.05))
@@ -96,7 +115,7 @@ def test_texts_stay_in_their_cells_and_in_the_figure(classes, names, given):
     for text in panel.texts[: classes + 2]:
         assert text.get_window_extent().width < cell
     outside = [panel.xaxis.label, panel.yaxis.label, *panel.get_xticklabels(), *panel.get_yticklabels()]
-    for text in [*outside, figure.axes[-1].yaxis.label]:
+    for text in [*outside, *(bar.yaxis.label for bar in figure.axes[-2:])]:
         extent = text.get_window_extent()
         assert -1 <= extent.x0 < extent.x1 <= figure.bbox.x1 + 1
         assert -1 <= extent.y0 < extent.y1 <= figure.bbox.y1 + 1
@@ -106,7 +125,7 @@ def test_the_matrix_is_drawn_on_given_axes():
     figure, axes = panels(1, 2)
     assert confusion_matrix(TRUTH, PREDICTED, axes=axes[0, 0]) is figure
     assert len(axes[0, 1].images) == 0
-    assert len(figure.axes) == 3  # and the colour bar
+    assert len(figure.axes) == 4  # and two colour bars
 
 
 @pytest.mark.parametrize(
@@ -138,14 +157,23 @@ def test_misclassified_images_with_truth_and_prediction():
     (panel,) = misclassified(IMAGES, TRUTH, PREDICTED).axes
     assert [text.get_text() for text in panel.texts] == ["0 → 2", "1 → 0"]
     assert shown(panel) == pytest.approx([3 / 9, 5 / 9])
-    assert panel.get_title() == "2 of 10 wrong"
+    assert panel.get_title() == "2 of 10 wrong\ntruth → prediction"
+
+
+@pytest.mark.parametrize("count", [1, 6, 25])
+def test_the_heading_above_misclassified_images_is_not_cut_off(count):
+    figure = misclassified(np.repeat(IMAGES, 5, 0), np.repeat(TRUTH, 5), np.repeat(2 - TRUTH, 5), count)
+    figure.draw_without_rendering()
+    heading = figure.axes[0].title.get_window_extent()
+    assert figure.bbox.y0 <= heading.y0 < heading.y1 <= figure.bbox.y1 + 1
+    assert figure.bbox.x0 - 1 <= heading.x0 < heading.x1 <= figure.bbox.x1 + 1
 
 
 def test_the_first_misclassified_images_with_names():
     (panel,) = misclassified(IMAGES.reshape(10, -1), TRUTH, np.eye(3)[PREDICTED], count=1, labels=list("ABC")).axes
     assert [text.get_text() for text in panel.texts] == ["A → C"]
     assert shown(panel) == pytest.approx([3 / 9])
-    assert panel.get_title() == "2 of 10 wrong, the first 1"
+    assert panel.get_title() == "2 of 10 wrong, the first 1\ntruth → prediction"
 
 
 def test_no_misclassified_image_is_said_so():

@@ -5,6 +5,7 @@ import pytest
 from matplotlib.collections import PolyCollection
 from matplotlib.figure import Figure
 
+import fastnn
 from fastnn.plots import feature_maps, filters, images, panels, reconstructions
 from fastnn.plots.mosaics import default_columns
 
@@ -298,3 +299,25 @@ def test_filters_of_two_networks_on_one_scale(rng):
         assert image.get_clim() == pytest.approx((-expected, expected))
     with pytest.raises(ValueError, match="limit must be a finite number >= "):
         filters(weights, limit=0)
+
+
+def test_filters_and_feature_maps_have_matching_numbers(rng):
+    """Filter i finds in an image what feature map i shows."""
+    layer = fastnn.layers.Conv2D(12, 3)
+    maps = layer.forward(rng.random((1, 9, 9, 1)))
+    for panel, drawn, which in (
+        (filters(layer.weights[0]).axes[0], np.moveaxis(layer.weights[0][:, :, 0], 2, 0), "filters"),
+        (feature_maps(maps).axes[0], np.moveaxis(maps[0], 2, 0), "maps"),
+    ):
+        tiles, boxes = tiles_of(panel)
+        for tile, box, text in zip(tiles, boxes, panel.texts, strict=True):
+            x, y = text.get_position()
+            assert box.x0 < x < box.x1, which
+            assert box.y0 - 6 < y <= box.y0, which
+            enlarged = len(tile) // drawn.shape[1]
+            np.testing.assert_allclose(tile[::enlarged, ::enlarged], drawn[int(text.get_text())], rtol=1e-6)
+
+
+def test_the_units_of_a_dense_layer_have_numbers(rng):
+    panel = filters(rng.normal(size=(16, 30)), count=5).axes[0]
+    assert [text.get_text() for text in panel.texts] == ["0", "1", "2", "3", "4"]

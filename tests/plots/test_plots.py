@@ -10,7 +10,7 @@ import pytest
 from matplotlib.figure import Figure
 
 import fastnn
-from fastnn.plots import compare, learning_curves, panels
+from fastnn.plots import compare, learning_curves, one_legend, panels
 from fastnn.plots.style import BLUE, VERMILION, readable_on, run_style, signed, two_classes
 
 from ..subprocesses import run_python
@@ -40,6 +40,15 @@ def test_one_panel_a_quantity_with_both_parts():
         assert drawn["train"].get_ydata().tolist() == LOGGED[quantity]
         assert drawn["validation"].get_ydata().tolist() == LOGGED[f"val_{quantity}"]
         assert [text.get_text() for text in panel.get_legend().get_texts()] == ["train", "validation"]
+
+
+def test_a_notebook_shows_the_figure_as_it_is_when_asked():
+    figure = learning_curves(LOGGED)
+    before = figure._repr_png_()
+    assert before[1:4] == b"PNG"
+    figure.axes[0].set_title("added by the user")
+    assert figure._repr_png_() != before
+    assert repr(figure).startswith("<Figure size")  # for where no pictures can be shown
 
 
 def test_a_dict_draws_the_same_picture():
@@ -186,6 +195,14 @@ def test_other_names_for_epochs_and_validation_data():
     assert (panel.get_xlabel(), panel.get_ylabel()) == ("iteration", "test accuracy (fraction)")
 
 
+def test_curves_have_titles():
+    assert [panel.get_title() for panel in learning_curves(HISTORY).axes] == ["loss", "accuracy"]
+    titles = [panel.get_title() for panel in learning_curves(HISTORY, title="wide").axes]
+    assert titles == ["wide: loss", "wide: accuracy"]
+    assert compare({"a": HISTORY}, "val_accuracy", validation="test").axes[0].get_title() == "test accuracy"
+    assert compare({"a": HISTORY}, title="both").axes[0].get_title() == "both"
+
+
 RUNS = {"wide": HISTORY, "deep": {"loss": [0.8, 0.0], "accuracy": [0.5, 0.6]}}
 
 
@@ -266,6 +283,29 @@ def test_a_log_axis_needs_something_above_0():
         compare(RUNS, axes=panels(1, 2)[1])
 
 
+def test_one_legend_takes_the_place_of_many():
+    figure, axes = panels(2, 2, size=(3, 2.5))
+    given = {"sgd": HISTORY, "adam": HISTORY}
+    for i, panel in enumerate(axes.flat):
+        compare(given | ({"only here": HISTORY} if i == 3 else {}), axes=panel, title=f"panel {i}")
+    assert one_legend(axes) is figure
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["sgd", "adam", "only here"]
+    figure.draw_without_rendering()
+    box = legend.get_window_extent()
+    for i, panel in enumerate(axes.flat):
+        assert panel.get_legend() is None
+        assert panel.get_title() == f"panel {i}"
+        assert panel.title.get_window_extent().y1 <= box.y0 + 3
+    assert figure.bbox.y0 <= box.y0 < box.y1 <= figure.bbox.y1 + 1
+    for line, shown in zip(axes[1, 1].lines, legend.legend_handles, strict=True):
+        assert line.get_color() == shown.get_color()
+    with pytest.raises(ValueError, match="axes must be panels with a legend, received 2 without one"):
+        one_legend(panels(1, 2)[1])
+    with pytest.raises(TypeError, match="axes must be matplotlib Axes, received Figure"):
+        one_legend(figure)
+
+
 def test_panels_makes_an_array_of_axes():
     figure, axes = panels(2, 3, size=(4, 2))
     assert axes.shape == (2, 3)
@@ -304,6 +344,7 @@ from fastnn import RangeTest, plots, schedules
 assert "matplotlib" not in sys.modules
 x, y = np.random.default_rng(0).random((20, 2)), np.arange(20) % 2
 images, drawn = np.zeros((20, 8, 8)), {{
+    "activation": lambda: plots.activation("tanh"),
     "compare": lambda: plots.compare({{"a": {LOGGED}}}),
     "confusion_matrix": lambda: plots.confusion_matrix(y, 1 - y),
     "decision_surface": lambda: plots.decision_surface(lambda points: points[:, :1], x, y, resolution=9),
@@ -313,19 +354,23 @@ images, drawn = np.zeros((20, 8, 8)), {{
     "learning_curves": lambda: plots.learning_curves({LOGGED}),
     "learning_rate_finder": lambda: plots.learning_rate_finder(RangeTest(x[:3, 0], x[:3, 1], x[:3, 1], None, None)),
     "misclassified": lambda: plots.misclassified(images, y, 1 - y),
+    "one_legend": lambda: plots.one_legend(plots.learning_curves({LOGGED}).axes),
     "panels": lambda: plots.panels(2, 2)[0],
     "predictions": lambda: plots.predictions(x, y, 1 - y),
     "reconstructions": lambda: plots.reconstructions(images, images),
+    "scatter": lambda: plots.scatter(x, y),
     "schedule": lambda: plots.schedule(schedules.OneCycle(0.1, 10), 10),
 }}
 assert list(drawn) == plots.__all__
 for name, draw in drawn.items():
-    draw().savefig(name + ".png")
+    figure = draw()
+    figure.savefig(name + ".png")
     assert open(name + ".png", "rb").read(4)[1:] == b"PNG"
+    assert figure._repr_png_()[1:4] == b"PNG"  # what a notebook asks for
 assert "matplotlib" in sys.modules and "matplotlib.pyplot" not in sys.modules
 """
 
 
-def test_no_display_is_needed_and_matplotlib_comes_late(tmp_path):
+def test_no_display_is_needed_matplotlib_comes_late_and_a_notebook_can_show_all(tmp_path):
     environment = {"DISPLAY": None, "WAYLAND_DISPLAY": None, "MPLBACKEND": "TkAgg"}
     run_python(DRAW_ALL, cwd=tmp_path, PYTHONPATH=os.pathsep.join(sys.path), **environment)

@@ -6,7 +6,7 @@ from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 
 import fastnn
-from fastnn.plots import decision_surface, panels, predictions
+from fastnn.plots import decision_surface, panels, predictions, scatter
 from fastnn.plots.style import class_colour, class_marker
 
 X = np.array([[0.0, 0.0], [1.0, 0.2], [0.2, 1.0], [0.9, 0.9], [0.5, 0.4]])
@@ -35,6 +35,20 @@ def test_truth_stands_beside_the_prediction():
     assert truth.get_xlim() == prediction.get_xlim()
     assert truth.get_ylim() == prediction.get_ylim()
     assert (truth.get_xlabel(), truth.get_ylabel()) == ("$x_1$", "$x_2$")
+
+
+def test_data_before_training_look_as_the_truth_does_later():
+    figure = scatter(X, Y[:, np.newaxis], title="raw")
+    (panel,), truth = figure.axes, predictions(X, Y, Y).axes[0]
+    assert panel.get_title() == "raw"
+    assert scattered(panel) == scattered(truth)
+    assert colours(panel) == colours(truth)
+    assert panel.get_xlim() == truth.get_xlim()
+    with pytest.raises(ValueError, match="x and y must have the same length, received 5 and 4"):
+        scatter(X, Y[:4])
+    figure, axes = panels(1, 2)
+    assert scatter(X, Y, axes=axes[0, 1]) is figure
+    assert not axes[0, 0].collections
 
 
 def test_classes_differ_in_colour_and_marker_and_look_alike_in_both_panels():
