@@ -113,7 +113,7 @@ class Stack(Configured, module="fastnn", abstract=True):
         if not self._layers and layer.input_shape is not None and not self._sample_shape:
             self._sample_shape = tuple(n for n in layer.input_shape[1:] if n is not None)
         if self._sample_shape:
-            self._build_layer(layer, self._layers, self._sample_shape)
+            self._build_layer(layer, len(self._layers), self._sample_shape)
         with self._changing():
             self._layers.append(layer)
             self._names.add(layer.name)
@@ -136,18 +136,19 @@ class Stack(Configured, module="fastnn", abstract=True):
             raise ValueError(f"{self.name} takes samples of shape {self._sample_shape}, received {shape}")
         with self._unchanged_on_error():
             for i, layer in enumerate(self._layers):
-                self._build_layer(layer, self._layers[:i], shape)
+                self._build_layer(layer, i, shape)
         self._sample_shape = shape
 
-    def _build_layer(self, layer: Layer, before: Sequence[Layer], sample_shape: tuple[int, ...]) -> None:
-        """Build a layer after those `before` it; if it cannot take their output, the error lists all the shapes."""
-        now: Shape | None = before[-1].output_shape if before else (None, *sample_shape)
+    def _build_layer(self, layer: Layer, place: int, sample_shape: tuple[int, ...]) -> None:
+        """Build a layer after the first `place` ones; if it cannot take their output, the error lists all the shapes."""
+        now: Shape | None = self._layers[place - 1].output_shape if place else (None, *sample_shape)
         assert now is not None
         try:
             layer.build_once(now)
         except ValueError as error:
             if _SO_FAR not in str(error):  # otherwise a model inside the layer has listed its own shapes
-                shapes = [("Input", sample_shape), *((other.name, other.sample_output_shape) for other in before)]
+                before = ((other.name, other.sample_output_shape) for other in self._layers[:place])
+                shapes = [("Input", sample_shape), *before]
                 chain = " -> ".join(f"{name} ({', '.join(map(str, shape))})" for name, shape in shapes)
                 error.args = (f"{error}{_SO_FAR}{chain}",)
             raise

@@ -2,14 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Never, Self
-from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from .. import checks, habits, schedules
 from ..configured import Configured, arguments
 from ..engine import update
-from ..engine.parameters import Parameter, aligned_zeros, trained_weights
+from ..engine.parameters import Parameter, trained_weights
 from ..kernels import optimizers as kernels
 from ..kernels.instructions import (
     AVERAGED,
@@ -28,6 +27,7 @@ from ..kernels.instructions import (
     WEIGHT_DECAY,
 )
 from ..settings import optional, switch, within
+from .slots import Slots
 
 if TYPE_CHECKING:
     from ..layers.base import Layer
@@ -58,11 +58,9 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
     """
 
     weight_decay = optional(checks.number, 0)
-    clipnorm, clipvalue, global_clipnorm = (
-        optional(checks.positive),
-        optional(checks.positive),
-        optional(checks.positive),
-    )
+    clipnorm = optional(checks.positive)
+    clipvalue = optional(checks.positive)
+    global_clipnorm = optional(checks.positive)
     use_ema, ema_momentum = switch(), within(0, 1)
     ema_overwrite_frequency = optional(checks.integer)
     _learning_rate: LearningRate = 0.0
@@ -93,11 +91,8 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         self._excluded: set[Parameter] = set()  # excluded from weight decay: weights, and parts of weights' names
         self._excluded_names: tuple[str, ...] = ()
         self.iterations = 0
-        # (slots, size) for each weight that it has trained; an entry is dropped when its weight is freed.
-        self._slots: WeakKeyDictionary[Parameter, np.ndarray] = WeakKeyDictionary()
-        self._slots_for = 0, False  # the slots of the equation, and whether there is one for averages
+        self._slots = Slots()
         self._has_a_model = False
-        self.slots_made = 0  # how often slots were allocated: programs hold their addresses
 
     @property
     def learning_rate(self) -> float:
@@ -248,41 +243,29 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         Raises:
             ValueError: if the optimizer has trained another model, none of whose weights are among these.
         """
-        now = self.slot_count, self.use_ema
-        missing = [p for p in var_list if p not in self._slots]
-        if not missing and now == self._slots_for:
+        slots, now = self._slots, (self.slot_count, self.use_ema)
+        missing = [p for p in var_list if p not in slots]
+        if not missing and now == (slots.count, slots.averaged):
             return
-        if missing and self._has_a_model and sum(now) and sum(self._slots_for) and len(missing) == len(var_list):
+        if missing and self._has_a_model and sum(now) and len(slots) and len(missing) == len(var_list):
             raise ValueError(
                 f"{self!r} can only continue with the model that it has trained; use a new optimizer for another model"
             )
-        # All weights that it knows, also those of other models: what is set later, such as momentum, counts for all.
-        others = [] if now == self._slots_for else list(self._slots)
-        self._slots.update({p: self._new_slots(p) for p in [*others, *missing]})
-        self._slots_for, self._has_a_model = now, True
-        self.slots_made += 1
-
-    def _new_slots(self, p: Parameter) -> np.ndarray:
-        """Initial slots; those that the weight has already are copied."""
-        slots = aligned_zeros(self.all_slots * p.size, p.dtype).reshape(self.all_slots, p.size)
-        slots[...] = self.slot_start
-        if self.use_ema:
-            slots[-1] = p.flat
-        if (old := self._slots.get(p)) is not None:
-            before, averaged = self._slots_for
-            count = min(before, self.slot_count)
-            slots[:count] = old[:count]
-            if averaged and self.use_ema:
-                slots[-1] = old[-1]
-        return slots
+        slots.make(missing, *now, self.slot_start)
+        self._has_a_model = True
 
     def slot_arrays(self, var_list: Iterable[Parameter]) -> list[np.ndarray]:
         """The slots (slots, size) of each weight, after `build`; an empty list if the optimizer has no slots."""
-        return [self._slots[p] for p in var_list] if self.all_slots else []
+        return self._slots.arrays(var_list) if self.all_slots else []
 
     def slots_of(self, parameter: Parameter) -> list[np.ndarray]:
         """The slots of one weight, after `build`, as live views of the weight's shape."""
-        return [parameter.view_in(slots) for slots in self._slots.get(parameter, ())]
+        return self._slots.views(parameter)
+
+    @property
+    def slots_made(self) -> int:
+        """How often slots were allocated: programs hold their addresses."""
+        return self._slots.made
 
     @property
     def has_slots(self) -> bool:
@@ -291,24 +274,10 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
 
     def finalize_variable_values(self, var_list: Iterable[Parameter]) -> None:
         """Replace the weights by their averages, as `fit` does at its end; without `use_ema`, do nothing."""
-        _, averaged = self._slots_for  # else there are none for the averages yet
-        if self.use_ema and averaged and self.iterations:
+        if self.use_ema and self._slots.averaged and self.iterations:  # else there are none for the averages yet
             for p in var_list:
                 if p in self._slots:
                     p.value[...] = self.slots_of(p)[-1]
-
-    def __getstate__(self) -> dict[str, Any]:
-        """For copies and pickles: the slots with their weights, without padding."""
-        slots = [(p, [slot.copy() for slot in self.slots_of(p)]) for p in self._slots]
-        return vars(self) | {"_slots": slots}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._slots = WeakKeyDictionary()
-        for p, values in state["_slots"]:
-            self._slots[p] = aligned_zeros(len(values) * p.size, p.dtype).reshape(len(values), p.size)
-            for view, value in zip(self.slots_of(p), values, strict=True):
-                view[...] = value
 
     @property
     def step_kernel(self) -> Any:

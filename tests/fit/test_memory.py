@@ -149,7 +149,7 @@ def test_loading_many_layers_takes_linear_time(tmp_path):
     def load(count):
         return fastnn.saving.load_model(tmp_path / f"{count}.st")
 
-    assert seconds(load, 4000) < 20 * seconds(load, 500)  # 64 times if each layer is compared with all others
+    assert seconds(load, 4000) < 25 * seconds(load, 500)  # 64 times if each layer is compared with all others
 
 
 def test_the_list_of_layers_is_a_copy():

@@ -477,8 +477,8 @@ MUTATIONS = [
     Mutation(
         "a momentum that is set later begins with the average's slot",
         "order",
-        "count = min(before, self.slot_count)",
-        "count = min(before + 1, self.slot_count)",
+        "kept, old = min(self.count, count), self._arrays[p]",
+        "kept, old = min(self.count + 1, count), self._arrays[p]",
         "tests/fit/test_changes_in_fit.py -k more_slots",
     ),
     Mutation(
