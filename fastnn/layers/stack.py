@@ -140,7 +140,7 @@ class Stack(Configured, module="fastnn", abstract=True):
         self._sample_shape = shape
 
     def _build_layer(self, layer: Layer, place: int, sample_shape: tuple[int, ...]) -> None:
-        """Build a layer after the first `place` ones; if it cannot take their output, the error lists all the shapes."""
+        """Build a layer after the first `place` ones; if it cannot take what they give, the error lists all shapes."""
         now: Shape | None = self._layers[place - 1].output_shape if place else (None, *sample_shape)
         assert now is not None
         try:
