@@ -125,8 +125,8 @@ def _drawn(n: int, seed: int) -> Pair:
     print(f"fastnn renders {n:,} letters, {how_often}: about {seconds} seconds", file=sys.stderr, flush=True)
     images, labels = render(n, seed)
     if folder is not None:
-        # A full disk is no reason to fail: the letters are in memory.
-        with contextlib.suppress(OSError), written_whole(folder / f"{key}.npz") as unfinished:
+        # A full disk, or a folder in the place of the file, is no reason to fail: the letters are in memory.
+        with contextlib.suppress(OSError, ValueError), written_whole(folder / f"{key}.npz") as unfinished:
             np.savez(unfinished, images=images, labels=labels, key=np.array(key))
     return images, labels
 
