@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from . import frames
+from .kernels import metrics
 from .kernels.arrays import all_finite
 
 
@@ -118,7 +119,10 @@ def refuse_batches(value: Any, argument: str) -> None:
 
     NumPy would make an array of one object of the former, and would ask the latter for items for ever.
     """
-    items = {type(item): item for item in value}.values() if isinstance(value, (list, tuple)) else [value]
+    items, inside = [value], value
+    while isinstance(inside, (list, tuple)) and inside and len(items) < 64:  # a list may hold itself
+        items += {type(item): item for item in inside}.values()
+        inside = inside[0]
     for item in items:
         if _gives_items(item):
             within = "" if item is value else f"a {type(value).__name__} of "
@@ -235,7 +239,9 @@ def target_rows(y: Any, argument: str, outputs: int, dtype: np.dtype) -> np.ndar
     return read_only(rows.astype(dtype, copy=False))
 
 
-ROUNDING = 1e-5  # how far targets may lie off the allowed ones: scaled data often do by some rounding errors
+ROUNDING = (
+    metrics.ROUNDING
+)  # how far targets may lie off the allowed ones: scaled data often do by some rounding errors
 
 
 def probabilities(targets: np.ndarray, argument: str, loss: str) -> np.ndarray:

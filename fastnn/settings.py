@@ -16,6 +16,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
+import numpy as np
+
 from . import checks
 
 T = TypeVar("T")
@@ -61,20 +63,29 @@ class Setting(_Attribute[T]):
 
     def __set__(self, owner: Any, value: Any) -> None:
         checked, values = self.check(value, owner._called(self.name)), vars(owner)
-        changes.count += self.name in values  # the first time, in the constructor, is no change
+        new = self.name in values  # the first time, in the constructor, is no change
         values[self.name] = checked
+        changes.count += new  # after it has changed: another thread may look in between
 
 
 class Fixed(_Attribute[T]):
-    """An attribute that others depend on, such as the shapes of weights: only the constructor sets it."""
+    """An attribute that others depend on, such as the shapes of weights.
+
+    It cannot be changed in a layer that is built, nor in an object of another kind once the constructor has set it.
+    """
 
     def __set__(self, owner: Any, value: Any) -> None:
-        if self.name in vars(owner):
+        values = vars(owner)
+        if self.name in values and getattr(owner, "built", True) and not _same(values[self.name], value):
             raise AttributeError(
-                f"{owner._called(self.name)} cannot be changed, because weights and shapes were made for "
-                f"{vars(owner)[self.name]!r}; create a new {type(owner).__name__}. Received {value!r}"
+                f"{owner._called(self.name)} cannot be changed to {value!r} any more: this {type(owner).__name__} was "
+                f"made for {values[self.name]!r}; create a new one"
             )
-        vars(owner)[self.name] = value
+        values[self.name] = value
+
+
+def _same(old: Any, new: Any) -> bool:
+    return old is new or (isinstance(new, (bool, int, float, str, tuple, list, np.dtype)) and bool(old == new))
 
 
 def within(low: float = -math.inf, high: float = math.inf, open_high: bool = False) -> Setting[float]:

@@ -45,8 +45,8 @@ def check_private(folder):
     """A PermissionError if another user can write into `folder`, or put something else in its place."""
     if not hasattr(os, "getuid"):
         return
-    named, real = Path(os.path.abspath(folder)), Path(os.path.realpath(folder))
-    for path in {named, *named.parents, real, *real.parents}:
+    real = Path(os.path.realpath(folder))
+    for path in _passed(Path(os.path.abspath(folder))) | {real, *real.parents}:
         found = path.lstat()  # of a link itself: what it leads to is among the real ones
         if found.st_uid != os.getuid() and (path == real or found.st_uid not in (0, Path("/").lstat().st_uid)):
             raise PermissionError(errno.EPERM, f"{path} belongs to another user", str(folder))
@@ -57,6 +57,18 @@ def check_private(folder):
         if stat.S_ISDIR(found.st_mode) and (others or group) and not sticky:
             mode = stat.S_IMODE(found.st_mode)
             raise PermissionError(errno.EPERM, f"other users can write into {path}, mode {mode:03o}", str(folder))
+
+
+def _passed(named):
+    """The paths that lead to a folder: those above it, and those of the links among them."""
+    passed, ahead = set(), [named]
+    while ahead:
+        path = ahead.pop()
+        for part in {path, *path.parents} - passed:
+            passed.add(part)
+            if part.is_symlink():
+                ahead.append(Path(os.path.abspath(part.parent / os.readlink(part))))
+    return passed
 
 
 def _of_one_user(group, user):

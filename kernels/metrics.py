@@ -16,7 +16,7 @@ from .jit import jit
 from .operations import label_rows, operation, target_rows, y_rows
 
 # Targets this close to 0 and 1 are taken as these: scaled data are often off by some rounding errors.
-_ROUNDING = 1e-5
+ROUNDING = 1e-5
 _NO_PROBABILITY = 1e-9  # as in Keras: for F1Score a largest output below this predicts nothing
 
 
@@ -48,7 +48,7 @@ def categorical_accuracy(values, y, targets, classes):
 def binary_accuracy(values, y, targets, threshold, outputs):
     """The share of outputs on the target's side of the threshold."""
     real = y.dtype.type
-    limit, off = real(threshold), real(_ROUNDING)
+    limit, off = real(threshold), real(ROUNDING)
     for i in range(values.size):
         right = 0
         for j in range(outputs):
@@ -110,7 +110,7 @@ def top_k_categorical_accuracy(values, y, targets, k, classes):
 @jit
 def binary_confusion(state, y, targets, threshold, rows, outputs):
     """state[3]: true positives, false positives, false negatives; y > threshold and |t| > 1e-5 are positive."""
-    limit, off = y.dtype.type(threshold), y.dtype.type(_ROUNDING)
+    limit, off = y.dtype.type(threshold), y.dtype.type(ROUNDING)
     hits, false_alarms, misses = 0, 0, 0
     for i in range(rows):
         for j in range(outputs):
@@ -179,7 +179,7 @@ def _bucket(row, j, outputs_are_logits, last):
 @jit
 def score_histogram(state, y, targets, outputs_are_logits, buckets, rows, outputs):
     """state[2 N]: how many outputs are in each of N buckets of [0, 1], first for targets beyond 1e-5, then the rest."""
-    count, off = int(buckets), y.dtype.type(_ROUNDING)
+    count, off = int(buckets), y.dtype.type(ROUNDING)
     for i in range(rows):
         for j in range(outputs):
             bucket = _bucket(y[i], j, outputs_are_logits, count - 1)

@@ -9,7 +9,7 @@ import pytest
 import fastnn
 from fastnn import callbacks, habits, layers, losses, metrics, optimizers
 
-from .small_models import FEATURES, labels, regressor, samples
+from .small_models import FEATURES, regressor, samples
 from .subprocesses import run_python
 
 X, Y = samples(), samples(features=1, seed=3)[:, 0]
@@ -265,12 +265,3 @@ def test_get_layer():
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             model.get_layer(**arguments)
-
-
-def test_labels_of_a_function_of_ones_own():
-    """One-hot, or an error that says so."""
-    model = regressor(outputs=3)
-    model.compile("sgd", lambda y_true, y_pred: np.abs(y_true - y_pred).mean(axis=-1))
-    with pytest.raises(ValueError, match="fastnn.utils.to_categorical"):
-        model.fit(X, labels(), verbose=0)
-    model.fit(X, fastnn.utils.to_categorical(labels()), verbose=0)

@@ -63,6 +63,7 @@ class EagerProgram:
 
     def run(self, run: Run, steps: int | None = None) -> None:
         """Continue until the run is finished or `steps` are done."""
+        run.follow_optimizer()
         done = 0
         if run.samples.y is not None:
             for metric in self.metrics:

@@ -45,7 +45,7 @@ class Lowering:
             scratch space and of the partial sums.
         tables: the instructions' own integers so far.
         stage_ends: the numbers of instructions after which a stage ends (`end_stage`).
-        clocks: the layers with random numbers of their own, and the fields of their instructions.
+        clocks: the layers that count their steps, and the fields of their instructions, or None without one.
         totals: the instructions whose task `TOTAL_FORWARD` is called at the end of the batch.
         means: the column of the log for each row of the batch's values.
         log_columns: the number of columns of the log.
@@ -76,7 +76,7 @@ class Lowering:
         self.parameters = list(parameters)
         self._numbers = {id(parameter): number for number, parameter in reversed([*enumerate(self.parameters)])}
         self.stage_ends: list[int] = []
-        self.clocks: list[tuple[Noise, dict[str, Any]]] = []
+        self.clocks: list[tuple[Noise, dict[str, Any] | None]] = []
         self.totals: list[int] = []
         self.means: list[int] = []
         self.tables: list[int] = []
@@ -114,7 +114,6 @@ class Lowering:
         scratch_size: int = 0,
         partial_size: int = 0,
         integers: Sequence[int] = (),
-        clock: "Noise | None" = None,
         **fields: Any,
     ) -> dict[str, Any]:
         """Append an instruction, which reads the output of the last one.
@@ -130,7 +129,6 @@ class Lowering:
             scratch_size: elements of scratch space that it needs for one row of the batch; `scratch` says where.
             partial_size: elements of its partial sums over one group of rows; `partial` says where.
             integers: its own integers; `table` says where.
-            clock: the layer, if its random numbers depend on how many steps it has made.
             fields: other fields of the record.
 
         Returns:
@@ -161,8 +159,6 @@ class Lowering:
         self.partial_elements += GROUPS * partial_size
         self.tables += integers
         self._append(operation, **own | {"trainable": int(any(trained)), "gradient": gradient} | fields)
-        if clock is not None:
-            self.clocks.append((clock, self.code[-1]))
         self._trains = self._trains or any(trained)
         if outputs is not None:
             self.columns, self.y, self.y_stride, self.shape = fields["outputs"], fields["y"], fields["y_stride"], shape

@@ -132,10 +132,11 @@ class Program:
         self._seconds_per_step = 1e-5 + rows * self.flops / 1e10  # until the first measurement
         self._sharing = threads.Sharing()
         places = {id(fields): i for i, fields in enumerate(lowered.code)}
-        self._clocks = [(layer, self.plan.code[places[id(fields)]]) for layer, fields in lowered.clocks]
+        self._clocks = [(layer, fields and self.plan.code[places[id(fields)]]) for layer, fields in lowered.clocks]
 
     def run(self, run: Run, steps: int | None = None) -> None:
         """Continue until the run is finished, `steps` are done, or it is time to return to Python."""
+        run.follow_optimizer()
         if self.dtype not in _driven:
             # With 0 steps: this compiles or loads the driver, after which Numba knows its threading layer.
             with announcing(run_steps):
@@ -159,7 +160,8 @@ class Program:
         """Count the steps that the block makes, also if Ctrl-C ends it: the optimizer does, and layers with noise."""
         before = run.step
         for layer, fields in self._clocks:
-            fields["clock"] = layer.step - before
+            if fields is not None:
+                fields["clock"] = layer.step - before
         try:
             yield
         finally:

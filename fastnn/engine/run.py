@@ -94,6 +94,14 @@ class Run:
         self.cursor = np.zeros(4, np.int64)
         self.step = step
 
+    def follow_optimizer(self) -> None:
+        """Continue at the optimizer's step, which a callback or another training may have changed.
+
+        With another seed then, so that the order of the samples is not that of the same steps before.
+        """
+        if self.optimizer is not None and self.step != self.optimizer.iterations:
+            self.step, self.seed = self.optimizer.iterations, self.seed + 1
+
     def begin(self, log: np.ndarray) -> None:
         """Continue with new epochs, one for each row of the log."""
         self.log, self.epoch, self.row = log, 0, 0

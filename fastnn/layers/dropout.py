@@ -36,11 +36,13 @@ class Noise(KernelLayer, abstract=True):
         raise NotImplementedError
 
     def lower(self, lowering: "Lowering") -> None:
-        """One instruction during training, none otherwise."""
-        amount = self._amount()
-        if lowering.training and amount > 0:
-            scratch = self._scratch_size(lowering)
-            lowering.emit(self._operation, alpha=amount, seed=self.seed, scratch_size=scratch, clock=self)
+        """One instruction during training, unless there is no noise."""
+        amount, fields = self._amount(), None
+        if lowering.training:
+            if amount > 0:
+                scratch = self._scratch_size(lowering)
+                fields = lowering.emit(self._operation, alpha=amount, seed=self.seed, scratch_size=scratch)
+            lowering.clocks.append((self, fields))
 
     def _scratch_size(self, lowering: "Lowering") -> int:
         return 0

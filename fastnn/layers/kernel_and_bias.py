@@ -87,7 +87,7 @@ class KernelAndBias(KernelLayer, abstract=True):
         """y = activation(z)."""
         if self.activation.compiled:
             return super().forward(x, training)
-        self._last.y = y = self.activation.forward(self.logits(x, training), training)
+        self._states.own.y = y = self.activation.forward(self.logits(x, training), training)
         return y
 
     def backward(self, dy: np.ndarray) -> np.ndarray:

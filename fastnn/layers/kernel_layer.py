@@ -25,7 +25,8 @@ class KernelLayer(Layer, abstract=True):
     def __init__(self, **kwargs: Any):
         super().__init__(**kwargs)
         self.step = 0
-        self._last = _Last()
+        self._states = _States()
+        self._latest: _State | None = None  # that of the thread which called `forward` last
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """The output for x, as the layer's docstring defines it."""
@@ -40,9 +41,9 @@ class KernelLayer(Layer, abstract=True):
         dx = last.program.backward(dy)
         return dx if last.samples else dx[0]
 
-    def _prepare(self, x: np.ndarray, training: bool) -> "tuple[np.ndarray, _Last]":
+    def _prepare(self, x: np.ndarray, training: bool) -> "tuple[np.ndarray, _State]":
         """x as samples of the layer's type; and this thread's state, with the program for x."""
-        x, last = self.as_input(x), self._last
+        x, last = self.as_input(x), self._states.own
         last.samples = x.ndim > 1 or not self.any_shape
         if not last.samples:
             x = x.reshape(1, -1)
@@ -54,26 +55,29 @@ class KernelLayer(Layer, abstract=True):
             program = SingleLayer(self, *key)
             last.make_room(program.nbytes)
         last.program = last.programs[key] = program
+        self._latest = last
         self.step += training
         return x, last
 
-    def _gradient_of_output(self, dy: np.ndarray) -> "tuple[np.ndarray, _Last]":
-        """dy as an array of the shape of the last output; and this thread's state."""
-        last = self._last
+    def _gradient_of_output(self, dy: np.ndarray) -> "tuple[np.ndarray, _State]":
+        """dy as an array of the shape of the last output, and the state with it: this thread's if it has one."""
+        last = self._states.own
+        if last.y is None and self._latest is not None:
+            last = self._latest
         dy = checks.gradient_of(dy, last.y, f"layer {self.name}")
         return dy if last.samples else dy.reshape(1, -1), last
 
     def __getstate__(self) -> dict[str, object]:
         """For copies and pickles: without what `forward` left for `backward`."""
-        return {name: value for name, value in vars(self).items() if name != "_last"}
+        return {name: value for name, value in vars(self).items() if name not in ("_states", "_latest")}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         self.__dict__.update(state)
-        self._last = _Last()
+        self._states, self._latest = _States(), None
 
 
-class _Last(threading.local):
-    """What a layer's last `forward` left for `backward`, in each thread: threads may use one layer at a time.
+class _State:
+    """What a layer's last `forward` left for `backward`.
 
     Attributes:
         program: the one that it used.
@@ -95,3 +99,10 @@ class _Last(threading.local):
 
     def _bytes_kept(self) -> int:
         return sum(program.nbytes for program in self.programs.values())
+
+
+class _States(threading.local):
+    """A state for each thread, so that threads may use one layer at a time."""
+
+    def __init__(self) -> None:
+        self.own = _State()

@@ -102,8 +102,7 @@ class Stack(Configured, module="fastnn", abstract=True):
         # The set says quickly that a name is new; a layer may have been renamed since.
         if layer.name in self._names and any(layer.name == other.name for other in self._layers):
             raise ValueError(f"layer names must differ, received {layer.name!r} twice")
-        if self._layers and layer.dtype != self.dtype:
-            raise ValueError(f"layer {layer.name} computes in {layer.dtype}, the layers before it in {self.dtype}")
+        self._check_dtype(layer)
         before = next((other for other in self._layers if not other.shape_only), None)
         if layer.takes_indices and before is not None:
             raise ValueError(
@@ -139,10 +138,15 @@ class Stack(Configured, module="fastnn", abstract=True):
                 self._build_layer(layer, i, shape)
         self._sample_shape = shape
 
+    def _check_dtype(self, layer: Layer) -> None:
+        if self._layers and layer.dtype != self.dtype:
+            raise ValueError(f"layer {layer.name} computes in {layer.dtype}, the layers before it in {self.dtype}")
+
     def _build_layer(self, layer: Layer, place: int, sample_shape: tuple[int, ...]) -> None:
         """Build a layer after the first `place` ones; if it cannot take what they give, the error lists all shapes."""
         now: Shape | None = self._layers[place - 1].output_shape if place else (None, *sample_shape)
         assert now is not None
+        self._check_dtype(layer)  # it may have been set since the layer was added
         try:
             layer.build_once(now)
         except ValueError as error:

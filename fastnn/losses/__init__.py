@@ -63,11 +63,11 @@ _BY_NAME: dict[str, type[Loss]] = {
 def get(identifier: object) -> Loss:
     """A loss from its name or from a function; a `Loss` is returned unchanged.
 
-    A function takes the targets y_true and the outputs y_pred, both (n, outputs), and returns one value per sample, as
-    in Keras, or one number for the batch. `fit` then runs layer by layer, and gets the gradient from central
-    differences of float64 numbers: exact to about ten digits, for two calls of the function per output and batch (if it
-    returns one number: per output and sample). For many outputs, derive a class from `Loss` instead, with the gradient
-    in `backward`.
+    A function takes the outputs y_pred (n, outputs) and the targets y_true, which may have any shape (n, ...) here, and
+    returns one value per sample, as in Keras, or one number for the batch. `fit` then runs layer by layer, and gets the
+    gradient from central differences of float64 numbers, usually to ten digits, for two calls of the function per
+    output and batch (if it returns one number: per output and sample), and more where it bends sharply. For many
+    outputs, derive a class from `Loss` instead, with the gradient in `backward`.
 
     Args:
         identifier: a name, a `Loss`, or a function of (y_true, y_pred) in NumPy.

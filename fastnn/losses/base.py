@@ -72,6 +72,17 @@ class Loss(Configured, module="fastnn.losses", abstract=True):
         """The number of classes that smoothed targets are spread over: all outputs, or 2 if each output is binary."""
         return 2 if self.activation == "sigmoid" else outputs
 
+    def labels(self, outputs: int, present: list[int]) -> set[int] | None:
+        """The classes that there are, of which some data may lack some; None if targets may be any numbers.
+
+        Args:
+            outputs: the number of outputs.
+            present: the classes in the data at hand.
+        """
+        if outputs > 1:
+            return set(range(outputs))
+        return None if self.activation is None else {0, 1}
+
     def fuses(self, layers: "Sequence[Layer]") -> bool:
         """Whether the loss is computed from the input of these layers' last activation."""
         last = layers[-1]

@@ -40,6 +40,12 @@ class Hinge(KernelLoss):
             raise ValueError(f"{expected}, received both 0 and -1")
         return targets
 
+    def labels(self, outputs: int, present: list[int]) -> set[int] | None:
+        """-1 and 1, or 0 and 1."""
+        if outputs > 1:
+            return super().labels(outputs, present)
+        return {-1, 1} if -1 in present else {0, 1} if 0 in present else {-1, 0, 1}
+
 
 class SquaredHinge(Hinge):
     """The mean over the outputs of max(0, 1 - t y)^2, for targets of -1 and 1, or of 0 and 1, where 0 means -1.

@@ -31,10 +31,24 @@ def prepare_samples(
     targets = loss.prepare(y, model.output_shape[-1], model.dtype, names[1])
     checks.same_length(rows, names[0], targets, names[1])
     targets = checks.read_only(targets)
+    _check_metrics(model, targets, names[1])
     weights = None
     if sample_weight is not None:
         weights = checks.sample_weights(sample_weight, len(rows), model.dtype, names[2])
     return Samples(rows, targets, weights)
+
+
+def _check_metrics(model: "Sequential", targets: np.ndarray, argument: str) -> None:
+    """A ValueError for a metric with kernels if the targets, which a function as loss takes, have another shape."""
+    assert model.output_shape is not None
+    if targets.ndim == 1 or targets.shape[1:] == model.output_shape[1:]:
+        return
+    for metric in model._metrics:
+        if metric.operation is not None:
+            raise ValueError(
+                f"the metric {metric.name} expects {argument} of the outputs' shape, (n, {model.output_shape[-1]}), "
+                f"received {targets.shape}; a function of (y_true, y_pred) as metric takes any"
+            )
 
 
 def weigh_classes(model: "Sequential", samples: Samples, class_weight: ClassWeight) -> None:
@@ -51,27 +65,25 @@ def weigh_classes(model: "Sequential", samples: Samples, class_weight: ClassWeig
     assert model.output_shape is not None
     if samples.sample_weight is not None:
         raise ValueError("class_weight and sample_weight cannot be used together: multiply them into sample_weight")
-    labels, classes, dtype = samples.y, int(model.output_shape[-1] or 1), model.dtype
+    labels, outputs, dtype = samples.y, int(model.output_shape[-1] or 1), model.dtype
+    if labels.ndim > 2:
+        raise ValueError(f"class_weight needs labels (n,) or rows (n, classes), received y of shape {labels.shape}")
     if labels.ndim == 2:
-        labels = labels.argmax(axis=1) if classes > 1 else np.rint(labels[:, 0])
-        classes = max(classes, 2)
+        labels = labels.argmax(axis=1) if labels.shape[1] > 1 else np.rint(labels[:, 0])
     present, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if isinstance(class_weight, str) and class_weight == "balanced":
         samples.sample_weight = checks.read_only((len(labels) / (len(present) * counts)).astype(dtype)[codes])
         return
     if not isinstance(class_weight, dict):
         raise TypeError(f'class_weight must be a dict of {{label: weight}} or "balanced", received {class_weight!r}')
-    # A single output may have other classes than 0 and 1, such as the -1 of a hinge loss.
-    known, expected = set(range(classes)), f"in [0, {classes})"
-    if not known.issuperset(present):
-        known = {int(label) for label in present}
-        expected = f"among {sorted(known)}"
+    known = model._require_compiled().labels(outputs, present.tolist())
     weights = np.ones(len(labels), dtype)
     for label, weight in class_weight.items():
-        if isinstance(label, Real) and label not in known and label == label // 1:
-            raise ValueError(f"class_weight must have labels {expected}, received {label}")
-        if label not in known:
+        if not isinstance(label, Real) or isinstance(label, bool) or label != label // 1:
             raise TypeError(f"a label of class_weight must be an integer, received {label!r}")
+        if known is not None and label not in known:
+            expected = f"in [0, {len(known)})" if known == set(range(len(known))) else f"among {sorted(known)}"
+            raise ValueError(f"class_weight must have labels {expected}, received {label}")
         weights[labels == label] = checks.number(weight, f"class_weight[{label}]", 0, float(np.finfo(dtype).max))
     samples.sample_weight = checks.read_only(weights)
 

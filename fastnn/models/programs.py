@@ -1,5 +1,6 @@
 """A model's programs: each is made when first needed, and again when the model has changed."""
 
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -7,6 +8,7 @@ import numpy as np
 
 from ..callbacks import Logs
 from ..engine.eager import EagerProgram
+from ..engine.parameters import trained_weights
 from ..engine.program import FEW, Program
 from ..engine.run import Run, Runner, Samples
 from ..engine.threads import get_num_threads
@@ -55,7 +57,16 @@ def trainer(model: "Sequential", rows: int, samples: Samples, optimizer: "Optimi
             if p.regularizer is not None or p.constraint is not None:
                 trained += settings_of(p.regularizer), settings_of(p.constraint)
     optimizer.build(parameters)
-    return _program(model, "train", rows, samples.pixels, parameters, [*trained, optimizer.update_key], optimizer)
+    known = model._programs.get("train")
+    runner = _program(model, "train", rows, samples.pixels, parameters, [*trained, optimizer.update_key], optimizer)
+    if model._programs["train"] is not known and parameters and not trained_weights(model._layers):
+        warnings.warn(
+            f"model {model.name} has no trainable weights, so training changes none: "
+            "layer.trainable and model.trainable say what is trained",
+            UserWarning,
+            stacklevel=4,
+        )
+    return runner
 
 
 def evaluate(model: "Sequential", samples: Samples) -> Logs:
@@ -93,13 +104,14 @@ def _program(
 ) -> Runner:
     """The program of this kind: the last one if it was made for the same arguments and settings, or a new one."""
     key, known = (rows, pixels, parameters, trained), model._programs.get(kind)
-    if known is not None and known.key == key:
-        if known.changes == changes.count:
-            return known.runner
-        if known.settings == _settings(model, kind):
-            known.changes = changes.count
-            return known.runner
-    layers, training, count = model.layers, kind == "train", changes.count
+    count = changes.count  # before the settings, and these before the program: what is set meanwhile counts next time
+    if known is not None and known.key == key and known.changes == count:
+        return known.runner
+    settings = _settings(model, kind)
+    if known is not None and known.key == key and known.settings == settings:
+        known.changes = count
+        return known.runner
+    layers, training = model.layers, kind == "train"
     loss, metrics = _measures(model, kind)
     program: Runner
     if all(layer.compiled for layer in layers) and (
@@ -108,7 +120,7 @@ def _program(
         program = Program(layers, rows, model._sample_shape, pixels, training, loss, metrics, optimizer)
     else:
         program = EagerProgram(layers, model._sample_shape, training, loss, metrics)
-    model._programs[kind] = Made(program, key, _settings(model, kind), count)
+    model._programs[kind] = Made(program, key, settings, count)
     return program
 
 

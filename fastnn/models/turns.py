@@ -54,14 +54,14 @@ class Turns:
         try:
             if self._in_fit:
                 raise RuntimeError("a callback cannot call fit on the model that it is called from")
-            with self.lock:
-                self._in_fit = True
-            _fits.running += 1
-            try:
+            before = _fits.running
+            try:  # Ctrl-C may come at any line
+                with self.lock:
+                    self._in_fit = True
+                _fits.running = before + 1
                 yield
             finally:
-                _fits.running -= 1
-                self._in_fit = False
+                _fits.running, self._in_fit = before, False
         finally:
             self._fitting.release()
 

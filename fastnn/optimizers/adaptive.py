@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from .. import checks
 from ..kernels import optimizers as kernels
 from ..kernels.instructions import BETA_1, BETA_2, EPSILON, MOMENTUM, RHO
 from ..settings import switch, within
@@ -97,7 +96,7 @@ class RMSprop(Optimizer):
     def step_kernel(self) -> Any:
         """`rmsprop_step`; with momentum `rmsprop_momentum_step`, centered `rmsprop_centered_step`."""
         steps = {1: kernels.rmsprop_step, 2: kernels.rmsprop_momentum_step, 3: kernels.rmsprop_centered_step}
-        return steps[self.slot_count]
+        return steps[self._slots_now]
 
     def _numbers(self) -> dict[int, float]:
         return {RHO: self.rho, MOMENTUM: self.momentum, EPSILON: self.epsilon}
@@ -145,7 +144,7 @@ class Adam(Optimizer):
     @property
     def step_kernel(self) -> Any:
         """`adam_step` or `amsgrad_step`."""
-        return kernels.amsgrad_step if self.slot_count == 3 else kernels.adam_step
+        return kernels.amsgrad_step if self._slots_now == 3 else kernels.adam_step
 
     def _numbers(self) -> dict[int, float]:
         return {BETA_1: self.beta_1, BETA_2: self.beta_2, EPSILON: self.epsilon}
@@ -167,6 +166,8 @@ class AdamW(Adam):
     0.99
     """
 
+    weight_decay = within(0)  # not None, unlike elsewhere
+
     def __init__(
         self,
         learning_rate: LearningRate = 0.001,
@@ -177,5 +178,4 @@ class AdamW(Adam):
         amsgrad: bool = False,
         **kwargs: Any,
     ):
-        decay = checks.number(weight_decay, "weight_decay", 0)  # not None, unlike elsewhere
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=decay, **kwargs)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **kwargs)

@@ -26,7 +26,7 @@ from ..kernels.instructions import (
     SEPARATE_DECAY,
     WEIGHT_DECAY,
 )
-from ..settings import optional, switch, within
+from ..settings import Setting, optional, switch, within
 from .slots import Slots
 
 if TYPE_CHECKING:
@@ -34,6 +34,21 @@ if TYPE_CHECKING:
     from ..models.sequential import Sequential
 
 LearningRate = float | schedules.LearningRateSchedule
+
+
+class _Clip(Setting[float | None]):
+    """One of the three kinds of clipping, of which only one may be set."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda value, argument: None if value is None else checks.positive(value, argument))
+
+    def __set__(self, owner: Any, value: Any) -> None:
+        others = {name: vars(owner).get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
+        given = {name: other for name, other in (others | {self.name: value}).items() if other is not None}
+        if value is not None and len(given) > 1:
+            received = ", ".join(f"{name}={limit!r}" for name, limit in given.items())
+            raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be set, received {received}")
+        super().__set__(owner, value)
 
 
 class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
@@ -58,9 +73,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
     """
 
     weight_decay = optional(checks.number, 0)
-    clipnorm = optional(checks.positive)
-    clipvalue = optional(checks.positive)
-    global_clipnorm = optional(checks.positive)
+    clipnorm, clipvalue, global_clipnorm = _Clip(), _Clip(), _Clip()
     use_ema, ema_momentum = switch(), within(0, 1)
     ema_overwrite_frequency = optional(checks.integer)
     _learning_rate: LearningRate = 0.0
@@ -80,11 +93,6 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         habits.refuse_arguments(f"{type(self).__name__}()", unknown, lambda: arguments(type(self)))
         self.learning_rate = learning_rate
         self.weight_decay = weight_decay
-        clips = {"clipnorm": clipnorm, "clipvalue": clipvalue, "global_clipnorm": global_clipnorm}
-        given = {name: value for name, value in clips.items() if value is not None}
-        if len(given) > 1:
-            received = ", ".join(f"{name}={value!r}" for name, value in given.items())
-            raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be set, received {received}")
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         self.use_ema, self.ema_momentum = use_ema, ema_momentum
         self.ema_overwrite_frequency = ema_overwrite_frequency
@@ -155,7 +163,7 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         vector[SEPARATE_DECAY if self._excludes else WEIGHT_DECAY] = self.weight_decay or 0
         vector[CLIP_NORM], vector[CLIP_VALUE] = self.clipnorm or 0, self.clipvalue or 0
         vector[GLOBAL_CLIP_NORM] = self.global_clipnorm or 0
-        if self.use_ema:
+        if self.use_ema and self._slots.averaged:
             vector[AVERAGED], vector[EMA_MOMENTUM] = 1, self.ema_momentum
             vector[EMA_FREQUENCY] = self.ema_overwrite_frequency or 0
         for place, value in self._numbers().items():
@@ -280,8 +288,16 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
                     p.value[...] = self.slots_of(p)[-1]
 
     @property
+    def _slots_now(self) -> int:
+        """The slots of the equation that there are; `slot_count` may have changed since `build`."""
+        return self._slots.count if self._slots.made else self.slot_count
+
+    @property
     def step_kernel(self) -> Any:
-        """The function that the interpreter calls for a step, from the end of `kernels/optimizers.py`."""
+        """The function that the interpreter calls for a step, from the end of `kernels/optimizers.py`.
+
+        Chosen by `_slots_now`: it reads and writes as many slots.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no step_kernel; derive it from an optimizer that has one")
 
     def step(self, model: "Sequential") -> None:

@@ -40,7 +40,7 @@ class SGD(Optimizer):
     @property
     def step_kernel(self) -> Any:
         """`sgd_step`; with momentum `momentum_step` or `nesterov_step`."""
-        if self.momentum == 0:
+        if self._slots_now == 0:
             return kernels.sgd_step
         return kernels.nesterov_step if self.nesterov else kernels.momentum_step
 

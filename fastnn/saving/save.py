@@ -64,6 +64,8 @@ def save_model(model: "Sequential", path: str | os.PathLike[str], overwrite: boo
         tensors, metadata = _weights(named)
         metadata |= {"config": _json(describe(model)), "state": _json(_state(model, named))}
         if model.loss is not None:
+            if model.built:
+                model._finish_compile()  # as loading will: the loss or an activation may have been changed since
             metadata["compile"] = _json(_compiled_with(model))
             slots = _slots(model, named)
             check_distinct(slots, tensors)

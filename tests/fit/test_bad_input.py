@@ -45,6 +45,7 @@ BAD_X = {
     "none": (None, TypeError, "x must be an array of numbers, received None"),
     "sequence": (Batches(), TypeError, "received <class 'tests.fit.test_bad_input.Batches'>, which gives out items"),
     "sequences": ([Batches()], TypeError, "received a list of <class 'tests.fit.test_bad_input.Batches'>, which gives"),
+    "inside lists": ([[Batches()] * 3] * 2, TypeError, "received a list of <class 'tests.fit.test_bad_input.Batches'>"),
     "generator": ((x for x in X), TypeError, "received <class 'generator'>, which gives out items one after another"),
     "objects": (X.astype(object), TypeError, "x must be an array of numbers, received an array of type object"),
     "strings": (X.astype(str), TypeError, "x must be an array of numbers, received an array of type <U"),

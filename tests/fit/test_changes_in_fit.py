@@ -161,6 +161,7 @@ def clipped(model):
 
 @pytest.mark.parametrize("eager", [False, True], ids=["compiled", "layer by layer"])
 @pytest.mark.parametrize("change", [frozen, clipped])
+@pytest.mark.filterwarnings("ignore:model .* has no trainable weights")
 def test_what_a_callback_changes_counts_from_the_next_step_on(change, eager):
     model, kept = small(optimizers.SGD(0.1), eager=eager), []
     keep = callbacks.LambdaCallback(on_epoch_end=lambda *_: kept.append(model.get_weights()))
@@ -198,3 +199,58 @@ def test_labels_that_change_meanwhile_do_not_count(wrong, eager):
     history = model.fit(X, y, epochs=2, shuffle=False, validation_data=(X, y), callbacks=spoils, verbose=0).history
     assert history == other.fit(X, Y, epochs=2, shuffle=False, validation_data=(X, Y), verbose=0).history
     assert_same_weights(model, other)
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["compiled", "layer by layer"])
+def test_a_schedule_may_move_the_momentum(eager):
+    """As in a one-cycle policy: it is asked in the middle of a step, whose slots have been made."""
+
+    class OneCycle(fastnn.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            model.optimizer.momentum = 0.9 if step >= 3 else 0.0
+            return 0.01
+
+    model = small(eager=eager)
+    model.compile(optimizers.SGD(OneCycle()), "sparse_categorical_crossentropy")
+    model.fit(X, Y, batch_size=4, epochs=3, verbose=0)
+    model.fit(X, Y, batch_size=4, epochs=3, verbose=0)  # compiled, it is asked for many steps at once
+    assert np.isfinite(model.get_weights()[0]).all()
+    assert len(model.optimizer.slots_of(model.parameters[0])) == 1
+
+
+def test_the_steps_of_an_optimizer_may_be_set():
+    """A warm restart, and single steps in between: schedules and Adam's t follow in both paths."""
+    results = []
+    for eager in (False, True):
+        rate = fastnn.schedules.ExponentialDecay(0.5, 10, 0.1)
+        model = small(optimizers.Adam(rate), eager=eager)
+
+        def restart(epoch, logs, model=model):
+            model.optimizer.iterations = 0
+            model.train_on_batch(X, Y)
+
+        counts = []
+        keep = callbacks.LambdaCallback(
+            on_epoch_begin=restart, on_epoch_end=lambda *_, m=model, c=counts: c.append(m.optimizer.iterations)
+        )
+        fastnn.utils.set_random_seed(3)
+        history = model.fit(X, Y, batch_size=8, epochs=3, callbacks=keep, verbose=0).history
+        assert counts == [6, 6, 6]
+        results.append((history, model))
+    assert results[0][0] == results[1][0]
+    assert_same_weights(results[0][1], results[1][1])
+
+
+def test_a_restart_does_not_repeat_the_order_of_the_samples():
+    model, first = small(optimizers.SGD(0.0)), []
+
+    class First(callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            model.optimizer.iterations = 0
+
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 0:
+                first.append(logs["loss"])
+
+    model.fit(X, Y, batch_size=4, epochs=5, callbacks=First(), verbose=0)
+    assert len(set(first)) == 5  # the weights stay, so that each is the loss of other samples

@@ -440,7 +440,7 @@ def test_defaults_and_config(make):
     [
         ({"clipnorm": 1.0, "clipvalue": 0.5}, ValueError, "only one of clipnorm, clipvalue and global_clipnorm can"),
         ({"clipnorm": 1.0, "clipvalue": 0.5}, ValueError, "be set, received clipnorm=1.0, clipvalue=0.5"),
-        ({"clipvalue": 1, "global_clipnorm": 2}, ValueError, "received clipvalue=1, global_clipnorm=2"),
+        ({"clipvalue": 1, "global_clipnorm": 2}, ValueError, "received clipvalue=1.0, global_clipnorm=2"),
         ({"clipnorm": -1}, ValueError, "clipnorm must be a finite number > 0, received -1"),
         ({"clipnorm": 0}, ValueError, "clipnorm must be a finite number > 0, received 0"),
         ({"clipvalue": "1"}, TypeError, "clipvalue must be a number, received '1'"),

@@ -106,6 +106,87 @@ def test_the_gradient_where_a_logarithm_nearly_ends():
     np.testing.assert_allclose(model.loss.backward(), [[-1e9, 0, 0]], rtol=1e-8)
 
 
+@pytest.mark.parametrize(
+    ("function", "t", "y", "slope"),
+    [
+        (lambda t, y: (-t * np.log(y))[:, 0], 1.0, 2e-6, -5e5),
+        (lambda t, y: (-t * np.log(y))[:, 0], 1.0, 3e-11, -1 / 3e-11),
+        (lambda t, y: np.sqrt(y)[:, 0], 0.0, 1e-8, 5e3),
+        (lambda t, y: (np.abs(y - t) / np.maximum(np.abs(t), 1e-7))[:, 0], 1e-6, 2e-6, 1e6),
+        (lambda t, y: np.where(np.abs(y) < 1e-6, y**2 / 2e-6, np.abs(y) - 5e-7)[:, 0], 0.0, 5e-7, 0.5),
+        (lambda t, y: np.abs(y - t)[:, 0], 0.5, 0.5, 0.0),
+        (lambda t, y: np.abs(y - t)[:, 0], 0.5, 0.5 + 1e-7, 1.0),
+        (lambda t, y: (100 + (y - t) ** 2)[:, 0], 0.5, 0.5 + 1e-5, 2e-5),
+        (lambda t, y: np.log1p(y)[:, 0], 0.0, -1 + 1e-9, 1e9),
+    ],
+    ids=["log", "log of less", "sqrt", "relative", "small Huber", "kink", "beside a kink", "near a minimum", "log1p"],
+)
+def test_the_gradient_where_the_function_bends(function, t, y, slope):
+    loss = losses.get(function)
+    loss([[t], [t], [t]], [[y], [0.7], [y]])
+    np.testing.assert_allclose(loss.backward()[::2, 0] * 3, slope, rtol=1e-4, atol=1e-8)
+
+
+@pytest.mark.parametrize("activation", ["softplus", "relu", "hard_sigmoid"])
+def test_outputs_near_0(activation):
+    """A step to below -1e-7 gave NaN, and NaN for all weights after one batch."""
+    models = []
+    for loss in (lambda t, y: np.mean(y - t * np.log(y + 1e-7), axis=-1), "poisson"):
+        model = fastnn.Sequential([fastnn.Input((FEATURES,))])
+        model.add(layers.Dense(2, activation, kernel_initializer=fastnn.initializers.RandomNormal(stddev=6, seed=1)))
+        model.compile(optimizers.SGD(1e-3), loss)
+        before = model.get_weights()
+        model.fit(X, np.abs(TARGETS), batch_size=ROWS, shuffle=False, verbose=0)
+        models.append([after - start for after, start in zip(model.get_weights(), before, strict=True)])
+    assert np.min(np.abs(model.predict(X))) < 1e-6
+    for change, expected in zip(*models, strict=True):
+        assert np.abs(expected).max() > 0
+        np.testing.assert_allclose(change, expected, rtol=1e-2, atol=np.abs(expected).max() * 1e-3)
+
+
+def test_a_function_without_a_gradient_is_named():
+    loss = losses.get(lambda t, y: np.sqrt(y).mean(axis=-1))
+    loss([[1.0]], [[0.0]])
+    with pytest.raises(ValueError, match="the loss lambda has no gradient at the output 0: its values next to it"):
+        loss.backward()
+
+
+def gaussian(t, y):
+    return 0.5 * (y[:, 1] + (t[:, 0] - y[:, 0]) ** 2 / np.exp(y[:, 1]))
+
+
+def pinball(t, y):
+    q = np.array([0.1, 0.5, 0.9])
+    return np.maximum(q * (t - y), (q - 1) * (t - y)).mean(axis=-1)
+
+
+def of_labels(t, y):
+    return -np.log(y[np.arange(len(y)), t[:, 0].astype(int)])
+
+
+def test_targets_of_other_shapes_than_the_outputs():
+    for outputs, function, y in ((2, gaussian, X[:, :1]), (3, pinball, X[:, 0]), (2, gaussian, X[:, 0])):
+        model = regressor(outputs=outputs)
+        model.compile(optimizers.Adam(0.01), function, [lambda t, y: np.abs(t[:, 0] - y[:, 0])])
+        history = model.fit(X, y, epochs=20, validation_split=0.2, verbose=0).history
+        assert history["loss"][-1] < history["loss"][0]
+        assert model.evaluate(X, y, verbose=0)[0] == pytest.approx(
+            function(X[:, :1], model.predict(X)).mean(), rel=1e-5
+        )
+        model.compile("adam", function, ["mse"])
+        with pytest.raises(ValueError, match=r"the metric mse expects y of the outputs' shape, \(n, [23]\), received"):
+            model.evaluate(X, y, verbose=0)
+
+
+def test_labels_for_a_function():
+    models = uncompiled(), uncompiled()
+    for model, loss in zip(models, (of_labels, "sparse_categorical_crossentropy"), strict=True):
+        model.compile("adam", loss)
+        model.fit(X, LABELS, epochs=3, shuffle=False, class_weight={0: 2.0, 2: 0.5}, verbose=0)
+    for weight, expected in zip(models[0].get_weights(), models[1].get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-4, atol=1e-5)
+
+
 def test_functions_as_metrics():
     model = regressor(outputs=2)
     signs = lambda t, y: np.sign(t) == np.sign(y)  # noqa: E731

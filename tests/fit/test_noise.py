@@ -95,3 +95,17 @@ def test_several_epochs_are_like_several_fits():
         other.fit(x, y, batch_size=8, shuffle=False, verbose=0)
     for weight, expected in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(weight, expected)
+
+
+@pytest.mark.parametrize("noise", NOISE)
+def test_steps_without_noise_count_too(noise):
+    """In both paths: the later noise is the same."""
+    models = masks(noise), masks(noise, eager=True)
+    for amount in (0.5, 0.0, 0.5):
+        seen = []
+        for model in models:
+            layer = next(x for x in model.layers if isinstance(x, noise))
+            setattr(layer, "stddev" if noise is layers.GaussianNoise else "rate", amount)
+            seen.append([step(model) for _ in range(3)])
+        np.testing.assert_array_equal(*seen)
+    assert [layer.step for m in models for layer in m.layers if isinstance(layer, noise)] == [9, 9]

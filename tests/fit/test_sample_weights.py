@@ -110,3 +110,14 @@ def test_classes_of_a_hinge_loss():
     assert_same_weights(model, other)
     with pytest.raises(ValueError, match=r"class_weight must have labels among \[-1, 1\], received 0"):
         model.fit(X, y, class_weight={0: 3.0}, verbose=0)
+
+
+def test_a_batch_may_lack_classes():
+    """What is refused does not depend on what a batch happens to hold."""
+    model = regressor(loss="hinge")
+    model.train_on_batch(X, np.ones(len(X)), class_weight={-1: 1.0, 1: 5.0})
+    model.train_on_batch(X, np.ones(len(X)), class_weight={0: 1.0, 1: 5.0})
+    model = regressor()
+    model.train_on_batch(X, Y * 0.0, class_weight={0: 1.0, 2: 5.0})
+    with pytest.raises(TypeError, match="a label of class_weight must be an integer, received 0.5"):
+        model.train_on_batch(X, Y * 0.0, class_weight={0.5: 1.0})

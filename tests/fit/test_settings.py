@@ -177,10 +177,10 @@ def test_a_callback_anneals_the_dropout(eager):
 @pytest.mark.parametrize(
     ("change", "error", "message"),
     [
-        (lambda m: setattr(m.layers[0], "units", 5000), AttributeError, "units cannot be changed, because weights"),
-        (lambda m: setattr(m.layers[0], "units", 5000), AttributeError, "made for 7; create a new Dense"),
+        (lambda m: setattr(m.layers[0], "units", 5000), AttributeError, "units cannot be changed to 5000 any more"),
+        (lambda m: setattr(m.layers[0], "units", 5000), AttributeError, "this Dense was made for 7; create a new one"),
         (lambda m: setattr(m.layers[0], "use_bias", False), AttributeError, "use_bias cannot be changed"),
-        (lambda m: setattr(m.layers[0], "kernel_regularizer", None), AttributeError, "kernel_regularizer cannot be"),
+        (lambda m: setattr(m.layers[0], "kernel_regularizer", 1), AttributeError, "kernel_regularizer cannot be"),
         (lambda m: setattr(m.layers[0], "dtype", np.float64), AttributeError, "dtype cannot be changed"),
         (lambda m: setattr(m.layers[0], "output_shape", (None, 9)), AttributeError, "output_shape"),
         (lambda m: setattr(m.layers[0], "activation", "rleu"), ValueError, "did you mean 'relu'?"),
@@ -214,6 +214,77 @@ def test_the_list_of_metrics_is_a_copy():
     model.metrics.append(metrics.AUC())
     assert [metric.name for metric in model.metrics] == ["accuracy"]
     assert len(model.evaluate(X, Y, verbose=0)) == 2
+
+
+@pytest.mark.parametrize(
+    ("make", "change", "message"),
+    [
+        (
+            lambda: optimizers.SGD(clipnorm=1.0),
+            lambda o: setattr(o, "clipvalue", 1.0),
+            "only one of clipnorm, clipvalue",
+        ),
+        (lambda: optimizers.AdamW(), lambda o: setattr(o, "weight_decay", None), "weight_decay must be a number"),
+    ],
+    ids=["clips", "no decay"],
+)
+def test_what_a_constructor_refuses_cannot_be_set(make, change, message, tmp_path):
+    """Files would hold it, and could not be loaded."""
+    model = classifier(make())
+    with pytest.raises((ValueError, TypeError), match=message):
+        change(model.optimizer)
+    model.optimizer.clipnorm = None
+    model.optimizer.clipvalue = 1.0
+    model.save(tmp_path / "model.safetensors")
+    assert fastnn.saving.load_model(tmp_path / "model.safetensors").optimizer.clipvalue == 1.0
+
+
+def test_a_loss_that_does_not_fit_any_more_is_not_saved(tmp_path):
+    model = classifier()
+    model.loss.from_logits = True
+    with pytest.raises(ValueError, match="expects logits"):
+        model.save(tmp_path / "model.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
+def test_subclasses_may_set_them_themselves():
+    class Twice(layers.Dense):
+        def __init__(self, units, **kwargs):
+            self.units = units
+            super().__init__(units, dtype="float64", **kwargs)
+            self.units, self.dtype = 2 * units, np.dtype("float32")
+            self.kernel_regularizer = regularizers.L2(0.1)
+
+    model = fastnn.Sequential([fastnn.Input((FEATURES,)), Twice(3, activation="relu"), dense(CLASSES, "softmax")])
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    model.fit(X, Y, verbose=0)
+    assert [w.shape for w in model.get_weights()[:2]] == [(FEATURES, 6), (6,)]
+    model.layers[0].units = 6  # what it is
+    with pytest.raises(AttributeError, match="units cannot be changed to 7 any more: this Twice was made for 6"):
+        model.layers[0].units = 7
+
+
+def test_the_type_of_a_layer_that_is_not_built_yet():
+    model = fastnn.Sequential([dense(3), dense(3, seed=1)])
+    model.layers[1].dtype = np.dtype("float64")
+    with pytest.raises(ValueError, match="computes in float64, the layers before it in float32"):
+        model.predict(X)
+
+
+def test_what_is_set_while_a_program_is_made_counts_the_next_time(monkeypatch):
+    """It was taken for what the program was made for."""
+    model = fastnn.Sequential([fastnn.Input((FEATURES,)), dense(3), layers.Rescaling(2.0)])
+    lower = layers.Rescaling.lower
+
+    def lower_and_set(self, lowering):
+        lower(self, lowering)
+        self.scale = 5.0
+
+    monkeypatch.setattr(layers.Rescaling, "lower", lower_and_set)
+    first = model.predict(X)
+    monkeypatch.setattr(layers.Rescaling, "lower", lower)
+    np.testing.assert_allclose(model.predict(X), 2.5 * first, rtol=1e-6)
+    np.testing.assert_array_equal(model.predict(X), model.forward(X))
 
 
 def test_a_weight_of_another_layer_is_refused():

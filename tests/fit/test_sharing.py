@@ -236,6 +236,7 @@ def test_views_of_the_weights_stay_live():
 
 @pytest.mark.parametrize("case", OPTIMIZERS, ids=lambda case: case.name)
 @pytest.mark.parametrize("frozen", [[0], [1], [2], [0, 1], [1, 2], [0, 1, 2]], ids=str)
+@pytest.mark.filterwarnings("ignore:model .* has no trainable weights")
 def test_frozen_layers_stay_as_they_are(case, frozen):
     model = fastnn.Sequential([fastnn.Input((FEATURES,)), dense(6, "tanh", 1), dense(4, "tanh", 2), dense(1, None, 3)])
     for i in frozen:

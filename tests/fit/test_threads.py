@@ -225,3 +225,11 @@ def test_a_callback_may_fit_another_model():
     fits = fastnn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: other.fit(X, Y, verbose=0))
     model.fit(X, Y, epochs=2, callbacks=fits, verbose=0)
     assert other.optimizer.iterations == model.optimizer.iterations == 38
+
+
+def test_backward_in_another_thread_than_forward():
+    layer = fastnn.layers.Dense(3, "tanh")
+    y = layer(X)
+    expected = layer.backward(np.ones_like(y))
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        np.testing.assert_array_equal(pool.submit(layer.backward, np.ones_like(y)).result(timeout=SECONDS), expected)

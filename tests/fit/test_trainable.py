@@ -1,5 +1,7 @@
 """Freezing a whole model, as for transfer learning and adversarial training."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -10,6 +12,8 @@ from fastnn.saving import load_model
 from ..small_models import CLASSES, FEATURES, HIDDEN, assert_same_weights, classifier, dense, labels, samples
 
 X, Y = samples(), labels()
+
+pytestmark = pytest.mark.filterwarnings("ignore:model .* has no trainable weights")
 
 
 class Python(layers.ReLU):
@@ -136,3 +140,16 @@ def test_without_layers():
     assert model.trainable
     model.add(dense(2))
     assert model.trainable
+
+
+@pytest.mark.parametrize("own", [False, True], ids=["compiled", "layer by layer"])
+def test_training_without_trainable_weights_is_said(own):
+    """As where a discriminator is frozen for good after it was compiled."""
+    model = network(own)
+    model.trainable = False
+    with pytest.warns(UserWarning, match=r"has no trainable weights, so training changes none: layer\.trainable"):
+        model.train_on_batch(X, Y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.train_on_batch(X, Y)  # once is enough
+        model.evaluate(X, Y, verbose=0)

@@ -116,10 +116,10 @@ def test_large_buffers_are_not_kept():
     layer = layers.Dense(30)
     for rows in (20_000, 19_000, 18_000, 17_000):
         layer.forward(np.ones((rows, 50), np.float32))
-        assert len(layer._last.programs) == 1
+        assert len(layer._states.own.programs) == 1
     layer.forward(np.ones((1, 50), np.float32))
     gc.collect()
-    assert layer._last._bytes_kept() < 1 << 20
+    assert layer._states.own._bytes_kept() < 1 << 20
 
 
 @pytest.mark.parametrize("activation", ["relu", "softmax", "gelu", "linear"])

@@ -165,7 +165,7 @@ def test_gradient_of_any_rows(lists, rows, dtype, rng):
 def test_backward_writes_all_of_its_results():
     for layer in (layers.Embedding(9, 2), layers.CategoricalEmbedding([(0, 9, 2), (2, 5, 3)])):
         y = layer(np.ones((10, 3)), training=True)
-        layer._last.program._buffers.batch.gradients.fill(np.nan)
+        layer._states.own.program._buffers.batch.gradients.fill(np.nan)
         for p in layer.parameters:
             p.flat_gradient.fill(np.nan)
         dx = layer.backward(np.ones_like(y))
