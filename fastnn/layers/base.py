@@ -202,14 +202,19 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
 
     def _initial_values(self, initializer: initializers.Initializer, shape: tuple[int, ...], owner: str) -> np.ndarray:
         """What an initializer gives, checked: it may be the user's own."""
+        given = initializer(shape, self.dtype)
+        # By NumPy, because `checks.finite` compiles or loads a kernel.
+        if (
+            isinstance(given, np.ndarray)
+            and (given.shape, given.dtype) == (shape, self.dtype)
+            and np.isfinite(given).all()
+        ):
+            return given
         what = f"the initial value of {owner}, from {initializer!r},"
-        values = checks.numeric_array(initializer(shape, self.dtype), what)
+        values = checks.numeric_array(given, what)
         if values.shape != shape:
             raise ValueError(f"{what} must have shape {shape}, received {values.shape}")
-        values = checks.as_type(values, self.dtype)
-        if not np.isfinite(values).all():  # by NumPy, because `checks.finite` compiles or loads a kernel
-            checks.finite(values, what)
-        return values
+        return checks.finite(checks.as_type(values, self.dtype), what)
 
     def check_samples(self, x: np.ndarray, argument: str) -> None:
         """Raise a ValueError for samples that the layer cannot take; it names `argument`, layer, position and value.

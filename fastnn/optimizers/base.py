@@ -43,11 +43,12 @@ class _Clip(Setting[float | None]):
         super().__init__(lambda value, argument: None if value is None else checks.positive(value, argument))
 
     def __set__(self, owner: Any, value: Any) -> None:
-        others = {name: vars(owner).get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
-        given = {name: other for name, other in (others | {self.name: value}).items() if other is not None}
-        if value is not None and len(given) > 1:
-            received = ", ".join(f"{name}={limit!r}" for name, limit in given.items())
-            raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be set, received {received}")
+        if value is not None:
+            others = {name: vars(owner).get(name) for name in ("clipnorm", "clipvalue", "global_clipnorm")}
+            given = {name: other for name, other in (others | {self.name: value}).items() if other is not None}
+            if len(given) > 1:
+                received = ", ".join(f"{name}={limit!r}" for name, limit in given.items())
+                raise ValueError(f"only one of clipnorm, clipvalue and global_clipnorm can be set, received {received}")
         super().__set__(owner, value)
 
 
