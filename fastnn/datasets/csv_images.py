@@ -1,7 +1,8 @@
 """Reads and writes CSV files of images: one line per image, with its label and then its pixels row by row.
 
 `5,0,0,...,253,...,0` is such a line: 785 integers from 0 to 255 for MNIST. A header, a first line of names such as
-`label,pixel0,pixel1,...`, is skipped; one whose names say that the label is not in the first column is refused.
+`label,pixel0,pixel1,...` or of numbers as pandas gives columns without names (exactly `0,1,2,...`), is skipped; one
+whose names say that the label is not in the first column is refused.
 """
 
 import contextlib
@@ -145,14 +146,15 @@ class CsvReader:
             )
         self._fields = len(fields)
         names = [field.strip(b' \t"').lower() for field in fields]
-        self._header = int(names[0] in _LABELS or all(map(_NAME.fullmatch, names)))
+        numbered = names == [b"%d" % column for column in range(len(names))]
+        self._header = int(numbered or names[0] in _LABELS or all(map(_NAME.fullmatch, names)))
         labels = [column for column, name in enumerate(names) if name in _LABELS]
         if labels and labels[0] > 0:
             raise ValueError(
                 f"{self._file.path}, line 1: expected the label in the first column, "
                 f"received {_shown(fields[labels[0]])} in column {labels[0] + 1}"
             )
-        if self._header and not labels and _stem(names[0]) == _stem(names[1]):
+        if self._header and not numbered and not labels and _stem(names[0]) == _stem(names[1]):
             raise ValueError(
                 f"{self._file.path}, line 1: expected a label before the pixels, "
                 f"received columns named {_shown(fields[0])}, {_shown(fields[1])}"

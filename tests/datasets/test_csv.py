@@ -99,6 +99,8 @@ def test_square_numbers_of_pixels_are_images(file, pixels, shape):
         b"class,p_1,p_2\n1,2,3\n4,5,6\n",
         b"the letter,first pixel,second pixel\n1,2,3\n4,5,6\n",
         b"y,0,1\r\n1,2,3\r\n4,5,6\r\n",
+        b"0,1,2\n1,2,3\n4,5,6\n",
+        BOM + b'"0","1","2"\r\n1,2,3\r\n4,5,6\r\n',
     ],
 )
 @pytest.mark.parametrize("pack", [bytes, gzip.compress], ids=["plain", "gzip"])
@@ -126,15 +128,36 @@ def test_any_file_of_the_csv_module(scratch, shape, seed, end, piece):
     np.testing.assert_array_equal(read_labels, labels, strict=True)
 
 
+@pytest.mark.parametrize("pixels", [4, 64, 784])
+def test_the_header_that_pandas_writes_for_columns_without_names_is_no_image(file, pixels):
+    """Up to 256 columns all its numbers could be pixels."""
+    images, labels = random_images(3, pixels)
+    header = ",".join(map(str, range(1 + pixels))).encode() + b"\n"
+    read_images, read_labels = read_csv(file(header + csv_bytes(images, labels)))
+    np.testing.assert_array_equal(read_images.reshape(3, pixels), images, strict=True)
+    np.testing.assert_array_equal(read_labels, labels, strict=True)
+
+
+@pytest.mark.parametrize("first", [b"1,2,3", b"0,1,3", b"0,0,1", b"00,1,2"])
+def test_other_numbers_in_the_first_line_are_an_image(file, first):
+    _, labels = read_csv(file(first + b"\n4,5,6\n"))
+    assert labels.tolist() == [int(first.split(b",")[0]), 4]
+
+
 def naive(raw):
-    """The rows that a file stands for, or None: each field digits up to 255, each line as long as the first."""
-    rows = []
-    for line in raw.decode("latin-1").rstrip(" \t\r\n\v\f").split("\n"):
+    """The rows that a file stands for, or None: each field digits up to 255, each line as long as the first.
+
+    A first line of 0, 1, 2, ... is a header.
+    """
+    rows, lines = [], raw.decode("latin-1").rstrip(" \t\r\n\v\f").split("\n")
+    if [field.strip(" \t\r") for field in lines[0].split(",")] in (["0", "1"], ["0", "1", "2"]):
+        del lines[0]
+    for line in lines:
         fields = [field.strip(" \t") for field in line.removesuffix("\r").split(",")]
         if not all(re.fullmatch("0*[0-9]{1,3}", field) and int(field) <= 255 for field in fields):
             return None
         rows.append([int(field) for field in fields])
-    return rows if len(rows[0]) > 1 and len({len(row) for row in rows}) == 1 else None
+    return rows if rows and len(rows[0]) > 1 and len({len(row) for row in rows}) == 1 else None
 
 
 FIELDS = st.sampled_from(
@@ -266,6 +289,7 @@ def test_the_first_of_several_bad_lines_is_named(file):
         (BOM, ": expected a CSV file with one line per image, received an empty one"),
         (b"\n\r\n \n", ": expected a CSV file with one line per image, received an empty one"),
         (b"label,pixel0\n\n", ": expected a CSV file with one line per image, received nothing but a header"),
+        (b"0,1,2\n", ": expected a CSV file with one line per image, received nothing but a header"),
         (b"5\n6\n", ", line 1: expected a label and pixels with commas between them, received '5'"),
         (b"5;0;0\n", ", line 1: expected a label and pixels with commas between them, received '5;0;0'"),
         (b"\n5,0,0\n", ", line 1: expected a label and pixels with commas between them, received ''"),
