@@ -23,6 +23,7 @@ NO_NUMBERS = np.zeros(instructions.HYPER_NUMBERS)
 NO_OPTIMIZER = 0
 
 _announced = threading.Event()
+_shown: list[str] = []  # on a terminal: what is being compiled, and within that, ...; the last one is to be seen
 _entries: dict[tuple[Any, np.dtype], Any] = {}
 
 
@@ -85,11 +86,20 @@ def announcing(function: Any) -> Iterator[None]:
     if not _on_terminal():
         yield
         return
-    print(f"  {function.py_func.__name__} ...", end="", file=sys.stderr, flush=True)
+    name = function.py_func.__name__
+    _show(erased=bool(_shown), names=[*_shown, name])
+    _shown.append(name)
     try:
         yield
     finally:
-        print("\r\x1b[K", end="", file=sys.stderr, flush=True)  # back to the start of the line, which is erased
+        _shown.remove(name)
+        _show(erased=True, names=_shown)
+
+
+def _show(erased: bool, names: list[str]) -> None:
+    """Show the last of the names, in the place of what is on the line if that is to be erased."""
+    text = f"  {names[-1]} ..." if names else ""
+    print(("\r\x1b[K" if erased else "") + text, end="", file=sys.stderr, flush=True)
 
 
 @functools.cache

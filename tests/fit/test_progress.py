@@ -90,6 +90,18 @@ def test_a_terminal_shows_what_is_being_compiled_and_nothing_stays(monkeypatch):
 
 
 @pytest.mark.usefixtures("unannounced")
+def test_what_is_compiled_within_something_else_gives_the_line_back(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    monkeypatch.setattr(sys, "__stderr__", terminal)
+    with entries.announcing(function_named("run")):
+        with entries.announcing(function_named("momentum_step")):
+            assert terminal.getvalue() == HEADLINE + "  run ...\r\x1b[K  momentum_step ..."
+        assert terminal.getvalue().endswith("\r\x1b[K  run ...")
+    assert terminal.getvalue().endswith("  run ...\r\x1b[K")
+
+
+@pytest.mark.usefixtures("unannounced")
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal], ids=["a file", "a terminal under a progress bar"])
 def test_elsewhere_one_line_says_that_it_compiles(monkeypatch, stream):
     shown = stream()
