@@ -1,9 +1,9 @@
 """Plots of data, training, learning rates, weights and errors.
 
 Each function takes plain arrays, draws on the given matplotlib axes or on a new figure, and returns the figure. No
-window opens and no display is needed: save it with `figure.savefig("name.png", dpi=150)`; a notebook shows it where it
-is the last line of a cell, or in its midst with `display(figure)`. pyplot does not know these figures, so `plt.show()`
-does not show them. `panels` makes a figure with axes for several plots. matplotlib is imported on first use.
+window opens and no display is needed: save it with `figure.savefig("name.png", dpi=150)`. In a notebook, make it the
+last line of a cell or call `display(figure)`: `plt.show()` does not show it, because pyplot does not know it. `panels`
+makes a figure with axes for several plots. matplotlib is imported on first use.
 """
 
 from .activations import activation
