@@ -55,63 +55,62 @@ def run(
     checks.number(dropout, "--dropout", 0, 1, open_high=True)
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, seed=seed)
-    results = Results(out, overwrite)
-    show(results, x, y)
+    with Results(out, overwrite) as results:
+        show(results, x, y)
 
-    variants: dict[str, dict[str, Any]] = {"autoencoder": {"noise_kind": denoise, "dropout": dropout}}
-    if compare:
-        variants = {
-            "plain": {"noise_kind": "none", "dropout": 0.0},
-            "denoising": {"noise_kind": "gaussian" if denoise == "none" else denoise, "dropout": dropout or 0.2},
-        }
-    targets, targets_test = (pixels.reshape(len(pixels), -1) / np.float32(255) for pixels in (x, x_test))
-    models: dict[str, fastnn.Sequential] = {}
-    histories: dict[str, History] = {}
-    untrained: dict[str, float] = {}
-    scores: dict[str, dict[str, float]] = {}
-    for name, variant in variants.items():
-        options.use(seed)
-        model = models[name] = network(x.shape[1:], hidden, amount=noise, **variant)
-        model.compile(options.OPTIMIZERS[optimizer](rate), LOSSES[loss], metrics=["mse"])
-        sizes = f"{x[0].size}-{hidden}-{x[0].size}"
-        print(f"{name}: {sizes}, noise {variant['noise_kind']}, dropout {variant['dropout']:g}", flush=True)
-        with results.until_ctrl_c(model, epochs):
-            untrained[name] = untrained_loss(model, x, targets)
-            model.fit(
-                x, targets, batch_size=batch_size, epochs=epochs, validation_data=(x_test, targets_test), verbose=0,
-                callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
-            )  # fmt: skip
-        if model.history is None or not model.history.epoch:  # interrupted in the first epoch
-            del models[name]
-            break
-        histories[name] = model.history
-        scores[name] = model.evaluate(x_test, targets_test, verbose=0, return_dict=True)
-        print(f"[ {name} ] test loss = {scores[name]['loss']:.5f}, mse = {scores[name]['mse']:.5f}")
-        if results.interrupted:
-            break
+        variants: dict[str, dict[str, Any]] = {"autoencoder": {"noise_kind": denoise, "dropout": dropout}}
+        if compare:
+            variants = {
+                "plain": {"noise_kind": "none", "dropout": 0.0},
+                "denoising": {"noise_kind": "gaussian" if denoise == "none" else denoise, "dropout": dropout or 0.2},
+            }
+        targets, targets_test = (pixels.reshape(len(pixels), -1) / np.float32(255) for pixels in (x, x_test))
+        models: dict[str, fastnn.Sequential] = {}
+        histories: dict[str, History] = {}
+        untrained: dict[str, float] = {}
+        scores: dict[str, dict[str, float]] = {}
+        for name, variant in variants.items():
+            options.use(seed)
+            model = models[name] = network(x.shape[1:], hidden, amount=noise, **variant)
+            model.compile(options.OPTIMIZERS[optimizer](rate), LOSSES[loss], metrics=["mse"])
+            sizes = f"{x[0].size}-{hidden}-{x[0].size}"
+            print(f"{name}: {sizes}, noise {variant['noise_kind']}, dropout {variant['dropout']:g}", flush=True)
+            with results.until_ctrl_c(model, epochs):
+                untrained[name] = untrained_loss(model, x, targets)
+                model.fit(
+                    x, targets, batch_size=batch_size, epochs=epochs, validation_data=(x_test, targets_test), verbose=0,
+                    callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
+                )  # fmt: skip
+            if model.history is None or not model.history.epoch:  # interrupted in the first epoch
+                del models[name]
+                break
+            histories[name] = model.history
+            scores[name] = model.evaluate(x_test, targets_test, verbose=0, return_dict=True)
+            print(f"[ {name} ] test loss = {scores[name]['loss']:.5f}, mse = {scores[name]['mse']:.5f}")
+            if results.interrupted:
+                break
 
-    results.history(histories if compare else histories["autoencoder"])
-    results.metrics(settings, variants=variants, networks=scores)
-    for name, score in scores.items():
-        results.must_have_learned(untrained[name], histories[name], score["loss"], name)
-    for name, model in models.items():
-        results.model(model, name)
-        results.model(encoder(model), f"{name}_encoder" if compare else "encoder")
+        for name, score in scores.items():
+            results.must_have_learned(untrained[name], histories[name], score["loss"], name)
+        results.history(histories if compare else histories["autoencoder"])
+        results.metrics(settings, variants=variants, networks=scores)
+        for name, model in models.items():
+            results.model(model, name)
+            results.model(encoder(model), f"{name}_encoder" if compare else "encoder")
 
-    y_few = y[:labels]
-    print(f"test accuracy of a linear classifier trained on {len(y_few):,} labels:")
-    on_pixels = linear_accuracy(targets[:labels], y_few, targets_test, y_test)
-    print(f"  {x[0].size} pixels: {on_pixels:.2%}")
-    for name, model in models.items():
-        few, test = encoder(model).predict(x[:labels]), encoder(model).predict(x_test)
-        scores[name]["accuracy on features"] = linear_accuracy(few, y_few, test, y_test)
-        print(f"  {hidden} features ({name}): {scores[name]['accuracy on features']:.2%}", flush=True)
-    results.metrics(settings, variants=variants, networks=scores, **{"accuracy on pixels": on_pixels})
+        y_few = y[:labels]
+        print(f"test accuracy of a linear classifier trained on {len(y_few):,} labels:")
+        on_pixels = linear_accuracy(targets[:labels], y_few, targets_test, y_test)
+        print(f"  {x[0].size} pixels: {on_pixels:.2%}")
+        for name, model in models.items():
+            few, test = encoder(model).predict(x[:labels]), encoder(model).predict(x_test)
+            scores[name]["accuracy on features"] = linear_accuracy(few, y_few, test, y_test)
+            print(f"  {hidden} features ({name}): {scores[name]['accuracy on features']:.2%}", flush=True)
+        results.metrics(settings, variants=variants, networks=scores, **{"accuracy on pixels": on_pixels})
 
-    if x_test.ndim == 3:
-        draw(results, models, x_test[:10])
-    results.figure(curves(histories), "curves", "learning curves")
-    results.finish()
+        if x_test.ndim == 3:
+            draw(results, models, x_test[:10])
+        results.figure(curves(histories), "curves", "learning curves")
 
 
 def network(shape: tuple[int, ...], hidden: int, noise_kind: str, amount: float, dropout: float) -> fastnn.Sequential:

@@ -66,61 +66,60 @@ def run(
     options.use(seed)
     data = {"linear": points.generate_linear(samples), "XOR": points.generate_xor_easy()}
     new_points = {"linear": points.generate_linear(samples), "XOR": data["XOR"]}  # XOR has only these 21
-    results = Results(out, overwrite)
-    figure, panels = plots.panels(columns=len(data), size=(4.0, 4.3))
-    for panel, (name, (x, y)) in zip(panels[0], data.items(), strict=True):
-        plots.scatter(x, y, panel, title=f"{name}: {len(x)} points to train with")
-    results.figure(figure, "data", "the data")
-    results.figure(plots.activation(activation), "activation", "activation and its derivative")
+    with Results(out, overwrite) as results:
+        figure, panels = plots.panels(columns=len(data), size=(4.0, 4.3))
+        for panel, (name, (x, y)) in zip(panels[0], data.items(), strict=True):
+            plots.scatter(x, y, panel, title=f"{name}: {len(x)} points to train with")
+        results.figure(figure, "data", "the data")
+        results.figure(plots.activation(activation), "activation", "activation and its derivative")
 
-    def build(activation: str, optimizer: str, rate: float) -> fastnn.Sequential:
-        options.use(seed)  # all start with the same weights
-        model = network(units, activation, bias)
-        model.compile(options.OPTIMIZERS[optimizer](rate), LOSSES[loss], metrics=["accuracy"])
-        return model
+        def build(activation: str, optimizer: str, rate: float) -> fastnn.Sequential:
+            options.use(seed)  # all start with the same weights
+            model = network(units, activation, bias)
+            model.compile(options.OPTIMIZERS[optimizer](rate), LOSSES[loss], metrics=["accuracy"])
+            return model
 
-    networks = {name: build(activation, optimizer, rate) for name in data}
-    histories = {name: History() for name in data}
-    print(f"{'-'.join(map(str, (2, *units, 1)))}, {activation}, {optimizer}, learning rate {rate:g}")
-    with results.until_ctrl_c(histories["linear"], epochs):
-        untrained = {name: untrained_loss(networks[name], *data[name]) for name in data}
-        began = results.seconds
-        train_side_by_side(networks, histories, data, epochs, loss_threshold)
-    print(f"trained in {results.seconds - began:.2f} s")
+        networks = {name: build(activation, optimizer, rate) for name in data}
+        histories = {name: History() for name in data}
+        print(f"{'-'.join(map(str, (2, *units, 1)))}, {activation}, {optimizer}, learning rate {rate:g}")
+        with results.until_ctrl_c(histories["linear"], epochs):
+            untrained = {name: untrained_loss(networks[name], *data[name]) for name in data}
+            began = results.seconds
+            train_side_by_side(networks, histories, data, epochs, loss_threshold)
+        print(f"trained in {results.seconds - began:.2f} s")
 
-    histories = {name: history for name, history in histories.items() if history.epoch}  # both, unless interrupted
-    scores, predictions = {}, {}
-    for name in histories:
-        x, y = new_points[name]
-        predictions[name] = networks[name].predict(x)
-        scores[name] = networks[name].evaluate(x, y, verbose=0, return_dict=True)
-        print(f"\n{name} predictions, with the truth:")
-        print(*(f"{p:.5f} {t}" for p, t in zip(predictions[name][:, 0], y[:, 0], strict=True)), sep="\n")
-        print(f"{name} test loss : {scores[name]['loss']:.5f}   accuracy : {scores[name]['accuracy']:.2%}")
-    print()
+        histories = {name: history for name, history in histories.items() if history.epoch}  # both, unless interrupted
+        scores, predictions = {}, {}
+        for name in histories:
+            x, y = new_points[name]
+            predictions[name] = networks[name].predict(x)
+            scores[name] = networks[name].evaluate(x, y, verbose=0, return_dict=True)
+            print(f"\n{name} predictions, with the truth:")
+            print(*(f"{p:.5f} {t}" for p, t in zip(predictions[name][:, 0], y[:, 0], strict=True)), sep="\n")
+            print(f"{name} test loss : {scores[name]['loss']:.5f}   accuracy : {scores[name]['accuracy']:.2%}")
+        print()
 
-    finished = {name: {"epochs": len(history.epoch), **scores[name]} for name, history in histories.items()}
-    results.history(histories)
-    results.metrics(settings, networks=finished)
-    for name, history in histories.items():
-        results.must_have_learned(untrained[name], history, scores[name]["loss"], name)
-    for name in histories:
-        results.model(networks[name], name.lower())
-    figure, panels = plots.panels(rows=len(histories), columns=2, size=(4.5, 4.3))
-    for row, name in enumerate(histories):
-        which = "the 21 points" if name == "XOR" else "new points"
-        plots.predictions(*new_points[name], predictions[name], panels[row], title=f"{name}, {which}")
-    results.figure(figure, "predictions", "ground truth beside predictions")
-    figure, panels = plots.panels(columns=len(histories))
-    for panel, name in zip(panels[0], histories, strict=True):
-        plots.decision_surface(networks[name], *data[name], panel, title=f"{name}, with the training points")
-    results.figure(figure, "surface", "decision surfaces")
-    curves = plots.compare(histories, "loss", title="loss on the training points")
-    results.figure(curves, "curves", "learning curves")
-    if compare and not results.interrupted:
-        compared = compare_all(results, build, data, epochs, loss_threshold)
-        results.metrics(settings, networks=finished, compared=compared)
-    results.finish()
+        finished = {name: {"epochs": len(history.epoch), **scores[name]} for name, history in histories.items()}
+        for name, history in histories.items():
+            results.must_have_learned(untrained[name], history, scores[name]["loss"], name)
+        results.history(histories)
+        results.metrics(settings, networks=finished)
+        for name in histories:
+            results.model(networks[name], name.lower())
+        figure, panels = plots.panels(rows=len(histories), columns=2, size=(4.5, 4.3))
+        for row, name in enumerate(histories):
+            which = "the 21 points" if name == "XOR" else "new points"
+            plots.predictions(*new_points[name], predictions[name], panels[row], title=f"{name}, {which}")
+        results.figure(figure, "predictions", "ground truth beside predictions")
+        figure, panels = plots.panels(columns=len(histories))
+        for panel, name in zip(panels[0], histories, strict=True):
+            plots.decision_surface(networks[name], *data[name], panel, title=f"{name}, with the training points")
+        results.figure(figure, "surface", "decision surfaces")
+        curves = plots.compare(histories, "loss", title="loss on the training points")
+        results.figure(curves, "curves", "learning curves")
+        if compare and not results.interrupted:
+            compared = compare_all(results, build, data, epochs, loss_threshold)
+            results.metrics(settings, networks=finished, compared=compared)
 
 
 def network(units: list[int], activation: str, bias: bool) -> fastnn.Sequential:

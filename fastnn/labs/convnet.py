@@ -62,35 +62,34 @@ def run(
     steps = math.ceil(len(x) * (1 - validation) / batch_size)
     schedule: Any = OneCycle(rate, epochs * steps) if big else rate
     model.compile(fastnn.optimizers.Adam(schedule), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    results = Results(out, overwrite)
-    show(results, x, y)
-    model.summary()
-    print(f"adam, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
+    with Results(out, overwrite) as results:
+        show(results, x, y)
+        model.summary()
+        print(f"adam, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
 
-    with results.until_ctrl_c(model, epochs):
-        untrained = untrained_loss(model, x, y)
-        model.fit(x, y, batch_size, epochs, validation_split=validation, callbacks=[TerminateOnNaN()])
-    test = model.evaluate(x_test, y_test, return_dict=True)
-    assert model.history is not None
-    last = {name: values[-1] for name, values in model.history.history.items()}
-    results.history(model.history)
-    results.metrics(settings, parameters=model.count_params(), test=test, last_epoch=last)
-    results.must_have_learned(untrained, model.history, test["loss"])
-    results.model(model)
+        with results.until_ctrl_c(model, epochs):
+            untrained = untrained_loss(model, x, y)
+            model.fit(x, y, batch_size, epochs, validation_split=validation, callbacks=[TerminateOnNaN()])
+        test = model.evaluate(x_test, y_test, return_dict=True)
+        assert model.history is not None
+        last = {name: values[-1] for name, values in model.history.history.items()}
+        results.must_have_learned(untrained, model.history, test["loss"])
+        results.history(model.history)
+        results.metrics(settings, parameters=model.count_params(), test=test, last_epoch=last)
+        results.model(model)
 
-    curves = plots.learning_curves(model.history, title=model.name.replace("_", " "))
-    results.figure(curves, "curves", "learning curves")
-    first = next(i for i, layer in enumerate(model.layers) if isinstance(layer, layers.Conv2D))
-    results.figure(plots.filters(model.layers[first].weights[0]), "filters", "filters of the first layer")
-    # The layers up to the first pooling as a separate model: its output shows what the filters find in one image.
-    pooling = next(i for i, layer in enumerate(model.layers) if isinstance(layer, layers.MaxPooling2D))
-    eye = fastnn.Sequential(model.layers[:pooling])
-    results.figure(plots.images(x_test[:1]), "image", "the image")
-    results.figure(plots.feature_maps(eye.predict(x_test[:1])), "feature_maps", "feature maps of the image")
-    predictions = model.predict(x_test)
-    results.figure(plots.confusion_matrix(y_test, predictions), "confusion", "confusion matrix")
-    results.figure(plots.misclassified(x_test, y_test, predictions), "misclassified", "misclassified images")
-    results.finish()
+        curves = plots.learning_curves(model.history, title=model.name.replace("_", " "))
+        results.figure(curves, "curves", "learning curves")
+        first = next(i for i, layer in enumerate(model.layers) if isinstance(layer, layers.Conv2D))
+        results.figure(plots.filters(model.layers[first].weights[0]), "filters", "filters of the first layer")
+        # The layers up to the first pooling as a separate model: its output shows what the filters find in one image.
+        pooling = next(i for i, layer in enumerate(model.layers) if isinstance(layer, layers.MaxPooling2D))
+        eye = fastnn.Sequential(model.layers[:pooling])
+        results.figure(plots.images(x_test[:1]), "image", "the image")
+        results.figure(plots.feature_maps(eye.predict(x_test[:1])), "feature_maps", "feature maps of the image")
+        predictions = model.predict(x_test)
+        results.figure(plots.confusion_matrix(y_test, predictions), "confusion", "confusion matrix")
+        results.figure(plots.misclassified(x_test, y_test, predictions), "misclassified", "misclassified images")
 
 
 def network(shape: tuple[int, ...], filters: list[int], classes: int, big: bool = False) -> fastnn.Sequential:

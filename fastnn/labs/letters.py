@@ -53,40 +53,39 @@ def run(
         raise ValueError(f"expected more than {TRAINING + VALIDATION:,} letters, received {len(images):,} in {data}")
     x, rest, y, rest_labels = train_test_split(images, labels, train_size=TRAINING, random_state=seed)
     x_val, x_test, y_val, y_test = train_test_split(rest, rest_labels, train_size=VALIDATION, random_state=seed)
-    results = Results(out, overwrite)
-    some = plots.images(x[:100], labels=[LETTERS[label] for label in y[:100]], columns=20)
-    results.figure(some, "letters", "some of the letters")
+    with Results(out, overwrite) as results:
+        some = plots.images(x[:100], labels=[LETTERS[label] for label in y[:100]], columns=20)
+        results.figure(some, "letters", "some of the letters")
 
-    sizes = [x[0].size, *units, 10]
-    model = network(x.shape[1:], sizes)
-    model.compile(options.OPTIMIZERS[optimizer](rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-    print(f"{'-'.join(map(str, sizes))}, {model.count_params():,} parameters, {fastnn.get_num_threads()} threads")
-    print(f"{len(x):,} letters to train with, {len(x_val):,} to validate, {len(x_test):,} to test", flush=True)
+        sizes = [x[0].size, *units, 10]
+        model = network(x.shape[1:], sizes)
+        model.compile(options.OPTIMIZERS[optimizer](rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+        print(f"{'-'.join(map(str, sizes))}, {model.count_params():,} parameters, {fastnn.get_num_threads()} threads")
+        print(f"{len(x):,} letters to train with, {len(x_val):,} to validate, {len(x_test):,} to test", flush=True)
 
-    with results.until_ctrl_c(model, epochs):
-        untrained = untrained_loss(model, x, y)
-        began = results.seconds
-        model.fit(
-            x, y, batch_size=batch_size, epochs=epochs, shuffle=batch_size < len(x), validation_data=(x_val, y_val),
-            callbacks=[TerminateOnNaN()],
-        )  # fmt: skip
-    seconds = results.seconds - began
-    assert model.history is not None
-    print(f"{len(model.history.epoch)} epochs in {seconds:.1f} s")
+        with results.until_ctrl_c(model, epochs):
+            untrained = untrained_loss(model, x, y)
+            began = results.seconds
+            model.fit(
+                x, y, batch_size=batch_size, epochs=epochs, shuffle=batch_size < len(x), validation_data=(x_val, y_val),
+                callbacks=[TerminateOnNaN()],
+            )  # fmt: skip
+        seconds = results.seconds - began
+        assert model.history is not None
+        print(f"{len(model.history.epoch)} epochs in {seconds:.1f} s")
 
-    parts = {"train": (x, y), "validation": (x_val, y_val), "test": (x_test, y_test)}
-    scores = {name: model.evaluate(*part, verbose=0, return_dict=True) for name, part in parts.items()}
-    for name, score in scores.items():
-        print(f"[ {name.capitalize()} ] loss = {score['loss']:.5f}, acc = {score['accuracy']:.5f}")
-    results.history(model.history)
-    results.metrics(settings, parameters=model.count_params(), training_seconds=seconds, **scores)
-    results.must_have_learned(untrained, model.history, scores["test"]["loss"])
-    results.model(model)
-    curves = plots.learning_curves(model.history, title="-".join(map(str, sizes)))
-    results.figure(curves, "curves", "learning curves")
-    matrix = plots.confusion_matrix(y_test, model.predict(x_test), labels=list(LETTERS))
-    results.figure(matrix, "confusion", "confusion matrix")
-    results.finish()
+        parts = {"train": (x, y), "validation": (x_val, y_val), "test": (x_test, y_test)}
+        scores = {name: model.evaluate(*part, verbose=0, return_dict=True) for name, part in parts.items()}
+        for name, score in scores.items():
+            print(f"[ {name.capitalize()} ] loss = {score['loss']:.5f}, acc = {score['accuracy']:.5f}")
+        results.must_have_learned(untrained, model.history, scores["test"]["loss"])
+        results.history(model.history)
+        results.metrics(settings, parameters=model.count_params(), training_seconds=seconds, **scores)
+        results.model(model)
+        curves = plots.learning_curves(model.history, title="-".join(map(str, sizes)))
+        results.figure(curves, "curves", "learning curves")
+        matrix = plots.confusion_matrix(y_test, model.predict(x_test), labels=list(LETTERS))
+        results.figure(matrix, "confusion", "confusion matrix")
 
 
 def network(shape: tuple[int, ...], sizes: list[int]) -> fastnn.Sequential:

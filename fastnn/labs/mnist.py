@@ -49,50 +49,50 @@ def run(
     (x, y), (x_test, y_test) = load(data, test_data, seed)
     classes = int(max(y.max(), y_test.max())) + 1
     splits = list(StratifiedKFold(folds, shuffle=True, random_state=seed).split(x, y)) if folds else []
-    results = Results(out, overwrite)
+    with Results(out, overwrite) as results:
 
-    def build() -> fastnn.Sequential:
-        model = network(x.shape[1:], units, activation, classes)
-        model.compile(options.OPTIMIZERS[optimizer](rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-        return model
+        def build() -> fastnn.Sequential:
+            model = network(x.shape[1:], units, activation, classes)
+            model.compile(options.OPTIMIZERS[optimizer](rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+            return model
 
-    model = build()
-    functions = f"{activation}, softmax" if units else "softmax"
-    sizes = "-".join(map(str, (x[0].size, *units, classes)))
-    print(f"{sizes} ({functions}), {model.count_params():,} parameters")
-    print(f"{optimizer}, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
-    show(results, x, y)
+        model = build()
+        functions = f"{activation}, softmax" if units else "softmax"
+        sizes = "-".join(map(str, (x[0].size, *units, classes)))
+        print(f"{sizes} ({functions}), {model.count_params():,} parameters")
+        print(f"{optimizer}, learning rate {rate:g}, {fastnn.get_num_threads()} threads", flush=True)
+        show(results, x, y)
 
-    numbers: dict[str, Any] = {"parameters": model.count_params()}
-    training: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs, "callbacks": [TerminateOnNaN()]}
-    with results.until_ctrl_c(model, epochs):
-        untrained = untrained_loss(model, x, y)
+        numbers: dict[str, Any] = {"parameters": model.count_params()}
+        training: dict[str, Any] = {"batch_size": batch_size, "epochs": epochs, "callbacks": [TerminateOnNaN()]}
+        with results.until_ctrl_c(model, epochs):
+            untrained = untrained_loss(model, x, y)
+            if splits:
+                began = results.seconds
+                scores = cross_validate(build, x, y, cv=splits, verbose=1, **training)
+                accuracies = scores["test_accuracy"]
+                mean, spread = accuracies.mean(), accuracies.std(ddof=1)
+                seconds = results.seconds - began
+                print(f"[ {folds} folds ] acc = {mean:.5f} +- {spread:.5f}, {seconds:.1f} s", flush=True)
+                numbers["folds"] = {"accuracy": accuracies.tolist(), "loss": scores["test_loss"].tolist()}
+            model.fit(x, y, validation_split=validation, **training)
+        numbers["test"] = model.evaluate(x_test, y_test, return_dict=True)
+        assert model.history is not None
+        numbers["last_epoch"] = {name: values[-1] for name, values in model.history.history.items()}
+        results.must_have_learned(untrained, model.history, numbers["test"]["loss"])
+        results.history(model.history)
+        results.metrics(settings, **numbers)
+        results.model(model)
+
+        results.figure(plots.learning_curves(model.history, title=sizes), "curves", "learning curves")
+        predictions = model.predict(x_test)
+        if classes <= 100:  # with more, the numbers in the cells would be too small to read
+            results.figure(plots.confusion_matrix(y_test, predictions), "confusion", "confusion matrix")
+        if x_test.ndim == 3:
+            results.figure(plots.misclassified(x_test, y_test, predictions), "misclassified", "misclassified images")
         if splits:
-            began = results.seconds
-            scores = cross_validate(build, x, y, cv=splits, verbose=1, **training)
-            accuracies = scores["test_accuracy"]
-            mean, spread = accuracies.mean(), accuracies.std(ddof=1)
-            print(f"[ {folds} folds ] acc = {mean:.5f} +- {spread:.5f}, {results.seconds - began:.1f} s", flush=True)
-            numbers["folds"] = {"accuracy": accuracies.tolist(), "loss": scores["test_loss"].tolist()}
-        model.fit(x, y, validation_split=validation, **training)
-    numbers["test"] = model.evaluate(x_test, y_test, return_dict=True)
-    assert model.history is not None
-    numbers["last_epoch"] = {name: values[-1] for name, values in model.history.history.items()}
-    results.history(model.history)
-    results.metrics(settings, **numbers)
-    results.must_have_learned(untrained, model.history, numbers["test"]["loss"])
-    results.model(model)
-
-    results.figure(plots.learning_curves(model.history, title=sizes), "curves", "learning curves")
-    predictions = model.predict(x_test)
-    if classes <= 100:  # with more, the numbers in the cells would be too small to read
-        results.figure(plots.confusion_matrix(y_test, predictions), "confusion", "confusion matrix")
-    if x_test.ndim == 3:
-        results.figure(plots.misclassified(x_test, y_test, predictions), "misclassified", "misclassified images")
-    if splits:
-        curves = {f"fold {i + 1}": history for i, history in enumerate(scores["histories"])}
-        results.figure(plots.compare(curves, "val_accuracy"), "folds", "validation accuracy of the folds")
-    results.finish()
+            curves = {f"fold {i + 1}": history for i, history in enumerate(scores["histories"])}
+            results.figure(plots.compare(curves, "val_accuracy"), "folds", "validation accuracy of the folds")
 
 
 def network(

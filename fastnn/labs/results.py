@@ -28,7 +28,9 @@ SUFFIXES = (".png", ".csv", ".json", ".safetensors")  # of the files that labs w
 class Results:
     """Writes figures, history.csv, metrics.json and models into a folder and prints their paths.
 
-    Each file is written completely or not at all.
+    Each file is written completely or not at all. A lab works within `with Results(...) as results:`. Whatever ends
+    that block before history.csv is written (an error, Ctrl-C, training that diverged), it leaves the folder as it was
+    before. At its normal end it prints the time; after Ctrl-C the status is 130.
 
     Args:
         folder: created with the first file.
@@ -40,7 +42,7 @@ class Results:
 
     def __init__(self, folder: Path, overwrite: bool):
         # Check this before computing anything.
-        self.folder = Path(folder)
+        self.folder, self.new = Path(folder), []
         try:
             self.new = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -48,20 +50,36 @@ class Results:
                 raise ValueError(f"{folder} is not empty; choose another folder with --out, or pass --overwrite")
             tempfile.TemporaryFile(dir=self.folder).close()
             self.earlier = {path.name for path in self.folder.iterdir() if path.suffix in SUFFIXES}
-            self._remove_new_folders()  # a lab that ends early, by an error or Ctrl-C, leaves nothing
         except OSError as error:
             raise ValueError(
                 f"cannot write into {folder} ({error.strerror}); choose another folder with --out"
             ) from error
+        finally:
+            self._remove_new_folders()
         self.began = time.perf_counter()
-        self.interrupted = self.learned = False
+        self.interrupted = self.learned = self.has_results = False
         self.written: list[str] = []
+        self.replaced: dict[str, bytes | None] = {}  # name: what was there before; None: nothing
+
+    def __enter__(self) -> "Results":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is not None:
+            if not self.has_results:
+                self._take_back()
+            return
+        if left := sorted(self.earlier - set(self.written)):
+            print(f"from an earlier run: {', '.join(left)}")
+        print(f"{self.seconds:.1f} s")
+        if self.interrupted:
+            raise typer.Exit(INTERRUPTED)
 
     @contextlib.contextmanager
     def until_ctrl_c(self, trained: fastnn.Sequential | History, count: int, unit: str = "epoch") -> Iterator[None]:
         """Ctrl-C ends the block, and the lab continues with what was trained in this or an earlier such block.
 
-        If that is nothing, the lab ends, and nothing is left in the folder.
+        If that is nothing, the lab ends.
         """
         try:
             yield
@@ -70,16 +88,15 @@ class Results:
             self.interrupted = True
             history = trained if isinstance(trained, History) else trained.history
             finished = 0 if history is None or not history.epoch else history.epoch[-1] + 1
-            print(f"interrupted: {finished} of {count} {unit}s are finished", flush=True)
+            print(f"interrupted: {finished} of {count} {unit}s are finished", file=sys.stderr, flush=True)
             if finished == 0 and not self.learned:
-                self._take_back()
                 raise typer.Exit(INTERRUPTED) from None
 
     def must_have_learned(self, untrained: float, history: History, tested: float, network: str = "") -> None:
-        """End the lab with status 1 if training diverged: then there is nothing to save or to draw.
+        """End the lab with status 1 if training diverged: then there are no results.
 
-        That is where a loss is not finite, or in the last epoch more than twice as large as before training. Where it
-        is not smaller than before, say so.
+        That is where a loss is not finite, or in the last epoch more than twice as large as before training; where that
+        is the only epoch, the loss on the test data counts as well. Where it is not smaller than before, say so.
 
         Args:
             untrained: what `untrained_loss` returned.
@@ -88,10 +105,13 @@ class Results:
             network: the network's name, if there are several.
         """
         trained = history.history["loss"][-1]
+        if len(history.epoch) == 1:  # whose loss is from before its steps
+            trained = max(trained, tested)
         became = trained if math.isfinite(tested) else tested  # the last step of all may have been the bad one
         diverged = not (math.isfinite(became) and trained <= DIVERGED * untrained)
-        # The loss of the first epoch is from before its steps, which may be a single one.
-        if diverged or (trained >= untrained and len(history.epoch) > 1):
+        # After a single step the losses before and after differ by little more than the samples that they are of.
+        steps = (history.epoch[-1] + 1) * history.params.get("steps", 1)
+        if diverged or (trained >= untrained and steps > 1):
             print(
                 f"{'error' if diverged else 'warning'}: the loss{network and f' of {network}'} became {became:.5g}, "
                 f"before training it was {untrained:.5g}: try a smaller --learning-rate",
@@ -121,6 +141,7 @@ class Results:
                 columns = [h.history.get(name, [""] * len(h.epoch)) for name in names]
                 for epoch, *values in zip(h.epoch, *columns, strict=True):
                     writer.writerow([*([network] if several else []), epoch + 1, *values])
+        self.has_results = True
         self._say("history", path)
 
     def metrics(self, settings: Mapping[str, Any], **numbers: Any) -> None:
@@ -148,22 +169,22 @@ class Results:
         """Seconds since the start of the lab."""
         return time.perf_counter() - self.began
 
-    def finish(self) -> None:
-        """Print the time and the files left from an earlier run; end with status 130 after Ctrl-C."""
-        if left := sorted(self.earlier - set(self.written)):
-            print(f"from an earlier run: {', '.join(left)}")
-        print(f"{self.seconds:.1f} s")
-        if self.interrupted:
-            raise typer.Exit(INTERRUPTED)
-
     def _path(self, name: str) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
-        return self.folder / name
+        path = self.folder / name
+        if not self.has_results and name not in self.replaced:
+            self.replaced[name] = path.read_bytes() if path.is_file() else None
+        return path
 
     def _take_back(self) -> None:
-        """Remove the files that this run has written, and the folders that it made for them."""
-        while self.written:
-            (self.folder / self.written.pop()).unlink(missing_ok=True)
+        """Remove the files that this run has written, and its new folders; put those back that it has replaced."""
+        for name, before in self.replaced.items():
+            path = self.folder / name
+            if before is None:
+                path.unlink(missing_ok=True)
+            elif path.read_bytes() != before:
+                with written_whole(path) as unfinished:
+                    unfinished.write_bytes(before)
         self._remove_new_folders()
 
     def _remove_new_folders(self) -> None:

@@ -80,59 +80,58 @@ def run(
         checks.integer(iterations, "--iterations")
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, seed=seed)
-    results = Results(out, overwrite)
-    show(results, x, y)
+    with Results(out, overwrite) as results:
+        show(results, x, y)
 
-    classes = int(max(y.max(), y_test.max())) + 1
-    t, t_test = to_categorical(y, classes), to_categorical(y_test, classes)
-    models: dict[str, fastnn.Sequential] = {}
-    histories: dict[str, History] = {}
-    rows: dict[str, dict[str, Any]] = {}
-    untrained: dict[str, float] = {}
-    for name, units in hidden.items():
-        options.use(seed)
-        model = network(x.shape[1:], units, activation, classes, output, name)
-        model.compile(options.OPTIMIZERS[optimizer](rate), OUTPUTS[output], metrics=["accuracy"])
-        model.summary()
-        count, unit = epochs, "epoch"
-        if sampling == "replacement":
-            count, unit = iterations or epochs * -(-len(x) // batch_size), "iteration"
-        with results.until_ctrl_c(model, count, unit):
-            untrained[name] = untrained_loss(model, x, t)
-            began = results.seconds
+        classes = int(max(y.max(), y_test.max())) + 1
+        t, t_test = to_categorical(y, classes), to_categorical(y_test, classes)
+        models: dict[str, fastnn.Sequential] = {}
+        histories: dict[str, History] = {}
+        rows: dict[str, dict[str, Any]] = {}
+        untrained: dict[str, float] = {}
+        for name, units in hidden.items():
+            options.use(seed)
+            model = network(x.shape[1:], units, activation, classes, output, name)
+            model.compile(options.OPTIMIZERS[optimizer](rate), OUTPUTS[output], metrics=["accuracy"])
+            model.summary()
+            count, unit = epochs, "epoch"
             if sampling == "replacement":
-                draw_and_train(model, (x, t), (x_test, t_test), batch_size, count)
-            else:
-                model.fit(
-                    x, t, batch_size=batch_size, epochs=epochs, validation_data=(x_test, t_test), verbose=0,
-                    callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
-                )  # fmt: skip
-        if model.history is None or not model.history.epoch:  # interrupted in the first epoch
-            break
-        histories[name] = model.history
-        models[name] = model
-        rows[name] = {"parameters": model.count_params(), "seconds": results.seconds - began}
-        for part, images, targets in (("train", x, t), ("test", x_test, t_test)):
-            scores = model.evaluate(images, targets, verbose=0, return_dict=True)
-            rows[name] |= {f"{part} {key}": value for key, value in scores.items()}
-        if results.interrupted:
-            break
+                count, unit = iterations or epochs * -(-len(x) // batch_size), "iteration"
+            with results.until_ctrl_c(model, count, unit):
+                untrained[name] = untrained_loss(model, x, t)
+                began = results.seconds
+                if sampling == "replacement":
+                    draw_and_train(model, (x, t), (x_test, t_test), batch_size, count)
+                else:
+                    model.fit(
+                        x, t, batch_size=batch_size, epochs=epochs, validation_data=(x_test, t_test), verbose=0,
+                        callbacks=[TerminateOnNaN(), Progress(bar=False, validation="Test")],
+                    )  # fmt: skip
+            if model.history is None or not model.history.epoch:  # interrupted in the first epoch
+                break
+            histories[name] = model.history
+            models[name] = model
+            rows[name] = {"parameters": model.count_params(), "seconds": results.seconds - began}
+            for part, images, targets in (("train", x, t), ("test", x_test, t_test)):
+                scores = model.evaluate(images, targets, verbose=0, return_dict=True)
+                rows[name] |= {f"{part} {key}": value for key, value in scores.items()}
+            if results.interrupted:
+                break
 
-    print_table(rows)
-    results.history(histories, first_column=unit)
-    results.metrics(settings, networks=rows)
-    for name, row in rows.items():
-        results.must_have_learned(untrained[name], histories[name], row["test loss"], name)
-    for name, model in models.items():
-        results.model(model, name)
-    for name, history in histories.items():
-        figure = plots.learning_curves(history, unit=unit, validation="test", title=name)
-        results.figure(figure, name, f"learning curves of the {name} network")
-    figure, panels = plots.panels(columns=2)
-    for panel, quantity in zip(panels[0], ("val_accuracy", "val_loss"), strict=True):
-        plots.compare(histories, quantity, unit=unit, validation="test", axes=panel)
-    results.figure(plots.one_legend(panels), "compared", "both networks")
-    results.finish()
+        print_table(rows)
+        for name, row in rows.items():
+            results.must_have_learned(untrained[name], histories[name], row["test loss"], name)
+        results.history(histories, first_column=unit)
+        results.metrics(settings, networks=rows)
+        for name, model in models.items():
+            results.model(model, name)
+        for name, history in histories.items():
+            figure = plots.learning_curves(history, unit=unit, validation="test", title=name)
+            results.figure(figure, name, f"learning curves of the {name} network")
+        figure, panels = plots.panels(columns=2)
+        for panel, quantity in zip(panels[0], ("val_accuracy", "val_loss"), strict=True):
+            plots.compare(histories, quantity, unit=unit, validation="test", axes=panel)
+        results.figure(plots.one_legend(panels), "compared", "both networks")
 
 
 def draw_and_train(model: fastnn.Sequential, training: Pair, test: Pair, batch_size: int, iterations: int) -> None:

@@ -159,6 +159,23 @@ def test_a_loss_that_is_no_number_any_more_ends_training_and_is_a_failure(train)
     assert "[ Train | 002/050 ]" not in result.stdout
 
 
+def test_the_advice_after_training_diverged_can_be_followed(train):
+    diverged = train("--learning-rate", 1000)
+    assert diverged.exit_code == 1
+    assert diverged.stderr.endswith("try a smaller --learning-rate\n")
+    assert train("--learning-rate", 0.1).exit_code == 0
+
+
+@pytest.mark.parametrize(("rate", "warned"), [(1, True), (0.1, False)])
+def test_one_epoch_that_made_the_loss_worse_is_warned_of(train, rate, warned):
+    """The mean over that epoch may still be lower than before; what was reached is not."""
+    result = train("--learning-rate", rate, "--epochs", 1)
+    assert result.exit_code == 0
+    said = re.fullmatch(r"warning: the loss became (\S+), before training it was (\S+): try .*\n", result.stderr)
+    assert bool(said) == warned, result.output
+    assert not warned or float(said[1]) >= float(said[2])
+
+
 # The folder that it writes to
 
 
@@ -192,6 +209,17 @@ def test_a_picture_that_cannot_be_finished_leaves_the_earlier_one(train, tmp_pat
     # The numbers and the model come before the pictures of them, and are safe.
     names = {"data.png", "curves.png", "history.csv", "metrics.json", "model.safetensors"}
     assert {path.name for path in earlier.parent.iterdir()} == names
+
+
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (OSError(errno.ENOSPC, "full"), 2)])
+def test_a_folder_made_to_see_whether_it_can_be_written_to_does_not_stay(train, tmp_path, monkeypatch, error, status):
+    def fail(dir):
+        assert (tmp_path / "new" / "out").is_dir()
+        raise error
+
+    monkeypatch.setattr(results.tempfile, "TemporaryFile", fail)
+    assert train("--out", tmp_path / "new" / "out").exit_code == status
+    assert not (tmp_path / "new").exists()
 
 
 def test_a_folder_that_cannot_be_made(train, tmp_path):

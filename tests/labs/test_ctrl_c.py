@@ -12,6 +12,7 @@ import pytest
 from fastnn import _command
 from fastnn.kernels.jit import JIT_ENABLED
 
+from ..subprocesses import run_python
 from .test_cli import NUMBERS, assert_real_picture, command, data
 
 __all__ = ["data"]  # a fixture
@@ -41,14 +42,15 @@ def interrupted(process, stream, pattern, seconds=0.0):
     assert process.returncode == 130, stderr
     assert "Traceback" not in stderr
     assert "Error" not in stderr
-    assert "interrupted" in stdout + stderr
+    assert "interrupted" in stderr
+    assert "interrupted" not in stdout
     return stdout, stderr
 
 
 def test_what_was_finished_is_kept(data, tmp_path):
     process = command("train", "--data", data, "--epochs", 100_000, "--out", tmp_path / "out", **PIPES)
-    stdout, _ = interrupted(process, "stdout", r"Train \| 003/100000")
-    said = re.search(r"^interrupted: (\d+) of 100000 epochs are finished$", stdout, re.MULTILINE)
+    stdout, stderr = interrupted(process, "stdout", r"Train \| 003/100000")
+    said = re.search(r"^interrupted: (\d+) of 100000 epochs are finished$", stderr, re.MULTILINE)
     assert int(said[1]) >= 2
     assert re.search(rf"^\[ Test \] {NUMBERS}$", stdout, re.MULTILINE)
     assert_real_picture(tmp_path / "out" / "curves.png")
@@ -74,7 +76,20 @@ def test_only_the_command_handles_ctrl_c_during_its_imports(argv, line, expected
     assert _command._is_command() is expected
 
 
-@pytest.mark.parametrize("module", ["numpy", "numba", "fastnn.kernels.arrays"])
+def test_nothing_is_imported_before_ctrl_c_is_handled():
+    """A traceback through a module of Python's own would be the answer to Ctrl-C there."""
+
+    def imported(code):
+        # -S: other packages load modules when Python starts. Without them fastnn cannot be imported, but gets this far.
+        lines = run_python(["-S", "-X", "importtime", "-c", code], check=False).stderr.splitlines()
+        return [line.rpartition("|")[2].strip() for line in lines]
+
+    before = imported("import fastnn")
+    del before[before.index("fastnn._command") :]
+    assert set(before) <= {*imported("import os, signal"), "sys"}
+
+
+@pytest.mark.parametrize("module", ["fastnn._command", "numpy", "numba", "fastnn.kernels.arrays"])
 def test_during_the_imports(module, tmp_path):
     process = command("train", "--out", tmp_path / "out", python=["-X", "importtime"], **PIPES)
     _, stderr = interrupted(process, "stderr", rf"\| +{re.escape(module)}$")
@@ -96,11 +111,23 @@ def test_while_kernels_compile(seconds, options, data, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@needs_compiler
+@pytest.mark.parametrize("name", ["backprop", "mnist"])
+def test_while_a_lab_compiles_what_its_first_pictures_need(name, data, tmp_path):
+    """The activation that `backprop` draws is computed by a kernel, before there is anything to train."""
+    given = ("--data", data) if name == "mnist" else ()
+    process = command(
+        *("lab", name, *given, "--out", tmp_path / "out"), environment={"FASTNN_CACHE_DIR": str(tmp_path)}, **PIPES
+    )
+    interrupted(process, "stderr", "fastnn compiles the kernels")
+    assert not (tmp_path / "out").exists()
+
+
 def test_while_folds_run(data, tmp_path):
     out = tmp_path / "new" / "out"
     process = command("train", "--data", data, "--folds", 4, "--epochs", 100_000, "--out", out, **PIPES)
-    stdout, _ = interrupted(process, "stdout", r"\d+ threads$", seconds=3)
-    assert stdout.splitlines()[-1] == "interrupted: 0 of 100000 epochs are finished"
+    _, stderr = interrupted(process, "stdout", r"\d+ threads$", seconds=3)
+    assert stderr.splitlines()[-1] == "interrupted: 0 of 100000 epochs are finished"
     assert not out.parent.exists()
 
 

@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 import fastnn
 from fastnn import cli, labs, plots
 from fastnn.datasets import mnist
+from fastnn.labs import results
 
 from .test_cli import assert_real_picture, assert_refused
 
@@ -371,29 +372,45 @@ QUICK = {
 }
 
 
-def numbers_left(folder, *more):
-    """Whether the numbers are there, and of the pictures only those drawn before training."""
-    early = {"data.png", "activation.png", "letters.png"}
-    return {path.name for path in folder.iterdir()} - early == {"history.csv", "metrics.json", *more}
+@pytest.fixture
+def earlier(tmp_path):
+    """The folder with what an earlier run has left, as its texts by name."""
+    names = (
+        "data.png",
+        "letters.png",
+        "activation.png",
+        "history.csv",
+        "metrics.json",
+        "model.safetensors",
+        "mine.txt",
+    )
+    texts = {name: f"precious {name}" for name in names}
+    (tmp_path / "out").mkdir()
+    for name, text in texts.items():
+        (tmp_path / "out" / name).write_text(text)
+    return texts
+
+
+def texts_in(folder):
+    return {path.name: path.read_text(errors="replace") for path in folder.iterdir()}
 
 
 @pytest.mark.parametrize("name", labs.COMMANDS)
 @pytest.mark.filterwarnings("default")
-def test_a_loss_that_is_no_number_any_more_is_a_failure_that_leaves_the_numbers(lab, not_mnist, tmp_path, name):
+def test_a_loss_that_is_no_number_any_more_is_a_failure_that_leaves_nothing(lab, not_mnist, tmp_path, name):
     options = [*QUICK[name], "--learning-rate", 1e30]
     options += {"letters": ["--data", not_mnist], "backprop": ["--activation", "relu"]}.get(name, [])
     result = lab(name, *options)
     assert result.exit_code == 1, result.output
     said = r"^error: the loss.* became (nan|inf|-inf), before training it was \S+: try a smaller --learning-rate$"
     assert re.search(said, result.stderr, re.MULTILINE)
-    assert numbers_left(tmp_path / "out")
-    assert "NaN" not in (tmp_path / "out" / "metrics.json").read_text()  # which JSON does not know
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("name", sorted(labs.COMMANDS.keys() - {"backprop"}))  # whose loss is at most 1
-def test_a_loss_that_grew_in_training_is_a_failure_too(lab, not_mnist, tmp_path, name):
+def test_a_loss_that_grew_in_training_is_a_failure_too(lab, not_mnist, tmp_path, earlier, name):
     """It is a number, but a meaningless one: with this learning rate the network has learned nothing."""
-    options = [*QUICK[name], "--epochs", 3, "--learning-rate", 100 if name == "wide-deep" else 1000]
+    options = [*QUICK[name], "--epochs", 3, "--learning-rate", 100 if name == "wide-deep" else 1000, "--overwrite"]
     options += {"letters": ["--data", not_mnist], "wide-deep": ["--optimizer", "sgd"]}.get(name, [])
     result = lab(name, *options)
     assert result.exit_code == 1, result.output
@@ -401,7 +418,7 @@ def test_a_loss_that_grew_in_training_is_a_failure_too(lab, not_mnist, tmp_path,
         r"^error: the loss.* became (\S+), before training it was (\S+): try a", result.stderr, re.MULTILINE
     )
     assert float(said[1]) > 2 * float(said[2]) > 0
-    assert numbers_left(tmp_path / "out")
+    assert texts_in(tmp_path / "out") == earlier
 
 
 def test_the_seconds_of_training_are_without_those_of_compiling(lab, monkeypatch):
@@ -447,7 +464,7 @@ def test_ctrl_c_keeps_what_was_learned(lab, not_mnist, tmp_path, monkeypatch, na
     monkeypatch.setattr(fastnn.Sequential, "fit", interrupted)
     result = lab(name, *QUICK[name], *(["--data", not_mnist] if name == "letters" else []))
     assert result.exit_code == 130, result.output
-    assert re.search(r"^interrupted: \d+ of \d+ epochs are finished$", result.stdout, re.MULTILINE)
+    assert re.search(r"^interrupted: \d+ of \d+ epochs are finished$", result.stderr, re.MULTILINE)
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())
     assert metrics["interrupted"] is True
     models = list((tmp_path / "out").glob("*.safetensors"))
@@ -461,18 +478,40 @@ def test_ctrl_c_keeps_what_was_learned(lab, not_mnist, tmp_path, monkeypatch, na
 @pytest.mark.parametrize("method", ["train_on_batch", "fit"])
 def test_ctrl_c_before_anything_was_learned_leaves_nothing(lab, not_mnist, tmp_path, monkeypatch, name, method):
     """Neither while kernels compile nor in the first epoch; the same command can then be given again."""
-    with monkeypatch.context() as patch:
-        patch.setattr(fastnn.Sequential, method, raise_interrupt)
-        options = [*QUICK[name], *(["--data", not_mnist] if name == "letters" else [])]
-        assert lab(name, *options).exit_code == 130
+    monkeypatch.setattr(fastnn.Sequential, method, raise_interrupt)
+    assert lab(name, *QUICK[name], *(["--data", not_mnist] if name == "letters" else [])).exit_code == 130
     assert not (tmp_path / "out").exists()
-    folder = tmp_path / "out"
-    folder.mkdir()
-    (folder / "mine.txt").touch()
-    with monkeypatch.context() as patch:
-        patch.setattr(fastnn.Sequential, method, raise_interrupt)
-        lab(name, *options, "--overwrite")
-    assert [path.name for path in folder.iterdir()] == ["mine.txt"]
+
+
+@pytest.mark.parametrize("name", labs.COMMANDS)
+@pytest.mark.parametrize(("error", "status"), [(KeyboardInterrupt, 130), (ValueError, 2), (MemoryError, 2)])
+def test_whatever_ends_a_lab_after_its_first_picture_leaves_nothing(
+    lab, not_mnist, tmp_path, monkeypatch, name, error, status
+):
+    figure = results.Results.figure
+
+    def ended(self, *given):
+        figure(self, *given)
+        assert len(list((tmp_path / "out").iterdir())) == 1
+        raise error
+
+    monkeypatch.setattr(results.Results, "figure", ended)
+    assert lab(name, *QUICK[name], *(["--data", not_mnist] if name == "letters" else [])).exit_code == status
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", labs.COMMANDS)
+def test_ctrl_c_before_anything_was_learned_gives_back_what_was_replaced(
+    lab, not_mnist, tmp_path, monkeypatch, earlier, name
+):
+    def interrupt(*args, **options):
+        assert texts_in(tmp_path / "out") != earlier
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(fastnn.Sequential, "fit", interrupt)
+    options = [*QUICK[name], *(["--data", not_mnist] if name == "letters" else [])]
+    assert lab(name, *options, "--overwrite").exit_code == 130
+    assert texts_in(tmp_path / "out") == earlier
 
 
 def test_ctrl_c_while_folds_run_leaves_nothing(lab, tmp_path, monkeypatch):
@@ -489,7 +528,8 @@ def test_the_second_ctrl_c_ends_at_once_but_the_model_is_safe(lab, tmp_path, mon
     monkeypatch.setattr(plots, "learning_curves", raise_interrupt)
     result = lab("mnist", "--epochs", 1)
     assert (result.exit_code, result.stderr) == (130, "interrupted\n")
-    assert numbers_left(tmp_path / "out", "model.safetensors")
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"data.png", "history.csv", "metrics.json", "model.safetensors"}
 
 
 def test_what_an_earlier_run_left_is_named(lab, tmp_path):
