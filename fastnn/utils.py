@@ -44,7 +44,7 @@ def to_categorical(x: object, num_classes: int | None = None) -> np.ndarray:
     array([[1., 0., 0.],
            [0., 0., 1.]])
     """
-    array = checks.numeric_array(x, "x")
+    array = checks.numeric_array(x, "x", checks.LABELS_HINT)
     if array.size == 0:
         raise ValueError(f"x must hold at least one label, received shape {array.shape}")
     shape = array.shape[:-1] if array.ndim > 1 and array.shape[-1] == 1 else array.shape

@@ -36,7 +36,7 @@ def confusion_matrix(y_true: Any, y_pred: Any, classes: int | None = None) -> np
 
 def true_labels(y: Any, argument: str = "y_true") -> tuple[np.ndarray, int]:
     """Labels (n,) and the smallest possible number of classes, from labels (n,) or (n, 1) or one-hot rows (n, C)."""
-    array = checks.finite(checks.numeric_array(y, argument), argument)
+    array = checks.finite(checks.numeric_array(y, argument, checks.LABELS_HINT), argument)
     if array.ndim == 2 and array.shape[1] > 1 and len(array):
         if not (np.isin(array, (0, 1)).all() and (array.sum(axis=1) == 1).all()):
             raise ValueError(f"{argument} must be labels (n,) or one-hot rows (n, C), received other rows")
@@ -52,7 +52,7 @@ def truth_and_prediction(y_true: Any, y_pred: Any) -> tuple[np.ndarray, np.ndarr
     are not all whole numbers, where more than 0.5 means class 1.
     """
     truth, classes = true_labels(y_true)
-    array = checks.finite(checks.numeric_array(y_pred, "y_pred"), "y_pred")
+    array = checks.finite(checks.numeric_array(y_pred, "y_pred", checks.LABELS_HINT), "y_pred")
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim not in (1, 2) or array.size == 0:

@@ -69,7 +69,7 @@ def cross_validate(
     >>> scores["test_accuracy"].shape, bool(scores["test_accuracy"].mean() > 0.8)
     ((4,), True)
     """
-    columns = checks.numeric_array(x, "x"), checks.numeric_array(y, "y")
+    columns = checks.numeric_array(x, "x"), checks.numeric_array(y, "y", checks.LABELS_HINT)
     for array, name in zip(columns, ("x", "y"), strict=True):
         if array.size == 0 or array.ndim == 0:
             raise ValueError(f"{name} must hold one entry per sample, received shape {array.shape}")

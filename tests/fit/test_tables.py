@@ -9,6 +9,7 @@ import polars
 import pyarrow
 import pytest
 
+import fastnn
 from fastnn import learning_rate_finder, model_selection
 
 from ..small_models import FEATURES, ROWS, assert_same_weights, classifier, labels, regressor, samples, state
@@ -164,6 +165,30 @@ def test_labels_that_are_text(column):
     classes, y = np.unique(column(TOWNS), return_inverse=True)  # which is what the message recommends
     assert classes.tolist() == ["Bonn", "Oslo"]
     classifier().fit(X, y, verbose=0)
+
+
+PIXELS = np.zeros((len(TOWNS), 2, 2))
+TAKERS = {
+    "evaluate": lambda y: classifier().evaluate(X, y),
+    "validation": lambda y: classifier().fit(X, Y, validation_data=(X, y), verbose=0),
+    "cross_validate": lambda y: model_selection.cross_validate(classifier, X, y),
+    "to_categorical": lambda y: fastnn.utils.to_categorical(y),
+    "loss": lambda y: fastnn.losses.SparseCategoricalCrossentropy()(y, X),
+    "metric": lambda y: fastnn.metrics.SparseCategoricalAccuracy()(y, X),
+    "confusion_matrix": lambda y: fastnn.metrics.confusion_matrix(y, Y),
+    "predicted": lambda y: fastnn.metrics.confusion_matrix(Y, y),
+    "plots.confusion_matrix": lambda y: fastnn.plots.confusion_matrix(y, y),
+    "plots.misclassified": lambda y: fastnn.plots.misclassified(PIXELS, y, y),
+    "plots.scatter": lambda y: fastnn.plots.scatter(X[:, :2], y),
+    "plots.decision_surface": lambda y: fastnn.plots.decision_surface(lambda x: x, X[:, :2], y),
+}
+
+
+@pytest.mark.parametrize("column", [list, np.array, pandas.Series], ids=lambda kind: kind.__name__)
+@pytest.mark.parametrize("take", TAKERS.values(), ids=TAKERS.keys())
+def test_labels_that_are_text_anywhere(take, column):
+    with pytest.raises(TypeError, match=r"; number labels that are text first: classes, y = numpy\.unique"):
+        take(column(TOWNS))
 
 
 @pytest.mark.parametrize("kind", ["pandas", "pandas nullable", "polars", "pyarrow"])
