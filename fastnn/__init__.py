@@ -9,13 +9,13 @@ from . import (
     config,
     constraints,
     datasets,
-    habits,
     initializers,
     layers,
     losses,
     metrics,
     model_selection,
     models,
+    names,
     optimizers,
     plots,
     regularizers,
@@ -52,4 +52,4 @@ __all__ = [
     "utils",
 ]
 
-habits.explain_names(_sys.modules[__name__], models)
+names.explain_names(_sys.modules[__name__], models)

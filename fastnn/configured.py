@@ -41,6 +41,7 @@ class Configured:
     """
 
     _module: ClassVar[str]
+    _own: ClassVar[bool]  # whether fastnn itself defines the class
     _inside = True  # whether it may be a part of another described object
     _fixed: tuple[str, ...] = ()  # arguments of a base class's constructor that this class sets itself
     _always: tuple[str, ...] = ()  # attributes in the config even if the constructor does not take them
@@ -51,10 +52,14 @@ class Configured:
         super().__init_subclass__(**kwargs)
         if module is not None:
             cls._module = module
-        own = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
-        if own and not abstract and not cls.__name__.startswith("_"):
+        cls._own = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+        if cls._own and not abstract and not cls.__name__.startswith("_"):
             _PUBLIC[cls._module, cls.__name__] = cls
         habits.refuse_methods(cls, cls._never_called)
+
+    def __dir__(self) -> list[str]:
+        """The attributes, without those of Keras's that are not there."""
+        return habits.without_unknown(type(self), super().__dir__())
 
     def get_config(self) -> dict[str, Any]:
         """The constructor's arguments as plain data, from which `from_config` makes an equal object.

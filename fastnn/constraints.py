@@ -11,14 +11,14 @@ from typing import Any
 import numpy as np
 
 from . import checks
-from .configured import Configured, without_own_call
+from .configured import without_own_call
 from .engine.tables import table
 from .kernels import instructions
 from .kernels.updating import LANES, constrain
-from .settings import Fixed, within
+from .settings import Fixed, Guarded, within
 
 
-class Constraint(Configured, module="fastnn.constraints", abstract=True):
+class Constraint(Guarded, module="fastnn.constraints", abstract=True):
     """Base class. Called with an array, it returns a constrained copy.
 
     >>> fastnn.layers.Dense(4, kernel_constraint=fastnn.constraints.MaxNorm(1)).kernel_constraint

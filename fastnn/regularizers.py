@@ -7,12 +7,12 @@ penalty, computed from the weights before the step. The equations are in `kernel
 import numpy as np
 
 from . import checks
-from .configured import Configured, without_own_call
+from .configured import without_own_call
 from .kernels.updating import LANES, penalty
-from .settings import within
+from .settings import Guarded, within
 
 
-class Regularizer(Configured, module="fastnn.regularizers", abstract=True):
+class Regularizer(Guarded, module="fastnn.regularizers", abstract=True):
     """Base class: the penalty l1 sum |w| + l2 sum w^2. Called with an array, it returns the penalty.
 
     Attributes:

@@ -12,12 +12,13 @@ import numpy as np
 import numpy.typing as npt
 
 from . import checks
-from .configured import Configured, arguments
+from .configured import arguments
+from .settings import Guarded
 
 Rates = npt.NDArray[np.float64]
 
 
-class LearningRateSchedule(Configured, module="fastnn.schedules", abstract=True):
+class LearningRateSchedule(Guarded, module="fastnn.schedules", abstract=True):
     """Base class. A schedule of your own overrides `__call__`.
 
     If the constructor stores its arguments as attributes of the same names, the schedule is saved with its model.

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 import numpy as np
 
-from . import checks
+from . import checks, habits
+from .configured import Configured, arguments
 
 T = TypeVar("T")
 
@@ -86,6 +87,22 @@ class Fixed(_Attribute[T]):
 
 def _same(old: Any, new: Any) -> bool:
     return old is new or (isinstance(new, (bool, int, float, str, tuple, list, np.dtype)) and bool(old == new))
+
+
+class Guarded(Configured, abstract=True):
+    """A base class that refuses to set what nearly is an attribute's name, because nothing would read it.
+
+    Not for layers and initializers, because making a layer would take half as long again: `fit` checks layers.
+    """
+
+    _settable: tuple[str, ...] = ()  # what users may set besides `_settings` and the constructor's arguments
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute; a user's class may have any."""
+        if name not in self.__dict__ and self._own and not name.startswith("_") and not hasattr(type(self), name):
+            known = (*self._settable, *self._settings, *arguments(type(self)))
+            habits.refuse_unread(type(self), name, known)
+        object.__setattr__(self, name, value)  # `super()` would take as long as all the rest
 
 
 def within(low: float = -math.inf, high: float = math.inf, open_high: bool = False) -> Setting[float]:

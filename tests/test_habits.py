@@ -10,73 +10,15 @@ import fastnn
 from fastnn import callbacks, habits, layers, losses, metrics, optimizers
 
 from .small_models import FEATURES, regressor, samples
-from .subprocesses import run_python
 
 X, Y = samples(), samples(features=1, seed=3)[:, 0]
 
-NAMES = [
-    ("layers.LSTM", "fastnn has no recurrent layers; for sequences of a fixed length use Conv1D"),
-    ("layers.GRU", "fastnn has no recurrent layers"),  # and not "did you mean ReLU?"
-    ("layers.Concatenate", "no layer has two inputs; join arrays with np.concatenate"),
-    ("layers.Lambda", "one of your own derives from fastnn.layers.Layer"),
-    ("layers.Dens", "; did you mean fastnn.layers.Dense?"),
-    ("layers.Conv2d", "; did you mean fastnn.layers.Conv2D?"),
-    ("layers.BatchNorm", "; did you mean fastnn.layers.BatchNormalization?"),
-    ("layers.Xyzzy", ". It has: ELU, Activation, "),
-    ("Model", "the only models are rows of layers, fastnn.Sequential"),
-    ("sequential", "; did you mean fastnn.Sequential?"),
-    ("Dense", "; did you mean fastnn.layers.Dense?"),
-    ("load_model", "; did you mean fastnn.saving.load_model?"),
-    ("models.load_model", "; did you mean fastnn.saving.load_model?"),
-    ("activations", 'activations are named, Dense(10, activation="relu")'),
-    ("optimizers.adam", "; did you mean fastnn.optimizers.Adam?"),
-    ("optimizers.Nadam", "fastnn has SGD, Adagrad, RMSprop, Adam and AdamW"),
-    ("losses.mse", 'pass the string "mse", or fastnn.losses.MeanSquaredError()'),
-    ("losses.CosineSimilarity", "pass a function of (y_true, y_pred) to compile instead"),
-    ("metrics.Acuracy", "Accuracy"),
-    ("initializers.he_normal", 'pass the string "he_normal", or fastnn.initializers.HeNormal()'),
-    ("callbacks.ModelCheckpoint", "restore_best_weights=True"),
-    ("callbacks.EarlyStoping", "; did you mean fastnn.callbacks.EarlyStopping?"),
-    ("utils.to_categorial", "; did you mean fastnn.utils.to_categorical?"),
-    ("datasets.cifar10", "load the arrays yourself"),
-    ("datasets.mnist.load", "; did you mean fastnn.datasets.mnist.load_data?"),
-    ("config.floatX", "; did you mean fastnn.config.floatx?"),
-    ("schedules.CosineDecai", "; did you mean fastnn.schedules.CosineDecay?"),
-    ("plots.learning_curve", "; did you mean fastnn.plots.learning_curves?"),
-    ("model_selection.KFolds", "; did you mean fastnn.model_selection.KFold?"),
-    ("regularizers.L3", ". It has: Regularizer, L1, L2, L1L2, get"),
-    ("constraints.Maxnorm", "; did you mean fastnn.constraints.MaxNorm?"),
-    ("saving.load_modle", "; did you mean fastnn.saving.load_model?"),
-]
+
+def fit(**arguments):
+    regressor().fit(X, Y, **arguments)
 
 
-@pytest.mark.parametrize(("name", "remedy"), NAMES, ids=[name for name, _ in NAMES])
-def test_unknown_names(name, remedy):
-    """Of every public module, read from it or imported from it."""
-    *path, last = f"fastnn.{name}".split(".")
-    module = ".".join(path)
-    with pytest.raises(AttributeError) as caught:
-        eval(f"fastnn.{name}")
-    assert str(caught.value).startswith(f"module {module!r} has no attribute {last!r}")
-    assert remedy in str(caught.value)
-    with pytest.raises(ImportError) as imported:
-        exec(f"from {module} import {last}")
-    assert str(imported.value) == str(caught.value)
-
-
-def test_known_names_and_submodules_are_found_as_before():
-    run_python(["-W", "error", "-c", "from fastnn import cli, labs; import fastnn.labs.mnist; fastnn.labs.mnist"])
-    assert not hasattr(fastnn.layers, "LSTM")
-    assert getattr(fastnn, "__wrapped__", None) is None
-    with pytest.raises(AttributeError, match="^module 'fastnn' has no attribute '_private'$"):
-        fastnn._private  # noqa: B018
-
-
-def test_no_remedy_for_what_exists():
-    modules = [fastnn, *(v for v in vars(fastnn).values() if inspect.ismodule(v) and v.__name__.startswith("fastnn."))]
-    public = {name.lower() for module in modules if module is not habits for name in habits.public_names(module)}
-    assert {"dense", "input", "adam", "load_model", "set_floatx"} <= public
-    assert public & set(habits.NAMES) == set()
+def test_no_remedy_for_an_argument_that_exists():
     made = [
         kind for module in (layers, optimizers, callbacks) for kind in vars(module).values() if inspect.isclass(kind)
     ]
@@ -84,10 +26,6 @@ def test_no_remedy_for_what_exists():
     taken = {name for thing in [*made, *methods[:2]] for name in inspect.signature(thing).parameters}
     assert {"units", "learning_rate", "patience", "epochs"} <= taken
     assert taken & set(habits.ARGUMENTS) == {"callbacks", "input_dim"}  # of `fit` and of `Embedding`
-
-
-def fit(**arguments):
-    regressor().fit(X, Y, **arguments)
 
 
 WHOLE = "fastnn takes whole arrays, x and y"
@@ -130,6 +68,18 @@ ARGUMENTS = [
     (lambda: layers.Dense(3, activation=layers.ReLU), "an object such as fastnn.layers.ReLU(), received <class"),
     (lambda: layers.Dense(3, kernel_regularizer=lambda w: 0), "must be one of l1, l2, l1_l2, received <function"),
     (lambda: layers.Dense(3, kernel_constraint=lambda w: w), "which is written in Python"),
+    (lambda: layers.Dense(3, init="zeros"), "'init': use kernel_initializer"),  # and not "did you mean 'units'?"
+    (lambda: layers.Dense(3, W_regularizer="l2"), "'W_regularizer': use kernel_regularizer"),
+    (lambda: layers.Dense(3, bias=False), "use use_bias"),
+    (lambda: layers.Conv2D(3, 3, border_mode="same"), "use padding"),
+    (lambda: layers.Conv2D(4, 3, groups=2), "there are no groups"),
+    (lambda: layers.LeakyReLU(alpha=0.1), "use negative_slope"),
+    (lambda: layers.ReLU(max_value=6), "there is only negative_slope"),
+    (lambda: layers.Embedding(3, 2, input_length=4), "leave it out: it is that of the data"),
+    (lambda: layers.Embedding(3, 2, mask_zero=True), "there are no masks"),
+    (lambda: fastnn.Input((4,), name="x"), "only models and layers have names"),
+    (lambda: fastnn.Input((4,), batch_size=2), "batches may have any size; leave it out"),
+    (lambda: fastnn.Input((4,), dtype="float64"), 'fastnn.config.set_floatx("float64")'),
     (lambda: callbacks.EarlyStopping(3), "monitor must be a string, received 3"),
 ]
 
@@ -138,6 +88,60 @@ ARGUMENTS = [
 def test_unknown_arguments(call, remedy):
     with pytest.raises(TypeError, match=re.escape(remedy)):
         call()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (lambda: [regressor(), layers.Dense(3)], "a model is one row of layers, so put in those of the other: ["),
+        (lambda: regressor(), "a model is one row of layers, so put in those of the other: [*base.layers"),
+        (lambda: [layers.Dense], "received the class Dense; put its arguments behind it: Dense(...)"),
+        (lambda: ["relu"], "name a layer's activation, Dense(10, activation=\"relu\"), or use Activation(\"relu\")"),
+        (lambda: ["Flatten"], "received 'Flatten'; write the layer itself, such as fastnn.layers.Flatten()"),
+        (lambda: [layers.Dense(3)(np.ones((50, 4)))], "received an array of shape (50, 3); put in the layers"),
+        (lambda: np.ones((50, 4)), "received an array of shape (4,); put in the layers themselves"),
+        (lambda: [[layers.Dense(3)]], "received a list; put its layers in with a star"),
+        (lambda: [np.tanh], "a layer of your own derives from fastnn.layers.Layer"),
+        (lambda: [3], "a Sequential takes fastnn layers, received 3"),
+        (lambda: "relu", "layers must be a list of layers, received 'relu'; put brackets around all of them"),
+        (lambda: layers.Dense, "layers must be a list of layers, received <class"),
+    ],
+)  # fmt: skip
+def test_what_is_no_layer(given, told):
+    with pytest.raises(TypeError, match=re.escape(told)) as caught:
+        fastnn.Sequential(given())
+    assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 200
+
+
+def test_layers_from_a_generator():
+    assert len(fastnn.Sequential(layers.Dense(n) for n in (3, 4)).layers) == 2
+
+
+@pytest.mark.parametrize("metric", [losses.Huber(), losses.Huber, "huber"])
+def test_a_loss_is_no_metric(metric):
+    with pytest.raises(ValueError, match="is no metric: it is a loss, fastnn.losses.Huber. ") as caught:
+        regressor(metrics=[metric])
+    given = {"fastnn": fastnn}
+    exec(str(caught.value).partition("pass a function to metrics: ")[2], given)  # what is advised
+    model = regressor(metrics=[given["value"]], loss=losses.Huber())
+    loss, value = model.evaluate(X, Y, verbose=0)
+    assert value == pytest.approx(loss)
+
+
+def test_two_functions_without_a_name():
+    def make(*functions):
+        return regressor(metrics=list(functions))
+
+    with pytest.raises(ValueError, match=r"\['lambda', 'lambda'\]; define functions with def"):
+        make(lambda t, y: 1, lambda t, y: 2)
+    with pytest.raises(ValueError, match=r"received \['mse', 'mse'\]$"):
+        make("mse", "mse")
+
+
+def test_no_argument_is_near():
+    with pytest.raises(TypeError, match=r"^Dense\(\) got an unexpected keyword argument 'inti'$"):
+        layers.Dense(3, inti="zeros")  # and not "did you mean 'units'?"
 
 
 def test_the_method_that_keras_calls():
@@ -177,63 +181,6 @@ def test_the_step_that_is_advised():
     for weight, expected in zip(model.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_allclose(weight, expected, rtol=1e-6)
     assert loss.backward() is not None
-
-
-ATTRIBUTES = [
-    ("inputs", "for the shape use input_shape"),
-    ("output", "fastnn.Sequential(model.layers[:n]).predict(x)"),
-    ("trainable_variables", "use trainable_weights"),
-    ("variables", "use weights"),
-]
-
-
-def test_attributes_of_keras():
-    model = regressor()
-    for owner in (model, model.layers[0]):
-        for name, remedy in ATTRIBUTES:
-            with pytest.raises(
-                AttributeError, match=re.escape(f"has no attribute {name!r}: ") + ".*" + re.escape(remedy)
-            ):
-                getattr(owner, name)
-            assert not hasattr(type(owner), name)
-    with pytest.raises(AttributeError, match=r"use predict\(x\).argmax\(axis=1\)"):
-        model.predict_classes(X)
-    with pytest.raises(AttributeError, match="'SGD' object has no attribute 'lr': use learning_rate"):
-        model.optimizer.lr  # noqa: B018
-    with pytest.raises(AttributeError, match="'SGD' object has no attribute 'lr': use learning_rate"):
-        model.optimizer.lr = 0.1  # it would not be read
-
-
-def test_misspelt_attributes_cannot_be_set():
-    """Nothing would read them."""
-    model = regressor()
-    for name, meant in (("trainble", "trainable"), ("Trainable", "trainable"), ("optimiser", "optimizer")):
-        with pytest.raises(
-            AttributeError, match=f"'Sequential' object has no attribute '{name}'; did you mean '{meant}'"
-        ):
-            setattr(model, name, False)
-        assert not hasattr(model, name)
-    model.description, model.layer_count = "other names are free", 2
-
-    class Own(fastnn.Sequential):
-        def __init__(self):
-            self.trainables = self.names = []
-            super().__init__()
-
-    own = Own()
-    own.losses = [1]
-    assert (own.losses, own.names) == ([1], [])
-
-
-def test_a_class_of_ones_own_may_have_attributes_of_these_names():
-    class Wide(layers.Dense):
-        def __init__(self, inputs, variables, **kwargs):
-            super().__init__(inputs, **kwargs)
-            self.inputs, self.variables = inputs, variables
-
-    layer = Wide(3, "abc")
-    assert (layer.inputs, layer.variables) == (3, "abc")
-    assert fastnn.Sequential.from_config(fastnn.Sequential([layer]).get_config() | {"layers": []}).layers == []
 
 
 @pytest.mark.parametrize(

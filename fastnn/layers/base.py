@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Never, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 Shape = tuple[int | None, ...]
 
 _names: Counter[str] = Counter()
+
+_FINE: WeakKeyDictionary[type, set[str]] = WeakKeyDictionary()  # names of attributes that `check_attributes` has passed
 
 
 def automatic_name(kind: type) -> str:
@@ -316,6 +319,19 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         """Whether the interpreter can execute the layer: it has kernels (`lower`) that Python does not override."""
         methods = "forward", "backward", "logits", "backward_from_logits"
         return type(self).lower is not Layer.lower and uses_kernels(type(self), "lower", methods)
+
+    def check_attributes(self) -> None:
+        """An AttributeError if an attribute was set that nothing reads, because it is misspelt (not in user's classes).
+
+        Setting it raises none, as in other objects: the check would take half as long as making the layer.
+        """
+        kind, fine = type(self), _FINE.setdefault(type(self), set())
+        if kind._own and not fine.issuperset(vars(self)):
+            known = (*self._always, *kind._settings, *arguments(kind))
+            for name in vars(self):
+                if not (name in fine or name.startswith("_") or hasattr(kind, name)):
+                    habits.refuse_unread(kind, name, known, f"layer {self.name}: ")
+                fine.add(name)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"

@@ -1,6 +1,6 @@
 """Layers in a row: their shapes, their weights, and running them one at a time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Self
 
@@ -8,16 +8,18 @@ import numpy as np
 
 from .. import checks, habits
 from ..config import standard_dtype
-from ..configured import Configured, CustomObjects, checked_custom_objects, decode, describe
+from ..configured import CustomObjects, checked_custom_objects, decode, describe, is_function
 from ..engine import eager
 from ..engine.parameters import Parameter
+from ..settings import Guarded
+from .activations import FUNCTIONS
 from .base import Layer, Shape, assign, automatic_name, keep_free
 from .input import InputLayer
 
 _SO_FAR = "; the shapes so far: "  # separates a layer's error message from the shapes that led to it
 
 
-class Stack(Configured, module="fastnn", abstract=True):
+class Stack(Guarded, module="fastnn", abstract=True):
     """A network without training: the base class of `Sequential`.
 
     Args:
@@ -30,7 +32,7 @@ class Stack(Configured, module="fastnn", abstract=True):
     """
 
     _inside = False
-    _settable: tuple[str, ...] = ("name", "trainable")  # what users may set
+    _settable: tuple[str, ...] = ("name", "trainable")
     _never_called = {  # noqa: RUF012 (annotated in the base class)
         "call": ("forward", "a model is a row of layers; write a layer of your own, derived from fastnn.layers.Layer"),
         "train_step": ("fit", f"a step of your own: {habits.OWN_STEP}"),
@@ -41,16 +43,12 @@ class Stack(Configured, module="fastnn", abstract=True):
         self._layers: list[Layer] = []
         self._names: set[str] = set()
         self._sample_shape: tuple[int, ...] = ()
-        if isinstance(layers, (Layer, InputLayer)):
+        if isinstance(layers, Stack):
+            raise TypeError(_not_a_layer(layers))
+        if isinstance(layers, str) or not isinstance(layers, Iterable | None):
             raise TypeError(f"layers must be a list of layers, received {layers!r}; put brackets around all of them")
-        for layer in layers or []:
+        for layer in () if layers is None else layers:
             self.add(layer)
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        """Set an attribute; an AttributeError for a misspelt one, which nothing would read."""
-        if name not in self._settable and not name.startswith("_"):
-            habits.refuse_misspelt(self, name, self._settable)
-        super().__setattr__(name, value)
 
     @property
     def layers(self) -> list[Layer]:
@@ -83,6 +81,8 @@ class Stack(Configured, module="fastnn", abstract=True):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
+        if not self._layers and not value:
+            raise ValueError(f"model {self.name} has no layers yet that could be frozen; add them first")
         for layer in self._layers:
             layer.trainable = bool(value)
 
@@ -98,7 +98,7 @@ class Stack(Configured, module="fastnn", abstract=True):
             self._sample_shape = layer.shape
             return
         if not isinstance(layer, Layer):
-            raise TypeError(f"a Sequential takes fastnn layers, received {layer!r} of type {type(layer).__name__}")
+            raise TypeError(_not_a_layer(layer))
         # The set says quickly that a name is new; a layer may have been renamed since.
         if layer.name in self._names and any(layer.name == other.name for other in self._layers):
             raise ValueError(f"layer names must differ, received {layer.name!r} twice")
@@ -278,3 +278,24 @@ class Stack(Configured, module="fastnn", abstract=True):
 
 
 habits.explain_attributes(Stack, habits.MODEL_AND_LAYER | habits.MODEL)
+
+
+def _not_a_layer(thing: object) -> str:
+    """The message for anything else than a layer among a model's layers."""
+    received, remedy = repr(thing), ""
+    if isinstance(thing, Stack):
+        remedy = "a model is one row of layers, so put in those of the other: [*base.layers, ...]"
+    elif isinstance(thing, type) and issubclass(thing, Layer):
+        received, remedy = f"the class {thing.__name__}", f"put its arguments behind it: {thing.__name__}(...)"
+    elif isinstance(thing, str):
+        activation = thing.lower() in FUNCTIONS
+        remedy = f'name a layer\'s activation, Dense(10, activation="{thing}"), or use Activation("{thing}")'
+        remedy = remedy if activation else "write the layer itself, such as fastnn.layers.Flatten()"
+    elif isinstance(thing, (list, tuple)):
+        received, remedy = f"a {type(thing).__name__}", "put its layers in with a star: [*block, ...]"
+    elif isinstance(shape := getattr(thing, "shape", None), tuple):
+        received = f"an array of shape {shape}"
+        remedy = "put in the layers themselves, without calling them on data, which are for fit and predict"
+    elif is_function(thing):
+        remedy = "a layer of your own derives from fastnn.layers.Layer"
+    return f"a Sequential takes fastnn layers, received {received}{remedy and '; '}{remedy}"

@@ -7,16 +7,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .. import checks
-from ..configured import Configured
 from ..engine.lowering import uses_kernels
 from ..kernels import probabilities as kernels
-from ..settings import switch
+from ..settings import Guarded, switch
 
 if TYPE_CHECKING:
     from ..layers.base import Layer
 
 
-class Loss(Configured, module="fastnn.losses", abstract=True):
+class Loss(Guarded, module="fastnn.losses", abstract=True):
     """Base class. A loss of your own overrides `forward` and `backward`; `fit` then runs layer by layer.
 
     A plain function of (y_true, y_pred) will do as well, without `backward` but slower (`fastnn.losses.get`).

@@ -4,8 +4,10 @@ Pass a metric to `compile` by name, as an object or as a function of (y_true, y_
 `metric(y_true, y_pred)`.
 """
 
+from collections.abc import Iterable
 from functools import partial
 
+from .. import habits, losses
 from ..configured import from_identifier, is_function
 from .base import Metric
 from .confusion import confusion_matrix
@@ -91,8 +93,20 @@ def get(identifier: object, outputs: int, sparse: bool) -> Metric:
     )
     known = {name: partial(kind, name=str(identifier)) for name, kind in _BY_NAME.items()}
     known |= dict.fromkeys(_ACCURACY, partial(accuracy, name=str(identifier)))
+    _refuse_loss(identifier, known)
     metric: Metric = from_identifier(identifier, Metric, known, "metric")
     if metric.sparse is not None and metric.sparse != sparse:
         wanted, have = ("integer labels", "rows") if metric.sparse else ("rows of targets", "integer labels")
         raise ValueError(f"the metric {metric.name} needs {wanted}, but the loss takes {have}")
     return metric
+
+
+def _refuse_loss(identifier: object, known: Iterable[str]) -> None:
+    """A ValueError for a loss, which Keras takes as a metric."""
+    kind = type(identifier) if isinstance(identifier, losses.Loss) else identifier
+    if isinstance(identifier, str) and identifier.lower() not in known:
+        kind = losses._BY_NAME.get(identifier.lower())
+    if isinstance(kind, type) and issubclass(kind, losses.Loss):
+        raise ValueError(
+            f"{identifier!r} is no metric: {habits.LOSS_AS_METRIC.format(f'fastnn.losses.{kind.__name__}')}"
+        )

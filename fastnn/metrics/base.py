@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from .. import checks
-from ..configured import Configured
 from ..engine.lowering import uses_kernels
+from ..settings import Guarded
 
 
-class Metric(Configured, module="fastnn.metrics", abstract=True):
+class Metric(Guarded, module="fastnn.metrics", abstract=True):
     """Base class. A metric of your own overrides `evaluate`; `fit` then runs layer by layer.
 
     A plain function of (y_true, y_pred) will do as well (`fastnn.metrics.get`).

@@ -51,13 +51,24 @@ class Sequential(Stack):
     def __init__(self, layers: Sequence[Layer | InputLayer] | None = None, name: str | None = None):
         self.stop_training = False
         self.history: History | None = None
-        self.optimizer: optimizers.Optimizer
+        self._optimizer: optimizers.Optimizer | None = None
         self._loss: losses.Loss | None = None
         self._metrics: list[Metric] = []
         self._metrics_asked: list[object] = []
         self._turns = Turns()
         self._programs: dict[str, programs.Made] = {}
         super().__init__(layers, name)
+
+    @property
+    def optimizer(self) -> optimizers.Optimizer:
+        """The optimizer, which may be set to another one, also by its name; an AttributeError before `compile`."""
+        if self._optimizer is None:
+            raise AttributeError(f"model {self.name} has no optimizer yet; call compile(optimizer, loss) first")
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, value: Any) -> None:
+        self._optimizer = optimizers.get(value)
 
     @property
     def loss(self) -> losses.Loss | None:
@@ -123,7 +134,8 @@ class Sequential(Stack):
         found = [metrics.get(name, outputs, loss.sparse) for name in names]
         keys = [m.name for m in found]
         if len(set(keys)) < len(keys) or "loss" in keys:
-            raise ValueError(f'metric names must differ from each other and from "loss", received {keys}')
+            hint = "; define functions with def, which gives them names" if keys.count("lambda") > 1 else ""
+            raise ValueError(f'metric names must differ from each other and from "loss", received {keys}{hint}')
         return found
 
     def fit(
@@ -172,6 +184,8 @@ class Sequential(Stack):
             TypeError, ValueError: for invalid arguments or data; the model is then unchanged.
         """
         self._refuse("fit", unknown)
+        for layer in self._layers:
+            layer.check_attributes()
         epochs = checks.integer(epochs, "epochs", 0)
         initial_epoch = checks.integer(initial_epoch, "initial_epoch", 0)
         frequency = checks.integer(validation_freq, "validation_freq")

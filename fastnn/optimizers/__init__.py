@@ -1,5 +1,6 @@
 """Optimizers, with Keras 3's names, defaults and equations; these are implemented in `kernels/optimizers.py`."""
 
+import sys as _sys
 from collections.abc import Callable
 
 from .. import schedules as schedules  # where Keras has them
@@ -8,6 +9,8 @@ from .adaptive import Adagrad, Adam, AdamW, RMSprop
 from .base import LearningRate as LearningRate
 from .base import Optimizer
 from .gradient_descent import SGD
+
+_sys.modules[f"{__name__}.schedules"] = schedules  # for `from fastnn.optimizers.schedules import ...`
 
 __all__ = ["SGD", "Adagrad", "Adam", "AdamW", "Optimizer", "RMSprop", "get"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Never, Self
 import numpy as np
 
 from .. import checks, habits, schedules
-from ..configured import Configured, arguments
+from ..configured import arguments
 from ..engine import update
 from ..engine.parameters import Parameter, trained_weights
 from ..kernels import optimizers as kernels
@@ -26,7 +26,7 @@ from ..kernels.instructions import (
     SEPARATE_DECAY,
     WEIGHT_DECAY,
 )
-from ..settings import Setting, optional, switch, within
+from ..settings import Guarded, Setting, optional, switch, within
 from .slots import Slots
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Clip(Setting[float | None]):
         super().__set__(owner, value)
 
 
-class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
+class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
     """Base class: a learning rate, the number of steps so far, and slots, which are arrays of the weights' shapes.
 
     Args:
@@ -72,6 +72,8 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
     >>> optimizer.learning_rate, optimizer.iterations
     (0.01, 0)
     """
+
+    _settable = ("iterations",)
 
     weight_decay = optional(checks.number, 0)
     clipnorm, clipvalue, global_clipnorm = _Clip(), _Clip(), _Clip()
@@ -343,4 +345,4 @@ class Optimizer(Configured, module="fastnn.optimizers", abstract=True):
         return f"{type(self).__name__}(learning_rate={rate})"
 
 
-habits.explain_attributes(Optimizer, habits.OPTIMIZER, settable=False)
+habits.explain_attributes(Optimizer, habits.OPTIMIZER)

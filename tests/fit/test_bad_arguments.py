@@ -153,7 +153,7 @@ BAD_COMPILE = [
         ValueError,
         "the metric sparse_categorical_accuracy needs integer labels, but the loss takes rows",
     ),
-    ({"metrics": [losses.Huber]}, ValueError, "unknown metric <class"),
+    ({"metrics": [losses.Huber]}, ValueError, "is no metric: it is a loss, fastnn.losses.Huber"),
     ({"output": "sigmoid"}, ValueError, "expects probabilities, but the last activation is sigmoid; use softmax there"),
     ({"output": None}, ValueError, "expects probabilities, but the last activation is linear; use softmax there, or"),
     ({"units": 1}, ValueError, "needs at least 2 outputs, one per class, received 1; for a single output use"),

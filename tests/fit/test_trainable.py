@@ -135,11 +135,15 @@ def test_files_and_configs_keep_it(tmp_path, own):
 
 
 def test_without_layers():
+    """Freezing them would change nothing, neither now nor for layers that are added."""
     model = fastnn.Sequential()
-    model.trainable = False
-    assert model.trainable
+    with pytest.raises(ValueError, match="has no layers yet that could be frozen; add them first"):
+        model.trainable = False
+    model.trainable = True
     model.add(dense(2))
     assert model.trainable
+    model.trainable = False
+    assert not model.layers[0].trainable
 
 
 @pytest.mark.parametrize("own", [False, True], ids=["compiled", "layer by layer"])

@@ -133,7 +133,7 @@ SPOILED = [
     ((*A[:-1], "class_name"), "Input", "unknown class fastnn.layers.Input"),
     ((*A[:-1], "class_name"), ["Dense"], r"a class_name must be a string, received \['Dense'\]"),
     ((*A[:-1], "config"), ["long " * 10**6], r"the config of class 'Dense' must be a dict, received .* \.\.\."),
-    ((*A[:-2], 1), "Dense", "a Sequential takes fastnn layers, received 'Dense' of type str"),
+    ((*A[:-2], 1), "Dense", "a Sequential takes fastnn layers, received 'Dense'; write the layer itself"),
     ((*A[:-2], 0, "config", "batch_shape"), [None, 6], r"tensor 'a/kernel' must be float32 of shape \(6, 4\)"),
     (
         (*A[:-2], 0, "config", "batch_shape"),
