@@ -66,7 +66,8 @@ def try_out(mutation: Mutation, trees: "list[Path]", cache: Path) -> tuple[str, 
         path.write_text(source.replace(mutation.old, mutation.new), encoding="utf-8")
         found = first_failure(tree, cache, ["-n0", *shlex.split(mutation.tests)])
         if found is None:
-            found = first_failure(tree, cache, ["-n1", "tests"])
+            # Without the test that compares table and source, which every mutation fails.
+            found = first_failure(tree, cache, ["-n1", "--ignore=tests/test_mutations.py", "tests"])
             found = "MISSED" if found is None else f"{found} (of the whole run only)"
     finally:
         path.write_text(source, encoding="utf-8")
