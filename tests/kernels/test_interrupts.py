@@ -145,13 +145,17 @@ def new_kernel():
     return increase
 
 
-def compiled_with(profile, kernel):
-    """The kernel's address, compiled under a profiler."""
+def compiled_with(profile, kernel, use=entry_point):
+    """Compile the kernel under a profiler, for its address or for a call from Python."""
     sys.setprofile(profile)
     try:
-        return entry_point(kernel, np.ones(3), np.ones(3))
+        return use(kernel, np.ones(3), np.ones(3))
     finally:
         sys.setprofile(None)
+
+
+def call(kernel, *arguments):
+    kernel(*arguments)
 
 
 def assert_works(kernel):
@@ -162,12 +166,14 @@ def assert_works(kernel):
 
 
 @needs_compiler
-@pytest.mark.parametrize("place", PLACES)
-def test_ctrl_c_at_any_place(place):
+@pytest.mark.parametrize(
+    ("place", "use"), [*((p, entry_point) for p in PLACES), *((p, call) for p in PLACES if "pointer" not in p)]
+)
+def test_ctrl_c_at_any_place(place, use):
     kernel = new_kernel()
     profile, called = calling(place, lambda: signal.raise_signal(signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
-        compiled_with(profile, kernel)
+        compiled_with(profile, kernel, use)
     assert called == [place]
     assert_works(kernel)
 
