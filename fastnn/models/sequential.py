@@ -55,6 +55,7 @@ class Sequential(Stack):
         self._loss: losses.Loss | None = None
         self._metrics: list[Metric] = []
         self._metrics_asked: list[object] = []
+        self._metrics_for: int | None = None  # the number of outputs that they were chosen for
         self._turns = Turns()
         self._programs: dict[str, programs.Made] = {}
         super().__init__(layers, name)
@@ -111,26 +112,36 @@ class Sequential(Stack):
             raise TypeError(f'metrics must be a list such as ["accuracy"], received {metrics!r}')
         with self._changing():
             new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
-            new_metrics = self._fitting_metrics(new_loss, list(metrics or []))
+            asked, outputs = list(metrics or []), self._outputs_for(new_loss)
+            new_metrics = self._fitting_metrics(new_loss, asked, outputs)
             self.optimizer, self._loss, self._metrics = new_optimizer, new_loss, new_metrics
-            self._metrics_asked = list(metrics or [])
+            self._metrics_asked, self._metrics_for = asked, outputs
 
     def _finish_compile(self) -> None:
-        """Resolve the metrics that `compile` could not resolve, because the output shape was not known."""
-        found = self._fitting_metrics(self._require_compiled(), self._metrics_asked)
-        if [type(metric) for metric in found] != [type(metric) for metric in self._metrics]:
-            self._metrics = found
+        """Check that the loss fits, and choose the metrics if `compile` did not know the output shape yet."""
+        loss = self._require_compiled()
+        outputs = self._outputs_for(loss)
+        if outputs != self._metrics_for:
+            self._metrics = self._fitting_metrics(loss, self._metrics_asked, outputs)
+            self._metrics_for = outputs
 
-    def _fitting_metrics(self, loss: losses.Loss, names: list[object]) -> list[Metric]:
-        """The metrics by name; none until the output shape is known. Checks that the loss fits the output."""
-        if not self.built or self.output_shape is None:
+    def _outputs_for(self, loss: losses.Loss) -> int | None:
+        """The number of outputs, after checking that the loss fits them; None until the output shape is known."""
+        shape = self.output_shape
+        if shape is None:
+            return None
+        outputs = shape[-1]
+        if len(shape) != 2 or outputs is None:
+            raise ValueError(f"for a loss the last layer must give shape (n, outputs), received {shape}")
+        loss.check_outputs(outputs, output_activation(self._layers))
+        return outputs
+
+    def _fitting_metrics(self, loss: losses.Loss, names: list[object], outputs: int | None) -> list[Metric]:
+        """The metrics by name; none until the number of outputs is known."""
+        if outputs is None:
             for name in names:
                 metrics.get(name, 2, getattr(name, "sparse", loss.sparse))  # checks at least the name
             return []
-        outputs = self.output_shape[-1]
-        if len(self.output_shape) != 2 or outputs is None:
-            raise ValueError(f"for a loss the last layer must give shape (n, outputs), received {self.output_shape}")
-        loss.check_outputs(outputs, output_activation(self._layers))
         found = [metrics.get(name, outputs, loss.sparse) for name in names]
         keys = [m.name for m in found]
         if len(set(keys)) < len(keys) or "loss" in keys:
