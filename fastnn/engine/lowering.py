@@ -221,7 +221,8 @@ class Lowering:
         """Append the loss; `fused`: it replaces the last activation and starts from its input."""
         if fused:
             self.code.pop()
-        self._append(kernels.labels_to_batch if loss.sparse else kernels.targets_to_batch)
+        # What memory depends on is what the class says: an instance's attributes may be set.
+        self._append(kernels.labels_to_batch if type(loss).sparse else kernels.targets_to_batch)
         gather = self.code.pop()
         self.code.insert(0, gather)
         self.stage_ends = [end + 1 for end in self.stage_ends]
@@ -247,10 +248,11 @@ class Lowering:
         """Append the metrics: means over the batch's values, or sums over the whole batch."""
         for metric in metrics:
             size = metric.state_size(self.columns)
-            value = len(self.means) if metric.per_sample else self.log_columns
+            per_sample = type(metric).per_sample
+            value = len(self.means) if per_sample else self.log_columns
             fields = dict(zip(("alpha", "beta"), metric.numbers, strict=False))
             self._append(metric.operation, value=value, **fields)
-            if metric.per_sample:
+            if per_sample:
                 self.means.append(self.log_columns)
             else:
                 self.totals.append(len(self.code) - 1)

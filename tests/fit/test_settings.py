@@ -209,6 +209,15 @@ def test_what_is_refused_changes_nothing(change, error, message):
     np.testing.assert_array_equal(model.predict(X), other.predict(X))
 
 
+def test_what_a_class_says_of_its_memory_cannot_be_set():
+    """It was read from the instance: the metric's values were taken for sums, and memory overwritten."""
+    model, y = classifier(metrics=["accuracy", metrics.F1Score()]), Y
+    expected = model.evaluate(X, y, verbose=0)[:2]
+    model.metrics[0].per_sample, model.metrics[1].per_sample, model.loss.sparse = False, True, False
+    model.layers[0].activation = "relu"  # as it was, but set: the program is made anew
+    assert model.evaluate(X, y, verbose=0)[:2] == expected
+
+
 def test_the_list_of_metrics_is_a_copy():
     model = classifier()
     model.metrics.append(metrics.AUC())
