@@ -537,14 +537,14 @@ MUTATIONS = [
         "dropped check",
         "dispatcher.compile = held_back()(dispatcher.compile)",
         "pass",
-        "tests/kernels/test_interrupts.py",
+        "tests/test_compiler_interrupts.py",
     ),
     Mutation(
         "one handler's error loses other signals",
         "order",
         "        finally:\n            _handle()",
         "        finally:\n            pass",
-        "tests/kernels/test_interrupts.py -k one_handlers",
+        "tests/test_compiler_interrupts.py -k one_handlers",
     ),
     Mutation(
         "a cached kernel's checksum does not know its file",
