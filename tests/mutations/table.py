@@ -481,13 +481,6 @@ MUTATIONS = [
         "kept, old = min(self.count + 1, count), self._arrays[p]",
         "tests/fit/test_changes_in_fit.py -k more_slots",
     ),
-    Mutation(
-        "fit waits for another thread also in a callback",
-        "dropped check",
-        "self._fitting.acquire(blocking=not _fits.running)",
-        "self._fitting.acquire(blocking=True)",
-        "tests/fit/test_threads.py -k each_others --timeout 60",
-    ),
     # Functions and initial values of the user's own, and frozen models.
     Mutation(
         "an initializer may give another shape",
