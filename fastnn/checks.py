@@ -239,9 +239,7 @@ def target_rows(y: Any, argument: str, outputs: int, dtype: np.dtype) -> np.ndar
     return read_only(rows.astype(dtype, copy=False))
 
 
-ROUNDING = (
-    metrics.ROUNDING
-)  # how far targets may lie off the allowed ones: scaled data often do by some rounding errors
+ROUNDING = metrics.ROUNDING  # how far targets may lie off the allowed ones
 
 
 def probabilities(targets: np.ndarray, argument: str, loss: str) -> np.ndarray:

@@ -52,7 +52,7 @@ class Configured:
         super().__init_subclass__(**kwargs)
         if module is not None:
             cls._module = module
-        cls._own = cls.__module__.partition(".")[0] == __name__.partition(".")[0]
+        cls._own = habits.is_own(cls)
         if cls._own and not abstract and not cls.__name__.startswith("_"):
             _PUBLIC[cls._module, cls.__name__] = cls
         habits.refuse_methods(cls, cls._never_called)

@@ -108,15 +108,23 @@ def refuse_arguments(owner: str, unknown: Mapping[str, object], known: Callable[
         raise TypeError(f"{owner} got an unexpected keyword argument {name!r}{hint}")
 
 
+def is_own(kind: type) -> bool:
+    """Whether fastnn itself defines a class."""
+    return kind.__module__.partition(".")[0] == __name__.partition(".")[0]
+
+
 def refuse_methods(kind: type, methods: Mapping[str, tuple[str, str]]) -> None:
     """A TypeError for a class that defines a method which Keras would call, but fastnn never does.
+
+    Not if it, or another class of the user's that it derives from, also has the one that fastnn calls.
 
     Args:
         kind: a class that has just been defined.
         methods: for each method of Keras's the one that takes its place, and what to do.
     """
+    defined = set[str]().union(*(vars(base) for base in kind.__mro__ if not is_own(base)))
     for name, (own, remedy) in methods.items():
-        if name in vars(kind) and own not in vars(kind):
+        if name in vars(kind) and own not in defined:
             raise TypeError(f"{kind.__name__} defines {name}, which fastnn does not call: {remedy}")
 
 

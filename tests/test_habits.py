@@ -212,3 +212,19 @@ def test_get_layer():
     ):
         with pytest.raises(ValueError, match=re.escape(message)):
             model.get_layer(**arguments)
+
+
+def test_a_method_of_that_name_beside_the_one_that_is_called():
+    """Also where another class of the user's has it."""
+
+    class Base(layers.Layer):
+        def forward(self, x, training=False):
+            return self.call(x)
+
+    class Helped(Base):
+        def call(self, x):
+            return 2 * x
+
+    np.testing.assert_array_equal(Helped().forward(X), 2 * X)
+    with pytest.raises(TypeError, match="Own defines call"):
+        type("Own", (layers.Dense,), {"call": Helped.call})  # forward is fastnn's, which does not call it

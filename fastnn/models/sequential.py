@@ -114,7 +114,7 @@ class Sequential(Stack):
             new_optimizer, new_loss = optimizers.get(optimizer), losses.get(loss)
             asked, outputs = list(metrics or []), self._outputs_for(new_loss)
             new_metrics = self._fitting_metrics(new_loss, asked, outputs)
-            self.optimizer, self._loss, self._metrics = new_optimizer, new_loss, new_metrics
+            self._optimizer, self._loss, self._metrics = new_optimizer, new_loss, new_metrics
             self._metrics_asked, self._metrics_for = asked, outputs
 
     def _finish_compile(self) -> None:

@@ -40,7 +40,7 @@ class _Clip(Setting[float | None]):
     """One of the three kinds of clipping, of which only one may be set."""
 
     def __init__(self) -> None:
-        super().__init__(lambda value, argument: None if value is None else checks.positive(value, argument))
+        super().__init__(optional(checks.positive).check)
 
     def __set__(self, owner: Any, value: Any) -> None:
         if value is not None:
