@@ -72,14 +72,10 @@ def dense(task, ins, weights, batch, data, span):
             x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)
             dw = dw_matrix(weights, ins.kernel, span.start, rows, ins.y_stride)
             marks, batch_rows = batch.marks, batch.scale.size
-            if ins.marks >= 0 and gradient_pays(
-                ins.marks, marks, batch_rows, span.rows, span.start, rows, ins.inputs
-            ):
+            if ins.marks >= 0 and gradient_pays(ins.marks, marks, batch_rows, span.rows, span.start, rows, ins.inputs):
                 bits = marked_bits(ins.marks, marks, batch_rows, 0, span.rows, ins.inputs)
                 terms = batch.terms[span.thread]
-                skipping_backward_kernel(
-                    dw, x, dy, batch.zeros, bits, terms, span.start, rows, span.rows, ins.outputs
-                )
+                skipping_backward_kernel(dw, x, dy, batch.zeros, bits, terms, span.start, rows, span.rows, ins.outputs)
             else:
                 dense_backward_kernel(dw, x, dy, batch.zeros, span.start, rows, span.rows, ins.outputs)
         else:

@@ -19,7 +19,8 @@ import numpy as np
 
 from .arrays import ROWS, all_finite, flattened, matrix
 from .jit import jit, jit_part
-from .skipping import DEPTH, WORD, mark, samples_left, terms_left
+from .skipping import WORD, mark, samples_left, terms_left
+from .tile import DEPTH
 
 SMALLEST_INPUTS = 64  # with fewer, a product takes hardly longer than a look
 PATIENCE = 64

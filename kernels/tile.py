@@ -34,8 +34,8 @@ PREFETCH = 8
 def make_tile(rows, vectors, listed=False):
     """The tile for `rows` rows and `vectors` vectors of columns, written in LLVM's vector instructions.
 
-    It goes over all k in [0, count) or, if `listed`, over the k in terms[terms_at : terms_at + count]. There is at least
-    one. A list is read PREFETCH numbers beyond its end.
+    It goes over all k in [0, count) or, if `listed`, over the k in terms[terms_at : terms_at + count], of which it
+    needs one at least. A list is read PREFETCH numbers beyond its end.
     """
 
     def code(context, builder, signature, args):

@@ -567,4 +567,25 @@ MUTATIONS = [
         ":\n        pass",
         "tests/fit/test_processes.py -k while_a_thread --timeout 60",
     ),
+    Mutation(
+        "terms are left out although a weight is not finite",
+        "dropped check",
+        "    if marks[at + USED] and not all_finite(flattened(w)):",
+        "    if False:",
+        "tests/fit/test_skipping.py -k no_sample_reads",
+    ),
+    Mutation(
+        "terms are left out of a gradient that is not finite",
+        "dropped check",
+        "_set_fresh(at, marks, batch_rows, start, dy.shape[0], 0)",
+        "pass",
+        "tests/fit/test_skipping.py -k diverges",
+    ),
+    Mutation(
+        "lists have the elements of a tile's first sample",
+        "missing term",
+        "                union |= bits[r, w]\n            while union != 0:",
+        "                union |= 0\n            while union != 0:",
+        "tests/kernels/test_skipping.py",
+    ),
 ]
