@@ -55,8 +55,8 @@ def dense(task, ins, weights, batch, data, span):
         w = w_matrix(weights, ins.kernel, 0, ins.inputs, ins.y_stride)
         b = batch.zeros if ins.bias < 0 else w_vector(weights, ins.bias, 0, ins.y_stride)
         if ins.marks >= 0 and input_pays(ins.marks, batch.marks, batch.scale.size, x, w, span.start, ins.inputs):
-            bits = marked_bits(ins.marks, batch.marks, batch.scale.size, span.start, rows, ins.inputs)
-            skipping_forward(y, x, w, b, bits, batch.terms[span.thread], rows, ins.inputs, ins.outputs)
+            bits, terms = marked_bits(ins.marks, batch.marks, batch.scale.size, ins.inputs), batch.terms[span.thread]
+            skipping_forward(y, x, w, b, bits, terms, span.start, rows, ins.inputs, ins.outputs)
         else:
             dense_forward(y, x, w, b, rows, ins.inputs, ins.outputs)
     elif task == BACKWARD:
@@ -73,8 +73,7 @@ def dense(task, ins, weights, batch, data, span):
             dw = dw_matrix(weights, ins.kernel, span.start, rows, ins.y_stride)
             marks, batch_rows = batch.marks, batch.scale.size
             if ins.marks >= 0 and gradient_pays(ins.marks, marks, batch_rows, span.rows, span.start, rows, ins.inputs):
-                bits = marked_bits(ins.marks, marks, batch_rows, 0, span.rows, ins.inputs)
-                terms = batch.terms[span.thread]
+                bits, terms = marked_bits(ins.marks, marks, batch_rows, ins.inputs), batch.terms[span.thread]
                 skipping_backward_kernel(dw, x, dy, batch.zeros, bits, terms, span.start, rows, span.rows, ins.outputs)
             else:
                 dense_backward_kernel(dw, x, dy, batch.zeros, span.start, rows, span.rows, ins.outputs)

@@ -10,7 +10,7 @@ wrong does so in the same step. Predictions do not look at weights that they do 
 An instruction's marks, for batches of at most R rows (whole tiles) of I inputs:
 
     NOT_FINITE, USED, then for each tile of rows: a patience, whether its bitmaps are those of this batch;
-    for each tile of inputs: a patience; then R bitmaps.
+    for each tile of inputs: a patience; then the bitmaps.
 
 A patience above 0 counts the batches in which lists are not tried, one below 0 those in which they are used.
 """
@@ -35,11 +35,10 @@ def marks_size(rows, inputs):
 
 
 @jit_part
-def marked_bits(at, marks, batch_rows, start, rows, inputs):
-    """The bitmaps of rows [start, start + rows) of the batch."""
-    words = (inputs + WORD - 1) // WORD
+def marked_bits(at, marks, batch_rows, inputs):
+    """The bitmaps [words, R] of the batch."""
     bitmaps = at + _TILES + 2 * (batch_rows // ROWS) + (inputs + ROWS - 1) // ROWS
-    return matrix(marks, bitmaps + start * words, rows, words)
+    return matrix(marks, bitmaps, (inputs + WORD - 1) // WORD, batch_rows)
 
 
 @jit_part
@@ -58,11 +57,11 @@ def input_pays(at, marks, batch_rows, x, w, start, inputs):
     if patience > 0 and rows > 1:  # a single row's bitmap costs nothing beside its product
         marks[place] = patience - 1
     elif marks[at + NOT_FINITE] == 0:
-        bits = marked_bits(at, marks, batch_rows, start, rows, inputs)
-        mark(bits, x, rows, inputs)
+        bits = marked_bits(at, marks, batch_rows, inputs)
+        mark(bits, x, start, rows, inputs)
         if not pays:
             tiles = (rows + ROWS - 1) // ROWS
-            pays = terms_left(bits, rows) * _OF <= tiles * inputs * _PAYING and all_finite(flattened(w))
+            pays = terms_left(bits, start, rows) * _OF <= tiles * inputs * _PAYING and all_finite(flattened(w))
             patience = -PATIENCE if pays else PATIENCE
             marks[at + USED] |= pays
         marks[place] = patience + pays
@@ -87,7 +86,7 @@ def gradient_pays(at, marks, batch_rows, batch, first, rows, inputs):
         return False
     if not pays:
         samples, groups = min(DEPTH, batch), (rows + ROWS - 1) // ROWS
-        bits = marked_bits(at, marks, batch_rows, 0, samples, inputs)
+        bits = marked_bits(at, marks, batch_rows, inputs)
         pays = samples_left(bits, first, rows, samples) * _OF <= groups * samples * _PAYING
         patience = -PATIENCE if pays else PATIENCE
     marks[place] = patience + pays

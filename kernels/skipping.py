@@ -5,9 +5,10 @@
 What is left out changes no bit of a sum that is not zero itself (a sum of zeros may have the other sign), if B is
 finite: 0 times NaN or infinity would be NaN. `dense.py` sees to that.
 
-Each row of x has a bitmap, one bit for each element. From these come lists of k for the tiles: in the forward product,
-of the elements that are not zero in any of a tile's samples; in the gradient of the weights, of the samples in which
-any of a tile's inputs is not zero. Neighbouring pixels are zero together, and so are columns of rare words.
+Each row of x has a bitmap, one bit for each element; word w of all rows of the batch lies together in bits[w]. From
+these come lists of k for the tiles: in the forward product, of the elements that are not zero in any of a tile's
+samples; in the gradient of the weights, of the samples in which any of a tile's inputs is not zero. Neighbouring pixels
+are zero together, and so are columns of rare words.
 
 B batch, I inputs, O outputs. A list has LIST numbers, the last of which is its length.
 """
@@ -94,30 +95,45 @@ if JIT_ENABLED:
 
 
 @jit
-def mark(bits, x, rows, inputs):
-    """bits[B, words]: bit k % 64 of word k // 64 is set where x[B, k] is not zero, for k < I; the others are 0.
+def mark(bits, x, start, rows, inputs):
+    """bits[words, B]: bit k % 64 of word k // 64 is set where x[B, k] is not zero, for k < I; the others are 0.
 
-    x may be read up to 63 elements beyond the row's end.
+    x has the rows of the batch from `start` on. It may be read up to 63 elements beyond a row's end.
     """
-    flat, words, one = flattened(x), bits.shape[1], np.int64(1)
+    flat, words, one = flattened(x), bits.shape[0], np.int64(1)
     last = (one << np.int64(inputs - (words - 1) * WORD)) - one if inputs % WORD else ~np.int64(0)
     for i in range(rows):
         at = i * x.shape[1]
         for w in range(words):
-            bits[i, w] = nonzero_bits(flat, at + w * WORD)
-        bits[i, words - 1] &= last
+            bits[w, start + i] = nonzero_bits(flat, at + w * WORD)
+        bits[words - 1, start + i] &= last
 
 
 @jit
-def terms_left(bits, rows):
-    """How many terms the lists of all tiles of `rows` rows have."""
+def union(bits, w, first, stop):
+    """The bits of word w that are set in any of rows [first, stop)."""
+    word = bits[w, first]
+    for row in range(first + 1, stop):
+        word |= bits[w, row]
+    return word
+
+
+@jit
+def set_in_any(bits, w, shift, first, stop):
+    """Bit k: whether row first + k has any of the ROWS bits from bit `shift` of word w on; at most 64 rows."""
+    word, one = np.int64(0), np.int64(1)
+    for k in range(stop - first):
+        word |= np.int64(((bits[w, first + k] >> shift) & _GROUP) != 0) << np.int64(k)
+    return word
+
+
+@jit
+def terms_left(bits, start, rows):
+    """How many terms the lists of all tiles of `rows` rows from `start` on have."""
     left = 0
-    for i in range(0, rows, ROWS):
-        for w in range(bits.shape[1]):
-            union = bits[i, w]
-            for r in range(i + 1, min(i + ROWS, rows)):
-                union |= bits[r, w]
-            left += ones(union)
+    for i in range(start, start + rows, ROWS):
+        for w in range(bits.shape[0]):
+            left += ones(union(bits, w, i, min(i + ROWS, start + rows)))
     return left
 
 
@@ -126,20 +142,24 @@ def terms_left(bits, rows):
 
 
 @jit
-def list_elements(terms, bits, rows, first_word, last_word):
+def append(terms, n, first, word):
+    """Append first + k for each bit k of the word; returns where the next one goes."""
+    while word != 0:
+        terms[n] = first + lowest(word)
+        n += 1
+        word &= word - 1
+    return n
+
+
+@jit
+def list_elements(terms, bits, start, rows, first_word, last_word):
     """A list for each tile of rows: the elements, counted from word `first_word` on, that are not zero in any row."""
     for i in range(0, rows, ROWS):
-        at = i // ROWS * LIST
+        at, stop = i // ROWS * LIST, start + min(i + ROWS, rows)
         n = at
         terms[n] = 0
         for w in range(first_word, last_word):
-            union = bits[i, w]
-            for r in range(i + 1, min(i + ROWS, rows)):
-                union |= bits[r, w]
-            while union != 0:
-                terms[n] = (w - first_word) * WORD + lowest(union)
-                n += 1
-                union &= union - 1
+            n = append(terms, n, (w - first_word) * WORD, union(bits, w, start + i, stop))
         terms[at + LIST - 1] = max(1, n - at)
 
 
@@ -151,11 +171,8 @@ def list_samples(terms, bits, first_input, inputs, first, samples):
         w, shift = (first_input + i) // WORD, np.int64((first_input + i) % WORD)
         n = at
         terms[n] = 0
-        for k in range(samples):
-            terms[n] = k
-            n += ((bits[first + k, w] >> shift) & _GROUP) != 0
-        if n == at:
-            terms[n] = 0
+        for k in range(0, samples, WORD):
+            n = append(terms, n, k, set_in_any(bits, w, shift, first + k, first + min(k + WORD, samples)))
         terms[at + LIST - 1] = max(1, n - at)
 
 
@@ -165,8 +182,8 @@ def samples_left(bits, first_input, inputs, samples):
     left = 0
     for i in range(0, inputs, ROWS):
         w, shift = (first_input + i) // WORD, np.int64((first_input + i) % WORD)
-        for k in range(samples):
-            left += ((bits[k, w] >> shift) & _GROUP) != 0
+        for k in range(0, samples, WORD):
+            left += ones(set_in_any(bits, w, shift, k, min(k + WORD, samples)))
     return left
 
 
@@ -212,11 +229,11 @@ def add_listed(c, a, a_from, a_row, a_column, b, first, sums, sums_row, rows, co
 
 
 @jit
-def skipping_forward(y, x, w, b, bits, terms, rows, inputs, outputs):
-    """y[B, O] = x[B, I] w[I, O] + b[O]."""
+def skipping_forward(y, x, w, b, bits, terms, start, rows, inputs, outputs):
+    """y[B, O] = x[B, I] w[I, O] + b[O], for the rows of the batch from `start` on."""
     sums, sums_row = b, 0
     for k in range(0, inputs, DEPTH):
-        list_elements(terms, bits, rows, k // WORD, min(bits.shape[1], (k + DEPTH) // WORD))
+        list_elements(terms, bits, start, rows, k // WORD, min(bits.shape[0], (k + DEPTH) // WORD))
         add_listed(y, x, k, x.shape[1], 1, w, k, sums, sums_row, rows, outputs, terms)
         sums, sums_row = flattened(y), y.shape[1]
 

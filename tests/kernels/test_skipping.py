@@ -36,15 +36,15 @@ def padded_with_nan(x):
     return wide
 
 
-def bitmaps(x):
-    """The bitmaps of the rows of x, in an array whose other rows are wrong."""
+def bitmaps(x, start=0):
+    """The bitmaps of the rows of x as those of a batch from row `start` on, in an array whose other rows are wrong."""
     wide = padded_with_nan(x)
     slack = np.full(WORD, np.nan, x.dtype)
     readable = np.concatenate([wide.reshape(-1), slack])[: wide.size].reshape(wide.shape)
     words = -(-x.shape[1] // WORD)
     with canaries() as place:
-        bits = place(np.full((padded(len(x)), words), -1, np.int64))
-        skipping.mark(bits, place(readable, kept=True), len(x), x.shape[1])
+        bits = place(np.full((words, start + padded(len(x))), -1, np.int64))
+        skipping.mark(bits, place(readable, kept=True), start, len(x), x.shape[1])
     return bits
 
 
@@ -66,7 +66,7 @@ def room(tiles):
 def test_bitmaps(dtype, seed, rows, inputs, share):
     x = sparse(np.random.default_rng(seed), rows, inputs, share, dtype)
     x[0, 0] = np.nan
-    bits = bitmaps(x)[:rows].view(np.uint64)
+    bits = bitmaps(x, 8)[:, 8:].T[:rows].copy().view(np.uint64)
     seen = [[bool(int(row[k // WORD]) >> (k % WORD) & 1) for k in range(bits.shape[1] * WORD)] for row in bits]
     assert np.array_equal(np.array(seen)[:, :inputs], x != 0)
     assert not np.array(seen)[:, inputs:].any()
@@ -75,11 +75,11 @@ def test_bitmaps(dtype, seed, rows, inputs, share):
 @given(seed=SEEDS, rows=SIZES, inputs=SIZES, share=SHARES)
 def test_lists_of_elements(seed, rows, inputs, share):
     x = sparse(np.random.default_rng(seed), rows, inputs, share, np.float32)
-    bits, expected = bitmaps(x), reference.elements_left(x, ROWS)
+    bits, expected = bitmaps(x, 2 * ROWS), reference.elements_left(x, ROWS)
     terms = room(len(expected))
-    skipping.list_elements(terms, bits, rows, 0, bits.shape[1])
+    skipping.list_elements(terms, bits, 2 * ROWS, rows, 0, len(bits))
     assert lists(terms, len(expected)) == never_empty(expected)
-    assert skipping.terms_left(bits, rows) == sum(map(len, expected))
+    assert skipping.terms_left(bits, 2 * ROWS, rows) == sum(map(len, expected))
 
 
 @given(seed=SEEDS, rows=SIZES, inputs=SIZES, share=SHARES, data=st.data())
@@ -107,7 +107,7 @@ def both_forward(x, w, b):
             arrays = [place(a, kept=True) for a in (padded_with_nan(x), padded_matrix(w)[:inputs], padded_matrix(b)[0])]
             if skips:
                 terms = place(room(padded(rows) // ROWS))
-                skipping.skipping_forward(y, *arrays, bitmaps(x), terms, rows, inputs, outputs)
+                skipping.skipping_forward(y, *arrays, bitmaps(x, ROWS), terms, ROWS, rows, inputs, outputs)
             else:
                 dense_forward(y, *arrays, rows, inputs, outputs)
         results.append(np.ascontiguousarray(y[:rows, :outputs]))

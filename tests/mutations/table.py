@@ -584,8 +584,8 @@ MUTATIONS = [
     Mutation(
         "lists have the elements of a tile's first sample",
         "missing term",
-        "                union |= bits[r, w]\n            while union != 0:",
-        "                union |= 0\n            while union != 0:",
+        "        word |= bits[w, row]",
+        "        word |= 0",
         "tests/kernels/test_skipping.py",
     ),
 ]
