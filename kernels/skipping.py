@@ -121,7 +121,7 @@ def union(bits, w, first, stop):
 @jit
 def set_in_any(bits, w, shift, first, stop):
     """Bit k: whether row first + k has any of the ROWS bits from bit `shift` of word w on; at most 64 rows."""
-    word, one = np.int64(0), np.int64(1)
+    word = np.int64(0)
     for k in range(stop - first):
         word |= np.int64(((bits[w, first + k] >> shift) & _GROUP) != 0) << np.int64(k)
     return word

@@ -320,8 +320,8 @@ MUTATIONS = [
     Mutation(
         "copies of the weights are not made anew between two runs",
         "state",
-        "if training:\n        refresh_all",
-        "if training and cursor[STEP] == 0:\n        refresh_all",
+        "if training or plan.means.size > 0:",
+        "if training and cursor[STEP] == 0:",
         "tests/fit/test_fit.py",
     ),
     # What the user calls.
