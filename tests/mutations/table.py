@@ -271,8 +271,8 @@ MUTATIONS = [
     Mutation(
         "the dense kernel's gradient reads x by rows",
         "stride",
-        "product(dw, x, first, 1, x.shape[1], dy, zeros, rows, batch, outputs)",
-        "product(dw, x, first, x.shape[1], 1, dy, zeros, rows, batch, outputs)",
+        "product(dw, flattened(x), first, 1, x.shape[1], dy, zeros, rows, batch, outputs)",
+        "product(dw, flattened(x), first, x.shape[1], 1, dy, zeros, rows, batch, outputs)",
         "tests/kernels/test_dense.py",
     ),
     Mutation(
@@ -566,5 +566,20 @@ MUTATIONS = [
         ":\n        owner.renew_locks()",
         ":\n        pass",
         "tests/fit/test_processes.py -k while_a_thread --timeout 60",
+    ),
+    # Kernels that are compiled once.
+    Mutation(
+        "a kernel from the cache forgets the symbols that its callers need",
+        "state",
+        "loaded.library._reload_init.update(loaded.reload_init)",
+        "pass",
+        "tests/test_apart.py",
+    ),
+    Mutation(
+        "a kernel that is kept apart is compiled for each literal number",
+        "missing term",
+        "tuple(types.unliteral(argument) for argument in arguments)",
+        "arguments",
+        "tests/test_apart.py",
     ),
 ]
