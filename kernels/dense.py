@@ -4,7 +4,7 @@ B batch, I inputs, O outputs. Rows are padded to whole vectors (`arrays.stride`)
 (`arrays.padded`); the padding of w, b and dy is zero.
 """
 
-from .arrays import matrix
+from .arrays import flattened, matrix
 from .instructions import BACKWARD, COPIES, FORWARD, GRADIENT
 from .jit import jit
 from .marks import gradient_pays, input_pays, marked_bits, see_gradient, see_weights
@@ -17,19 +17,19 @@ from .weights import dw_matrix, w_matrix, w_vector
 @jit
 def dense_forward(y, x, w, b, rows, inputs, outputs):
     """y[B, O] = x[B, I] w[I, O] + b[O]."""
-    product(y, x, 0, x.shape[1], 1, w, b, rows, inputs, outputs)
+    product(y, flattened(x), 0, x.shape[1], 1, w, b, rows, inputs, outputs)
 
 
 @jit
 def dense_backward_input(dx, dy, w_transposed, zeros, rows, inputs, outputs):
     """dx[B, I] = dy[B, O] w_transposed[O, I]."""
-    product(dx, dy, 0, dy.shape[1], 1, w_transposed, zeros, rows, outputs, inputs)
+    product(dx, flattened(dy), 0, dy.shape[1], 1, w_transposed, zeros, rows, outputs, inputs)
 
 
 @jit
 def dense_backward_kernel(dw, x, dy, zeros, first, rows, batch, outputs):
     """dw[I, O] = x[B, I] transposed times dy[B, O], for `rows` rows of dw from row `first` of the kernel on."""
-    product(dw, x, first, 1, x.shape[1], dy, zeros, rows, batch, outputs)
+    product(dw, flattened(x), first, 1, x.shape[1], dy, zeros, rows, batch, outputs)
 
 
 @jit

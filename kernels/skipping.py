@@ -19,7 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .arrays import ROWS, flattened, lanes
-from .jit import JIT_ENABLED, jit
+from .jit import JIT_ENABLED, jit, jit_apart
 from .llvm import load_vector
 from .processor import SIMD_BYTES
 from .tile import (
@@ -191,7 +191,7 @@ def samples_left(bits, first_input, inputs, samples):
 # Products.
 
 
-@jit
+@jit_apart
 def add_listed(c, a, a_from, a_row, a_column, b, first, sums, sums_row, rows, columns, terms):
     """c[i, j] = sums[i, j] + sum_k a[a_from + i a_row + k a_column] b[first + k, j], k from the list of i's tile.
 
@@ -234,7 +234,7 @@ def skipping_forward(y, x, w, b, bits, terms, start, rows, inputs, outputs):
     sums, sums_row = b, 0
     for k in range(0, inputs, DEPTH):
         list_elements(terms, bits, start, rows, k // WORD, min(bits.shape[0], (k + DEPTH) // WORD))
-        add_listed(y, x, k, x.shape[1], 1, w, k, sums, sums_row, rows, outputs, terms)
+        add_listed(y, flattened(x), k, x.shape[1], 1, w, k, sums, sums_row, rows, outputs, terms)
         sums, sums_row = flattened(y), y.shape[1]
 
 
@@ -244,5 +244,5 @@ def skipping_backward_kernel(dw, x, dy, zeros, bits, terms, first, rows, batch, 
     sums, sums_row = zeros, 0
     for k in range(0, batch, DEPTH):
         list_samples(terms, bits, first, rows, k, min(DEPTH, batch - k))
-        add_listed(dw, x, k * x.shape[1] + first, 1, x.shape[1], dy, k, sums, sums_row, rows, outputs, terms)
+        add_listed(dw, flattened(x), k * x.shape[1] + first, 1, x.shape[1], dy, k, sums, sums_row, rows, outputs, terms)
         sums, sums_row = flattened(dw), dw.shape[1]

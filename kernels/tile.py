@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .arrays import ROWS, flattened, lanes, lanes_of
-from .jit import JIT_ENABLED, jit
+from .jit import JIT_ENABLED, jit_apart
 from .llvm import broadcast, load_vector, multiply_add, prefetch, vector_at
 from .processor import SIMD_BYTES
 
@@ -157,7 +157,7 @@ listed_row_wide = make_tile(1, VECTORS_OF_ONE_ROW, listed=True)
 listed_row_narrow = make_tile(1, 1, listed=True)
 
 
-@jit
+@jit_apart
 def product(c, a, a_offset, a_row, a_column, b, start, rows, depth, columns):
     """c[i, j] = start[j] + sum_k a[a_offset + i a_row + k a_column] b[k, j], for whole tiles of rows.
 

@@ -271,8 +271,8 @@ MUTATIONS = [
     Mutation(
         "the dense kernel's gradient reads x by rows",
         "stride",
-        "product(dw, x, first, 1, x.shape[1], dy, zeros, rows, batch, outputs)",
-        "product(dw, x, first, x.shape[1], 1, dy, zeros, rows, batch, outputs)",
+        "product(dw, flattened(x), first, 1, x.shape[1], dy, zeros, rows, batch, outputs)",
+        "product(dw, flattened(x), first, x.shape[1], 1, dy, zeros, rows, batch, outputs)",
         "tests/kernels/test_dense.py",
     ),
     Mutation(
@@ -567,6 +567,7 @@ MUTATIONS = [
         ":\n        pass",
         "tests/fit/test_processes.py -k while_a_thread --timeout 60",
     ),
+    # Terms that are zero.
     Mutation(
         "terms are left out although a weight is not finite",
         "dropped check",
@@ -587,5 +588,20 @@ MUTATIONS = [
         "        word |= bits[w, row]",
         "        word |= 0",
         "tests/kernels/test_skipping.py",
+    ),
+    # Kernels that are compiled once.
+    Mutation(
+        "a kernel from the cache forgets the symbols that its callers need",
+        "state",
+        "loaded.library._reload_init.update(loaded.reload_init)",
+        "pass",
+        "tests/test_apart.py",
+    ),
+    Mutation(
+        "a kernel that is kept apart is compiled for each literal number",
+        "missing term",
+        "tuple(types.unliteral(argument) for argument in arguments)",
+        "arguments",
+        "tests/test_apart.py",
     ),
 ]
