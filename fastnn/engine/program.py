@@ -89,7 +89,7 @@ class Buffers:
         """The buffers of a batch, with scratch space and lists for `count` threads."""
         for name in ("scratch", "terms"):
             have = getattr(self.batch, name)
-            if len(have) < count and have.shape[1]:
+            if len(have) < count:
                 flat = aligned_zeros(count * have.shape[1], have.dtype)
                 self.batch = self.batch._replace(**{name: flat.reshape(count, -1)})
         return self.batch
