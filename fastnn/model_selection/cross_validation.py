@@ -11,6 +11,7 @@ import numpy as np
 from .. import checks
 from ..callbacks import Callback, Logs
 from ..engine import threads
+from ..engine.crew import crew
 from ..engine.parameters import trained_weights
 from ..kernels.interrupts import compiling_unless
 from ..models.progress import line
@@ -236,7 +237,7 @@ class _Crew:
             raise self.errors[0]
 
     def _help(self) -> None:
-        with threads.occupying_a_core(), compiling_unless(lambda: self.ended):
+        with crew.at_work(), compiling_unless(lambda: self.ended):
             self._work_off(len(self.models) - 1)
 
     def _work_off(self, end: int) -> None:
