@@ -29,7 +29,7 @@ def available(files: Path = _FILES, environment: Mapping[str, str] = os.environ)
 def _quotas(files: Path) -> Iterator[float]:
     """The CPU quotas of this process's control groups and of all groups around them, in cores."""
     for line in _read(files / "proc/self/cgroup").splitlines():
-        _, controllers, path = (line.split(":", 2) + ["", ""])[:3]
+        _, controllers, path = [*line.split(":", 2), "", ""][:3]
         inside = path.strip("/")
         names = controllers.split(",")
         if controllers == "":  # version 2, which has one tree for everything

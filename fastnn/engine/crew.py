@@ -30,7 +30,26 @@ ALONE = np.zeros(CLAIMS, np.int64)  # the board of a run in one share: nobody wr
 
 _SECONDS_OF_PATIENCE = 1  # how long a helper waits for news before it leaves a run whose leader does not come
 
-Announcement = tuple[Callable[..., None], tuple[Any, ...]]
+
+class _Run:
+    """A run that helpers may join.
+
+    Attributes:
+        board: the memory through which the threads in the run meet.
+        over: whether the leader has finished.
+    """
+
+    def __init__(self, run: Callable[..., None], arguments: tuple[Any, ...], shares: int):
+        self.run, self.arguments, self.board, self.over = run, arguments, new_board(shares), False
+
+    def enter(self, number: int) -> None:
+        """Take part until the run is over: as its leader, 0, or as one of the helpers, 1, 2, ..."""
+        self.run(*self.arguments, self.board, number)
+
+    def end(self) -> None:
+        """Let the helpers go."""
+        self.over = True
+        self.board[GENERATION] = STOP
 
 
 class Crew:
@@ -48,9 +67,9 @@ class Crew:
     def renew_locks(self) -> None:
         """Begin anew: a forked child has no threads but the one that forked."""
         self._size = self._given_size
-        self._announced: queue.SimpleQueue[Announcement | None] = queue.SimpleQueue()
+        self._announced: queue.SimpleQueue[tuple[_Run, int] | None] = queue.SimpleQueue()
         self._helpers: set[threading.Thread] = set()
-        self._helping: set[int] = set()  # those in a run, by the idents of their threads
+        self._helping: dict[int, _Run] = {}  # what they are doing, by the idents of their threads
         self._leading: set[int] = set()
         self._staying: set[int] = set()  # threads in `at_work`
 
@@ -64,7 +83,8 @@ class Crew:
     @property
     def working(self) -> int:
         """How many threads are at work."""
-        return len(self._leading | self._staying) + len(self._helping)
+        # A helper may still be on its way out of a run that is over.
+        return len(self._leading | self._staying) + sum(not run.over for run in list(self._helping.values()))
 
     def lead(self, run: Callable[..., None], arguments: tuple[Any, ...], shares: int) -> None:
         """Call the interpreter's `run` in this thread, and in helpers that have nothing else to do.
@@ -74,18 +94,18 @@ class Crew:
             arguments: all its arguments but the last two.
             shares: how many shares the arguments divide a stage into.
         """
-        me = threading.get_ident()
-        board = ALONE
+        me, shared = threading.get_ident(), None
         try:
             self._leading.add(me)
-            if shares > 1:
-                board = new_board(shares)
-            if shares > 1 and JIT_ENABLED:  # plain Python would take turns with the helpers
-                self._announce(run, arguments, board, min(shares - 1, self.size - self.working))
-            run(*arguments, board, 0)
+            if shares == 1 or not JIT_ENABLED:  # plain Python would take turns with the helpers
+                run(*arguments, ALONE if shares == 1 else new_board(shares), 0)
+            else:
+                shared = _Run(run, arguments, shares)
+                self._announce(shared, min(shares - 1, self.size - self.working))
+                shared.enter(0)
         finally:
-            if board is not ALONE:
-                board[GENERATION] = STOP
+            if shared is not None:
+                shared.end()
             self._leading.discard(me)
 
     @contextlib.contextmanager
@@ -107,7 +127,7 @@ class Crew:
         for helper in helpers:
             helper.join(0.1)  # it may be in the run of a thread that goes on until the process ends
 
-    def _announce(self, run: Callable[..., None], arguments: tuple[Any, ...], board: np.ndarray, count: int) -> None:
+    def _announce(self, run: _Run, count: int) -> None:
         """Call up to `count` helpers to a run."""
         try:
             for _ in range(count - len(self._helpers)):
@@ -115,7 +135,7 @@ class Crew:
         except RuntimeError:  # there cannot be more threads, or the process is about to end
             count = len(self._helpers)
         for number in range(1, count + 1):
-            self._announced.put((run, (*arguments, board, number)))
+            self._announced.put((run, number))
 
     def _help(self) -> None:
         me, announced = threading.current_thread(), self._announced
@@ -129,15 +149,15 @@ class Crew:
         finally:
             self._helpers.discard(me)
 
-    def _join(self, run: Callable[..., None], arguments: tuple[Any, ...]) -> None:
+    def _join(self, run: _Run, number: int) -> None:
         """Help with a run, unless there are enough threads at work."""
         me = threading.get_ident()
-        self._helping.add(me)
+        self._helping[me] = run
         try:
-            if self.working <= self.size:
-                run(*arguments)
+            if not run.over and self.working <= self.size:
+                run.enter(number)
         finally:
-            self._helping.discard(me)
+            del self._helping[me]
 
 
 def new_board(shares: int) -> np.ndarray:
