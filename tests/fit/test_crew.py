@@ -140,10 +140,10 @@ def test_helpers_keep_nothing_of_a_run(make_crew):
     assert settled(lambda: gone() is None)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 @pytest.mark.parametrize("guilty", [0, 1])
-def test_an_error_ends_the_run_for_all(guilty, make_crew):
-    two, came = make_crew(2), threading.Event()
+def test_an_error_ends_the_run_for_all(guilty, make_crew, monkeypatch):
+    two, came, told = make_crew(2), threading.Event(), []
+    monkeypatch.setattr(threading, "excepthook", lambda info: told.append(info.exc_type))
 
     def run(board, number):
         if number == 1:
@@ -158,7 +158,7 @@ def test_an_error_ends_the_run_for_all(guilty, make_crew):
             two.lead(run, (), 2)
     else:
         two.lead(run, (), 2)
-        settled(lambda: not two._helpers)  # its thread has ended: the next run starts another one
+        assert settled(lambda: told == [MemoryError])  # its thread has ended: the next run starts another one
     assert settled(lambda: two.working == 0)
     met(two, 2, 1)
 
