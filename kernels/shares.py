@@ -32,7 +32,7 @@ STOP = -1  # instead of a generation: the run is over
 # How a thread waits: it looks again so many times, about 50 microseconds, then it lets others run in between, and then
 # it sleeps. Switching to another thread takes longer than most waits.
 PAUSES = 1000
-YIELDS = 100
+YIELDS = 10_000
 
 
 def board_size(shares):
