@@ -7,13 +7,14 @@
    it is in the cache, the optimizer's step on them. If a step depends on all gradients (clipping by their norm), it
    follows in separate stages.
 
-No thread adds to a result of another one, so results are bit-identical for any number of threads.
+No thread adds to a result of another one, so results are bit-identical for any number of threads. A stage has as many
+shares as a run has threads, but they are claimed by whoever is there (`shares.py`): the thread that leads the run, and
+helpers, which Python sends into the same function `run` (`engine/crew.py`).
 """
 
 import numpy as np
-from numba import prange
 
-from .arrays import ROWS, writable
+from .arrays import ROWS
 from .batches import shuffle
 from .calls import call_entry, reference
 from .instructions import (
@@ -37,12 +38,12 @@ from .instructions import (
     UPDATE,
     UPDATE_TOGETHER,
     WEIGHT_DECAY,
-    Data,
     Span,
 )
-from .jit import jit, jit_parallel, jit_part
+from .jit import jit, jit_part
 from .operations import call_operation, group_rows
 from .optimizers import corrected_rate, decay
+from .shares import GENERATION, STOP, changed, claim, finished, load, publish, published, wait_for_all
 from .tile import DEPTH
 from .weights import w_vector
 
@@ -178,29 +179,44 @@ def add_to_log(log, batch, rows, means):
     return loss
 
 
-@jit_parallel
+@jit
+def take_shares(entry, board, generation, me, threads, plan, weights, batch, data, optimizer, hyper):
+    """Claim and do shares of the stage that is on the board, the own one first, until all are claimed."""
+    for i in range(threads):
+        number = (me + i) % threads
+        if claim(board, number, generation):
+            stage, first, rows, step = published(board)
+            call_entry(entry, (stage, number, threads, plan, weights, batch, data, first, rows, step, optimizer, hyper))
+            finished(board)
+
+
+@jit
+def help_out(entry, board, me, threads, plan, weights, batch, data, optimizer, hyper):
+    """Take shares of one stage after the other, until the run is over or there is nothing new for long."""
+    generation, known = load(board, GENERATION), np.int64(-2)
+    while generation != STOP and generation != known:
+        take_shares(entry, board, generation, me, threads, plan, weights, batch, data, optimizer, hyper)
+        known = generation
+        generation = changed(board, GENERATION, known)
+
+
+@jit
 def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates, batch_size, steps, threads, seed,
-        shuffled, training):  # fmt: skip
-    """Execute at most `steps` batches on `threads` threads, until each row of `log` has its epoch.
+        shuffled, training, board, me):  # fmt: skip
+    """Execute at most `steps` batches in `threads` shares, until each row of `log` has its epoch.
 
     The sums of loss and metrics over the samples are added to `log[epoch]`. `cursor` says where to begin and, in the
     end, where the run stopped: after the first step with a loss that is not finite it stops early, so that Python can
     warn. `rates` are the learning rates of the next steps; if there are fewer, the last one stays. Without `training`
     no weight changes. `entry` is the `entry_point` of `share` for references to these arguments, `optimizer` that of
-    the optimizer's step.
+    the optimizer's step. `board` connects the leader of the run, who is `me` 0, with its helpers, who are 1, 2, ...
     """
-    data = Data(
-        writable(data.pixels),
-        writable(data.features),
-        writable(data.labels),
-        writable(data.targets),
-        writable(data.sample_weight),
-        data.predictions,
-        data.order,
-    )
-    order, samples = data.order, data.order.size
     zero, one = np.int64(0), np.int64(1)  # a literal 0 has a type of its own, for which all would be compiled again
     all_plan, all_weights, all_batch, all_data = reference(plan), reference(weights), reference(batch), reference(data)
+    if me > 0:
+        help_out(entry, board, me, threads, all_plan, all_weights, all_batch, all_data, optimizer, hyper)
+        return
+    order, samples, generation = data.order, data.order.size, zero
     if training or plan.means.size > 0:  # predictions do not look whether weights are finite
         refresh_all(all_plan, all_weights, all_batch, all_data)
     for done in range(steps):
@@ -223,10 +239,11 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
                 call_entry(entry, (stage, zero, one, all_plan, all_weights, all_batch, all_data, first, rows, step,
                                    optimizer, hyper))  # fmt: skip
             else:
-                for thread in prange(threads):  # its body can use arrays and numbers, but no references
-                    t = np.int64(thread)  # prange counts in unsigned integers
-                    call_entry(entry, (stage, t, threads, reference(plan), reference(weights), reference(batch),
-                                       reference(data), first, rows, step, optimizer, hyper))  # fmt: skip
+                generation += 1
+                publish(board, generation, stage, first, rows, step)
+                take_shares(entry, board, generation, zero, threads, all_plan, all_weights, all_batch, all_data,
+                            optimizer, hyper)  # fmt: skip
+                wait_for_all(board, generation * threads)
         loss = add_to_log(log[epoch], batch, rows, plan.means)
         cursor[ROW] = first + rows
         if first + rows == samples:

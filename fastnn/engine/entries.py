@@ -106,5 +106,4 @@ def _show(erased: bool, names: list[str]) -> None:
 def _examples(dtype: np.dtype) -> tuple[Any, ...]:
     """A plan, instruction, weights, batch and data of the types that all programs have."""
     weights, plan, batch = weight_table([], dtype), plan_of(code=[{}], parameters=[{}], stages=[{}]), empty_batch(dtype)
-    data = instructions.Data(*(array.copy() for array in empty_data(dtype)))  # writable, as the driver passes them on
-    return Referenced(plan), plan.code[0], Referenced(weights), Referenced(batch), Referenced(data)
+    return Referenced(plan), plan.code[0], Referenced(weights), Referenced(batch), Referenced(empty_data(dtype))

@@ -15,6 +15,7 @@ from ..kernels.interpreter import DEEP_GRADIENT_ROWS
 from ..kernels.interpreter import run as run_steps
 from ..kernels.skipping import LIST
 from . import threads
+from .crew import ALONE, crew
 from .entries import NO_NUMBERS, NO_OPTIMIZER, announcing, interpreter_of, optimizer_entry
 from .lowering import Lowering, lower
 from .parameters import aligned_zeros
@@ -43,7 +44,7 @@ class _Few:
         job = Run(Samples(read_only(self.x)), n, np.zeros((1, 0)), predictions=self.y.reshape(n, -1))
         program.run(job)  # compiled or loaded from here on
         self.cursor = job.cursor
-        self.arguments = program.arguments(job, 1, 1)
+        self.arguments = (*program.arguments(job, 1, 1), ALONE, 0)
         self.run = bound(run_steps, *self.arguments)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -143,9 +144,8 @@ class Program:
         """Continue until the run is finished, `steps` are done, or it is time to return to Python."""
         run.follow_optimizer()
         if self.dtype not in _driven:
-            # With 0 steps: this compiles or loads the driver, after which Numba knows its threading layer.
             with announcing(run_steps):
-                run_steps(*self.arguments(run, 0, 1))
+                run_steps(*self.arguments(run, 0, 1), ALONE, 0)  # compiles or loads it
             _driven.add(self.dtype)
         shared = self._sharing.threads(self.flops * min(run.batch_size, len(run.order)))
         if steps is None:
@@ -154,7 +154,7 @@ class Program:
         steps = min(steps, run.steps_left)  # a schedule is not asked for rates beyond the last step
         before, began = run.rows_done, time.perf_counter()
         with self._counted(run):
-            run_steps(*self.arguments(run, steps, shared))
+            crew.lead(run_steps, self.arguments(run, steps, shared), shared)
         done = (run.rows_done - before) / run.batch_size
         if done > 0:
             self._seconds_per_step = (time.perf_counter() - began) / done
@@ -183,7 +183,7 @@ class Program:
         return self._few[count](samples.x)
 
     def arguments(self, run: Run, steps: int, thread_count: int) -> tuple[Any, ...]:
-        """The interpreter's arguments, valid until the optimizer is changed."""
+        """The interpreter's arguments but for the last two (`Crew.lead`), valid until the optimizer is changed."""
         weights, step, hyper, rates = self._table, NO_OPTIMIZER, NO_NUMBERS, NO_NUMBERS
         if run.optimizer is not None:
             weights = self._with_slots(run.optimizer)
