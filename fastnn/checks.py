@@ -97,6 +97,10 @@ def numeric_array(value: Any, argument: str, hint: str = "") -> np.ndarray:
     if type(value) is not np.ndarray:
         if np.ma.is_masked(value):
             raise TypeError(f"{argument} must be an array of numbers, received one with masked values")
+        if frames.is_sparse(value):
+            raise TypeError(
+                f"{argument} must be an array of numbers, received a sparse {type(value).__name__}; its toarray() is one"
+            )
         value = frames.as_numbers(value, argument, hint)
         refuse_batches(value, argument)
     try:

@@ -28,6 +28,7 @@ from .instructions import (
     LEARNING_RATE,
     NOT_FINITE,
     PARAMETERS,
+    PREPARE,
     RATE,
     REFRESH,
     ROW,
@@ -88,7 +89,22 @@ def part(rows, unit, thread, threads):
 
 
 @jit_part
-def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, optimizer, hyper):
+def touched_rows(p, ins, weights, batch, data, row, last, rows, first, thread, optimizer, hyper):
+    """The gradients of those of a weight's rows [row, last) that have one, and the optimizer's step on them.
+
+    PREPARE has written them down. The cost of a step does not grow with the rows that nothing has touched.
+    """
+    place = row
+    while place < last and batch.lists[place] >= 0:
+        touched = np.int64(batch.lists[place])
+        span = Span(touched, touched + 1, rows, first, 0, thread, p.which)
+        call_operation(GRADIENT, ins, weights, batch, data, span)
+        optimize(weights, p.number, touched * p.stride, p.stride, optimizer, hyper)
+        place += 1
+
+
+@jit_part
+def parameter_stage(plan, kind, weights, batch, data, first, rows, thread, threads, optimizer, hyper):
     """A thread's share of every weight: gradients and the optimizer's step, or (REFRESH) only transposed copies."""
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
@@ -96,9 +112,15 @@ def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, opt
             continue
         ins = plan.code[p.instruction]
         row, last = part(p.rows, ROWS, thread, threads)
+        if p.prepared and kind == PARAMETERS:
+            span = Span(row, last, rows, first, 0, thread, p.which)
+            call_operation(PREPARE, ins, weights, batch, data, span)
+            if p.touched_only:
+                touched_rows(p, ins, weights, batch, data, row, last, rows, first, thread, optimizer, hyper)
+                continue
         while row < last:
             count = min(GRADIENT_ROWS, last - row)
-            span = Span(row, row + count, rows, 0, 0, thread, p.which)
+            span = Span(row, row + count, rows, first, 0, thread, p.which)
             if kind == PARAMETERS:
                 call_operation(GRADIENT, ins, weights, batch, data, span)
                 if plan.steps_at_once:
@@ -123,7 +145,7 @@ def share(stage, thread, threads, plan, weights, batch, data, first, rows, step,
     elif now.kind == UPDATE or now.kind == UPDATE_TOGETHER:
         call_entry(plan.update, (now.start, plan, weights, batch, rows, thread, threads, optimizer, hyper))
     else:
-        parameter_stage(plan, now.kind, weights, batch, data, rows, thread, threads, optimizer, hyper)
+        parameter_stage(plan, now.kind, weights, batch, data, first, rows, thread, threads, optimizer, hyper)
 
 
 @jit
@@ -182,6 +204,9 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
     data = Data(
         writable(data.pixels),
         writable(data.features),
+        writable(data.indptr),
+        writable(data.indices),
+        writable(data.values),
         writable(data.labels),
         writable(data.targets),
         writable(data.sample_weight),

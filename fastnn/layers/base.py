@@ -229,6 +229,24 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
             argument: the name of the user's argument.
         """
 
+    def check_sparse(self, argument: str) -> bool:
+        """Whether samples that are sparse rows are still sparse after the layer. The first layer that gives dense ones
+        is the one that reads them.
+
+        Called before a model uses sparse samples, for its first layers.
+
+        Args:
+            argument: the name of the user's argument.
+
+        Raises:
+            TypeError: if the layer needs dense samples.
+        """
+        raise TypeError(
+            f"layer {self.name} ({type(self).__name__}) needs dense samples in {argument}, received a sparse matrix; its "
+            "toarray() is dense. Before the first Dense, only layers that reshape and a Rescaling without offset take "
+            "sparse ones"
+        )
+
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """The output for inputs x; keeps what `backward` needs."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")

@@ -12,13 +12,15 @@ from .. import checks, habits, losses, metrics, optimizers, saving
 from ..callbacks import History, Logs
 from ..callbacks.base import flat
 from ..engine.run import Run, Samples
+from ..frames import is_sparse
 from ..layers.activations import output_activation
 from ..layers.base import Layer
 from ..layers.input import InputLayer
 from ..layers.stack import Stack
 from ..metrics import Metric
+from ..sparse_rows import SparseRows
 from . import programs
-from .data import prepare_fit, prepare_samples, weigh_classes
+from .data import prepare_fit, prepare_samples, prepare_sparse, weigh_classes
 from .logs import named_logs
 from .progress import line, progress_for
 from .summary import summary
@@ -315,11 +317,14 @@ class Sequential(Stack):
             return dict(sorted(logs.items()))
         return list(logs.values()) if self._metrics else logs["loss"]
 
-    def _prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
+    def _prepare_x(self, x: Any, argument: str = "x") -> np.ndarray | SparseRows:
         """Checked samples as rows; builds the model for them if it is not built yet."""
+        if is_sparse(x):
+            with self._turns.lock, self._unchanged_on_error():
+                return prepare_sparse(self, x, argument)
         if not self.built:
             with self._turns.lock, self._unchanged_on_error():
-                self._build_for(checks.finite(checks.numeric_array(x, argument), argument))
+                self._build_for(checks.finite(checks.numeric_array(x, argument), argument).shape)
                 return self._rows(x, argument)
         return self._rows(x, argument)
 
