@@ -50,7 +50,7 @@ PARAMETER = np.dtype(
         ("rows", np.int64),
         ("stride", np.int64),  # elements from one row to the next
         ("trained", np.int64),  # 1: the parameter stage computes its gradient and updates it
-        ("prepared", np.int64),  # 1: the task PREPARE comes before its gradient
+        ("prepared", np.int64),  # 1: PREPARE comes before its gradient, which is written where `Span.into` says
         ("touched_only", np.int64),  # 1: only the rows that PREPARE has put down have a gradient and are updated
         # Only the stages after the gradients read the rest (`updating.py`).
         ("sums", np.int64),  # where its sums start in Batch.sums
@@ -88,7 +88,7 @@ MEASURE, SUM_UP, DESCEND, CONSTRAIN = range(4)
 NO_CONSTRAINT, NON_NEGATIVE, NORM = range(3)
 
 # The tasks of an operation (`operations.py`).
-FORWARD, BACKWARD, TOTAL_FORWARD, TOTAL_BACKWARD, GRADIENT, COPIES, PREPARE = range(7)
+FORWARD, BACKWARD, TOTAL_FORWARD, TOTAL_BACKWARD, GRADIENT, COPIES, PREPARE, GRADIENT_OF_TOUCHED = range(8)
 
 # The indices of an optimizer's numbers in the vector `hyper`. RATE, LEARNING_RATE and ITERATION are set in every step.
 # 0 switches a feature off; averages have the switch AVERAGED, because their momentum may be 0.
@@ -160,10 +160,11 @@ class Plan(NamedTuple):
 class Span(NamedTuple):
     """What part of the work an operation does."""
 
-    start: int  # rows [start, stop): of the batch, or for PREPARE, GRADIENT and COPIES of the weight
+    start: int  # rows [start, stop): of the batch, or for tasks on a weight its rows
     stop: int
     rows: int  # of the whole batch
     first: int  # the index of the batch's row 0 in `Data.order`
     step: int  # of the training, from 1
     thread: int  # whose scratch space to use
-    which: int  # PREPARE, GRADIENT and COPIES: which of the instruction's weights
+    which: int  # for tasks on a weight: which of the instruction's weights
+    into: int  # GRADIENT: if the weight is `prepared`, where to write, as a row of the gradient

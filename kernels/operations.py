@@ -7,10 +7,11 @@ references (`calls.reference`).
 - BACKWARD: dx from dy for the same rows, and what the rows add to its partial sums. Called if `ins.gradient` (dx is
   wanted) or `ins.trainable` is set.
 - TOTAL_FORWARD, TOTAL_BACKWARD: one thread, between two stages, for all rows: [0, span.rows).
-- PREPARE: what GRADIENT needs for rows [span.start, span.stop) of its weight number `span.which`: once in a step for all
-  of a thread's rows. Called if the weight is `prepared`. If it is `touched_only`, this also writes into `batch.lists`,
-  from span.start on, which of these rows have a gradient, and -1 after the last one if there are fewer.
 - GRADIENT: rows [span.start, span.stop) of the gradient of its weight number `span.which`.
+- PREPARE: what GRADIENT needs for a `prepared` weight, once in a step for all rows [span.start, span.stop) of a thread.
+  Into `batch.lists` it writes, from span.start on, which of these rows have a gradient; -1 ends them if they are fewer.
+- GRADIENT_OF_TOUCHED: the gradient of the rows that `batch.lists` names at [span.start, span.stop), one after the other
+  from row `span.into` on.
 - COPIES: refresh its copy of those rows of its weight, for example the transposed kernel.
 
 Partial sums: threads share a batch in whole groups of `group_rows(rows)` rows, which do not depend on the number of

@@ -17,16 +17,17 @@ a column's entries, then it puts them in their places. `Batch.lists` holds, one 
 
 from llvmlite import ir
 from numba import types
+from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .arrays import CACHE_LINE, flattened, lanes, lanes_of, matrix, vector
 from .dense import dense_backward_bias
-from .instructions import FORWARD, GRADIENT, PREPARE
+from .instructions import FORWARD, GRADIENT, GRADIENT_OF_TOUCHED, PREPARE
 from .jit import JIT_ENABLED, jit
 from .llvm import broadcast, load_vector, multiply_add, prefetch, vector_at
 from .operations import operation, y_rows
 from .processor import SIMD_BYTES
-from .weights import dw_matrix, w_matrix, w_vector
+from .weights import dw_matrix, memory_at, w_matrix, w_vector
 
 # Vectors of columns that are computed at once: enough sums to hide the latency of a multiply-add.
 VECTORS = 4
@@ -110,6 +111,26 @@ tile_wide = make_tile(VECTORS)
 tile_narrow = make_tile(1)
 
 
+@intrinsic
+def _prefetch_row(typing_context, x, at, size):
+    def code(context, builder, signature, args):
+        base = builder.gep(context.make_array(x)(context, builder, args[0]).data, [args[1]])
+        line = context.get_constant(types.intp, CACHE_LINE * 8 // x.dtype.bitwidth)
+        with cgutils.for_range_slice(builder, line.type(0), args[2], line) as (i, _):
+            prefetch(builder, builder.gep(base, [i]))
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, types.intp), code
+
+
+def prefetch_row(x, at, size):
+    """Prefetch elements [at, at + size) of a flat array into the cache."""
+
+
+if JIT_ENABLED:
+    prefetch_row = _prefetch_row
+
+
 @jit
 def listed_row(c, at, places, values, first, count, factor, b, start, columns):
     """c[at + j] = start[j] + sum_i factor values[i] b[places[i], j] for i = first, ..., first + count - 1.
@@ -184,32 +205,22 @@ def sort_by_column(touched, columns, samples, entries, indptr, indices, values, 
 
 
 @jit
-def clear(x, at, size):
-    """Set elements [at, at + size) of a flat array to 0, without writing to those that are 0 already.
-
-    Most rows of a gradient are and stay 0: reading them costs half as much memory traffic as writing them.
-    """
-    row = vector(x, at, size)
-    different = False
-    for j in range(size):
-        different |= row[j] != 0
-    if different:
-        row[:] = 0
+def sparse_backward_row(dw, i, k, columns, samples, entries, dy, zeros, one, outputs):
+    """dw[i] = the gradient of row k of w, from the sorted entries."""
+    count = columns[2 * k]
+    at = columns[2 * k + 1] - count
+    listed_row(flattened(dw), i * dw.shape[1], samples, entries, at, count, one[0], dy, zeros, outputs)
+    columns[2 * k] = 0
 
 
 @jit
-def sparse_backward_kernel(dw, columns, samples, entries, dy, zeros, first, one, outputs):
-    """dw[rows, O] = scale x[B, I] transposed times dy[B, O], from row `first` of the kernel on, from sorted entries."""
-    flat, width = flattened(dw), dw.shape[1]
+def sparse_backward_kernel(dw, columns, samples, entries, dy, zeros, one, first, outputs):
+    """dw[rows, O] = scale x[B, I] transposed times dy[B, O], from row `first` of w on, from the sorted entries."""
     for i in range(dw.shape[0]):
-        k = first + i
-        count = columns[2 * k]
-        if count == 0:
-            clear(flat, i * width, width)
+        if columns[2 * (first + i)] == 0:
+            dw[i, :] = 0  # most of them
         else:
-            at = columns[2 * k + 1] - count
-            listed_row(flat, i * width, samples, entries, at, count, one[0], dy, zeros, outputs)
-            columns[2 * k] = 0
+            sparse_backward_row(dw, i, first + i, columns, samples, entries, dy, zeros, one, outputs)
 
 
 @operation
@@ -223,17 +234,28 @@ def sparse_dense(task, ins, weights, batch, data, span):
         sparse_forward(y_rows(ins, batch, span), data.indptr, data.indices, data.values, data.order, first, ins.alpha,
                        w, b, ins.outputs)  # fmt: skip
         return
-    if task != GRADIENT and task != PREPARE:
+    if task != PREPARE and task != GRADIENT and task != GRADIENT_OF_TOUCHED:
         return
     touched, columns = vector(batch.lists, 0, inputs), vector(batch.lists, inputs, 2 * inputs)
     samples = vector(batch.lists, 3 * inputs, entries.size)
-    dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
     if task == PREPARE:
         sort_by_column(touched, columns, samples, entries, data.indptr, data.indices, data.values, data.order,
                        span.first, span.rows, ins.alpha, span.start, span.stop)  # fmt: skip
-    elif span.which == 0:
-        dw = dw_matrix(weights, ins.kernel, span.start, rows, ins.y_stride)
-        sparse_backward_kernel(dw, columns, samples, entries, dy, batch.zeros, span.start, batch.one, ins.outputs)
-    else:
+        return
+    dy = matrix(batch.gradients, ins.y, span.rows, ins.y_stride)
+    if span.which == 1:
         db = dw_matrix(weights, ins.bias, 0, 1, ins.y_stride)
         dense_backward_bias(db, dy, batch.one, batch.zeros, span.rows, ins.outputs)
+        return
+    dw = dw_matrix(weights, ins.kernel, span.into, rows, ins.y_stride)
+    if task == GRADIENT:
+        sparse_backward_kernel(dw, columns, samples, entries, dy, batch.zeros, batch.one, span.start, ins.outputs)
+    else:
+        for i in range(rows):
+            k = touched[span.start + i]
+            # The optimizer needs them next, and they may lie anywhere.
+            prefetch_row(memory_at(weights.values[ins.kernel], weights.transposed), k * ins.y_stride, ins.y_stride)
+            for slot in range(weights.slots.shape[0]):
+                place = memory_at(weights.slots[slot, ins.kernel], weights.transposed)
+                prefetch_row(place, k * ins.y_stride, ins.y_stride)
+            sparse_backward_row(dw, i, k, columns, samples, entries, dy, batch.zeros, batch.one, ins.outputs)
