@@ -50,10 +50,10 @@ class SparseRows:
     def most_entries(self, rows: int) -> int:
         """What the entries of a batch of `rows` samples cannot exceed, whichever these are."""
         most = min(self.entries, rows * self._longest)
-        if most > checks.LARGEST_SIZE // 2:
+        if most > checks.LARGEST_SIZE:
             raise ValueError(
-                f"a batch of {rows} sparse samples may have {most} entries; at most {checks.LARGEST_SIZE // 2} are "
-                "possible, use a smaller batch_size"
+                f"a batch of {rows} sparse samples may have {most} entries; use a smaller batch_size, for at most "
+                f"{checks.LARGEST_SIZE}"
             )
         return most
 
@@ -72,18 +72,8 @@ def sparse_rows(x: Any, argument: str, dtype: np.dtype) -> SparseRows:
     if len(x.shape) != 2 or 0 in x.shape:
         raise ValueError(f"{argument} must have shape (n, features) and hold samples, received shape {x.shape}")
     rows, features = (checks.size(n, f"the shape of {argument}") for n in x.shape)
-    if x.dtype.kind not in "biuf":
-        raise TypeError(f"{argument} must be a matrix of numbers, received a sparse one of type {x.dtype}")
-    if x.format == "csc":  # its own conversion would believe what its arrays say
-        indptr, _, _ = _structure(x, argument, features, rows)
-    elif x.format == "coo":
-        for at, size in zip((x.row, x.col), x.shape, strict=True):
-            _in_range(np.asarray(at), size, argument)
-    if x.format != "csr":
-        x = x.tocsr()
-    indptr, indices, values = _structure(x, argument, rows, features)
-    if values.dtype.kind not in "biuf":
-        raise TypeError(f"{argument} must be a matrix of numbers, received a sparse one with data of {values.dtype}")
+    indptr, indices, values = _structure(_as_csr(x, argument), argument, rows, features)
+    _check_type(values, argument)
     indptr, indices, values = _sorted(indptr, indices, values)
     values = checks.read_only(np.ascontiguousarray(checks.as_type(values, dtype) if values.dtype != dtype else values))
     if not all_finite(values):
@@ -91,6 +81,26 @@ def sparse_rows(x: Any, argument: str, dtype: np.dtype) -> SparseRows:
         row = int(np.searchsorted(indptr, at, "right")) - 1
         raise ValueError(f"{argument} must be finite, received {values[at]} at index {(row, int(indices[at]))}")
     return SparseRows(checks.read_only(indptr), checks.read_only(indices), values, features)
+
+
+def _check_type(array: Any, argument: str) -> None:
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{argument} must be a matrix of numbers, received a sparse one of type {array.dtype}")
+
+
+def _as_csr(x: Any, argument: str) -> Any:
+    """x in SciPy's CSR format, by its own conversions, which believe what the arrays of a matrix say."""
+    if x.format == "csr":
+        return x
+    _check_type(x, argument)
+    if x.format in ("bsr", "dia"):
+        x = x.tocoo()  # in Python, so that the next check counts
+    if x.format == "csc":
+        _structure(x, argument, *reversed(x.shape))
+    elif x.format == "coo":
+        for indices, size in zip((x.row, x.col), x.shape, strict=True):
+            _in_range(np.asarray(indices), size, argument)
+    return x.tocsr()
 
 
 def _structure(x: Any, argument: str, lines: int, across: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -109,7 +119,7 @@ def _structure(x: Any, argument: str, lines: int, across: int) -> tuple[np.ndarr
         )
     if indptr[0] != 0:
         raise ValueError(f"{argument}.indptr must begin with 0, received {x.indptr[0]}")
-    if (falls := np.diff(indptr) < 0).any():
+    if (falls := indptr[1:] < indptr[:-1]).any():
         at = int(falls.argmax())
         raise ValueError(
             f"{argument}.indptr must not decrease, received {x.indptr[at]} before {x.indptr[at + 1]} at position {at}"

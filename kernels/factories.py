@@ -167,7 +167,8 @@ def _chosen(*places):
 def step(kernel, slots, *places):
     """The function that the interpreter calls for an optimizer's step on elements [start, start + size) of a weight.
 
-    Their gradient begins at element `gradient` of the weight's. `places` are the indices in `hyper` of the scalars that the kernel takes after its arrays and the rate.
+    Their gradient begins at element `gradient` of the weight's gradient. `places` are the indices in `hyper` of the
+    scalars that the kernel takes after its arrays and the rate.
     """
     slots_of, numbers_of = _SLOTS[slots], _chosen(*places)
 

@@ -1,7 +1,7 @@
-"""The dense layer on sparse rows: y = scale x w + b and its gradients, where the zeros of x are neither stored nor read.
+"""The dense layer on sparse rows: y = scale x w + b and its gradients; the zeros of x are neither stored nor read.
 
-B batch, I inputs, O outputs, N samples, E entries of a batch. x is a CSR matrix: sample r has the entries from indptr[r]
-to indptr[r + 1], their columns in `indices`, ascending, and their `values`.
+B batch, I inputs, O outputs, E entries of a batch. x is a CSR matrix: sample r has the entries from indptr[r] to
+indptr[r + 1], their columns in `indices`, ascending, and their `values`.
 
 A term 0 * w adds nothing to a chain of fused multiply-adds. So the results have the bits of the dense product, which
 adds the same terms in the same order (`tile.py`).

@@ -324,7 +324,7 @@ class Lowering:
         )
 
     def _choose_rows(self, record: dict[str, Any], separate: bool) -> None:
-        """Whether a step goes through all rows of a weight that multiplies sparse rows, or those of the batch's columns.
+        """Whether a step goes through all rows of a weight that multiplies sparse rows, or those that a batch touches.
 
         Args:
             record: the weight's fields.

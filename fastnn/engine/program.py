@@ -93,10 +93,11 @@ class Buffers:
 
     def for_entries(self, most: int) -> None:
         """Make room for the lists of the batches of sparse rows, if training sorts them: at most `most` entries."""
-        if self._sorted_columns and self.batch.entries.size < most:
-            # Between two steps the lists are zero, and between two runs nothing else is in them.
-            lists = np.zeros(3 * self._sorted_columns + most, np.int32)
-            self.batch = self.batch._replace(lists=lists, entries=np.zeros(most, self.batch.entries.dtype))
+        size = 3 * self._sorted_columns + most
+        if self._sorted_columns and self.batch.lists.size < size:
+            # New ones will do: nothing in them is needed after a step.
+            entries = np.zeros(most, self.batch.entries.dtype)
+            self.batch = self.batch._replace(lists=np.zeros(size, np.int32), entries=entries)
 
 
 class Program:

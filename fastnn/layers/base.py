@@ -230,10 +230,10 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         """
 
     def check_sparse(self, argument: str) -> bool:
-        """Whether samples that are sparse rows are still sparse after the layer. The first layer that gives dense ones
-        is the one that reads them.
+        """Whether samples that are sparse rows are still sparse after the layer.
 
-        Called before a model uses sparse samples, for its first layers.
+        Called before a model uses such samples, for its first layers up to the one that reads them and gives dense
+        outputs.
 
         Args:
             argument: the name of the user's argument.
@@ -242,9 +242,9 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
             TypeError: if the layer needs dense samples.
         """
         raise TypeError(
-            f"layer {self.name} ({type(self).__name__}) needs dense samples in {argument}, received a sparse matrix; its "
-            "toarray() is dense. Before the first Dense, only layers that reshape and a Rescaling without offset take "
-            "sparse ones"
+            f"layer {self.name} ({type(self).__name__}) needs dense samples in {argument}, received a sparse matrix; "
+            f"its toarray() is dense. {argument} can be sparse only if a Dense comes first, or after layers that "
+            "reshape and a Rescaling without offset"
         )
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:

@@ -34,9 +34,11 @@ def prepare_samples(
     targets = checks.read_only(targets)
     _check_metrics(model, targets, names[1])
     if isinstance(rows, SparseRows):
-        for measure in (loss, *model._metrics):
-            if not measure.compiled:
-                raise TypeError(_runs_in_python(f"{measure.name}, a loss or metric,", names[0]))
+        if not loss.compiled:
+            raise TypeError(_runs_in_python(f"the loss {loss!r}", names[0]))
+        for metric in model._metrics:
+            if not metric.compiled:
+                raise TypeError(_runs_in_python(f"the metric {metric.name}", names[0]))
     weights = None
     if sample_weight is not None:
         weights = checks.sample_weights(sample_weight, len(rows), model.dtype, names[2])

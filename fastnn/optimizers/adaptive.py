@@ -55,8 +55,8 @@ class Adagrad(Optimizer):
 
     @property
     def needs_gradient(self) -> bool:
-        """True without weight decay; an epsilon that is 0 in float32 may make 0 / 0."""
-        return not self.weight_decay and np.float32(self.epsilon) > 0
+        """True without weight decay; but an epsilon that is 0 in float32 may make 0 / 0."""
+        return not self.weight_decay and bool(np.float32(self.epsilon) > 0)
 
     def _numbers(self) -> dict[int, float]:
         return {EPSILON: self.epsilon}
