@@ -12,7 +12,8 @@ references (`calls.reference`).
   Into `batch.lists` it writes, from span.start on, which of these rows have a gradient; -1 ends them if they are fewer.
 - GRADIENT_OF_TOUCHED: the gradient of the rows that `batch.lists` names at [span.start, span.stop), one after the other
   from row `span.into` on.
-- COPIES: refresh its copy of those rows of its weight, for example the transposed kernel.
+- COPIES: refresh what it keeps of those rows of its weight: its transposed copy, whether they are finite. span.rows is
+  0 where a run begins, for all rows at once.
 
 Partial sums: threads share a batch in whole groups of `group_rows(rows)` rows, which do not depend on the number of
 threads, and each group has sums of its own. These are added up in the order of the groups. So no thread adds to a
