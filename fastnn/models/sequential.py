@@ -173,7 +173,10 @@ class Sequential(Stack):
 
         Args:
             x: samples (n, ...), an array or what NumPy makes one of, or a table of pandas, polars or pyarrow; uint8 and
-                the model's float type are used without a copy.
+                the model's float type are used without a copy. Or a sparse matrix of scipy.sparse (n, features), best
+                in the CSR format, if a `Dense` layer comes first, or after layers that reshape and a `Rescaling`
+                without offset; it is never made dense. Of a kernel it reads the rows of its entries' columns: a weight
+                elsewhere that is no longer finite shows at the end of `fit`, not in the loss.
             y: labels (n,), or targets (n, outputs), depending on the loss.
             batch_size: samples per step; None: 32.
             epochs: the number of the last epoch; 0 trains nothing.
@@ -223,7 +226,7 @@ class Sequential(Stack):
         return_dict: bool = False,
         **unknown: Never,
     ) -> Any:
-        """The loss and the metrics for samples x and targets y.
+        """The loss and the metrics for samples x and targets y, as `fit` takes them.
 
         Returns:
             [loss, metric, ...], or only the loss if there are no metrics; a dict with `return_dict`.
@@ -242,7 +245,7 @@ class Sequential(Stack):
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", **unknown: Never
     ) -> np.ndarray:
-        """The outputs (n, outputs) for samples x (n, ...). They do not depend on `batch_size`."""
+        """The outputs (n, outputs) for samples x (n, ...), as `fit` takes them. They do not depend on `batch_size`."""
         if unknown:
             self._refuse("predict", unknown)
         if batch_size is not None:
