@@ -25,10 +25,12 @@ from .instructions import (
     EPOCH,
     FORWARD,
     GRADIENT,
+    GRADIENT_OF_TOUCHED,
     ITERATION,
     LEARNING_RATE,
     NOT_FINITE,
     PARAMETERS,
+    PREPARE,
     RATE,
     REFRESH,
     ROW,
@@ -73,12 +75,12 @@ def sample_stage(plan, stage, weights, batch, data, span):
 
 
 @jit
-def optimize(weights, number, start, size, optimizer, hyper):
-    """One optimizer step on elements [start, start + size) of a weight."""
+def optimize(weights, number, start, size, gradient, optimizer, hyper):
+    """One optimizer step on elements [start, start + size) of a weight, whose gradient begins at `gradient`."""
     if hyper[WEIGHT_DECAY] > 0:
         decay(w_vector(weights, number, start, size), hyper[WEIGHT_DECAY] * hyper[LEARNING_RATE])
     call_entry(
-        optimizer, (reference(weights), number, start, size, hyper)
+        optimizer, (reference(weights), number, start, size, gradient, hyper)
     )  # a call from Python passes the tuple itself
 
 
@@ -98,21 +100,51 @@ def has_copies(ins, p):
 
 
 @jit_part
-def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, optimizer, hyper):
+def update_touched(p, ins, weights, batch, data, row, last, rows, thread, optimizer, hyper):
+    """Gradients of, and the optimizer's step on, those of a weight's rows [row, last) that PREPARE has put down.
+
+    So the cost of a step does not grow with the rows that nothing has touched. All gradients are written to the same
+    few rows, which stay in the L1 cache.
+    """
+    place = row
+    while place < last and batch.lists[place] >= 0:
+        stop = place + 1
+        while stop < min(last, place + GRADIENT_ROWS) and batch.lists[stop] >= 0:
+            stop += 1
+        span = Span(place, stop, rows, 0, 0, thread, p.which, row)
+        call_operation(GRADIENT_OF_TOUCHED, ins, weights, batch, data, span)
+        for i in range(place, stop):
+            at, gradient = np.int64(batch.lists[i]) * p.stride, (row + i - place) * p.stride
+            optimize(weights, p.number, at, p.stride, gradient, optimizer, hyper)
+        place = stop
+
+
+@jit_part
+def parameter_stage(plan, kind, weights, batch, data, first, rows, thread, threads, optimizer, hyper):
     """A thread's share of every weight: gradients and the optimizer's step, or (REFRESH) only transposed copies."""
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
         if not p.trained:
             continue
         ins = plan.code[p.instruction]
-        row, last = part(p.rows, ROWS, thread, threads)
+        begin, last = part(p.rows, ROWS, thread, threads)
+        if p.prepared and kind == PARAMETERS and begin < last:
+            span = Span(begin, last, rows, first, 0, thread, p.which, 0)
+            call_operation(PREPARE, ins, weights, batch, data, span)
+            if p.touched_only:
+                update_touched(p, ins, weights, batch, data, begin, last, rows, thread, optimizer, hyper)
+                continue
+        row = begin
         while row < last:
             count = min(DEEP_GRADIENT_ROWS if rows > DEPTH else GRADIENT_ROWS, last - row)
-            span = Span(row, row + count, rows, 0, 0, thread, p.which)
+            # As in `update_touched`: rows of zeros, which are most of them, need not go through memory.
+            into = begin if p.prepared and plan.steps_at_once else row
+            span = Span(row, row + count, rows, 0, 0, thread, p.which, into)
             if kind == PARAMETERS:
                 call_operation(GRADIENT, ins, weights, batch, data, span)
                 if plan.steps_at_once:
-                    optimize(weights, p.number, row * p.stride, count * p.stride, optimizer, hyper)
+                    at, gradient = row * p.stride, into * p.stride
+                    optimize(weights, p.number, at, count * p.stride, gradient, optimizer, hyper)
             if has_copies(ins, p) and (kind == REFRESH or plan.steps_at_once):
                 call_operation(COPIES, ins, weights, batch, data, span)
             row += count
@@ -126,14 +158,14 @@ def share(stage, thread, threads, plan, weights, batch, data, first, rows, step,
         start, stop = part(rows, group_rows(rows) if plan.grouped else ROWS, thread, threads)
         while start < stop:
             end = min(stop, start + plan.block)
-            sample_stage(plan, now, weights, batch, data, Span(start, end, rows, first, step, thread, 0))
+            sample_stage(plan, now, weights, batch, data, Span(start, end, rows, first, step, thread, 0, 0))
             start = end
     elif now.kind == TOTAL:
-        call_operation(now.stop, plan.code[now.start], weights, batch, data, Span(0, rows, rows, first, step, 0, 0))
+        call_operation(now.stop, plan.code[now.start], weights, batch, data, Span(0, rows, rows, first, step, 0, 0, 0))
     elif now.kind == UPDATE or now.kind == UPDATE_TOGETHER:
         call_entry(plan.update, (now.start, plan, weights, batch, rows, thread, threads, optimizer, hyper))
     else:
-        parameter_stage(plan, now.kind, weights, batch, data, rows, thread, threads, optimizer, hyper)
+        parameter_stage(plan, now.kind, weights, batch, data, first, rows, thread, threads, optimizer, hyper)
 
 
 @jit
@@ -144,7 +176,7 @@ def refresh_all(plan, weights, batch, data):
         ins = plan.code[p.instruction]
         if has_copies(ins, p):
             # A batch of 0 rows: the run begins.
-            call_operation(COPIES, ins, weights, batch, data, Span(0, p.rows, 0, 0, 0, 0, 0))
+            call_operation(COPIES, ins, weights, batch, data, Span(0, p.rows, 0, 0, 0, 0, 0, 0))
 
 
 @jit

@@ -43,12 +43,12 @@ def operation_entry(operation: Any, dtype: np.dtype) -> int:
     if not JIT_ENABLED:
         return int(OPERATIONS.index(operation))
     _, ins, *arrays = _examples(dtype)
-    return int(_entry(operation, dtype, instructions.FORWARD, ins, *arrays, instructions.Span(0, 0, 0, 0, 0, 0, 0)))
+    return int(_entry(operation, dtype, instructions.FORWARD, ins, *arrays, instructions.Span(0, 0, 0, 0, 0, 0, 0, 0)))
 
 
 def optimizer_entry(step: Any, dtype: np.dtype) -> Any:
     """The entry point of an optimizer's step for a float type."""
-    return _entry(step, dtype, _examples(dtype)[2], 0, 0, 0, NO_NUMBERS)
+    return _entry(step, dtype, _examples(dtype)[2], 0, 0, 0, 0, NO_NUMBERS)
 
 
 def update_entry(dtype: np.dtype) -> Any:

@@ -58,7 +58,7 @@ def trainer(model: "Sequential", rows: int, samples: Samples, optimizer: "Optimi
                 trained += settings_of(p.regularizer), settings_of(p.constraint)
     optimizer.build(parameters)
     known = model._programs.get("train")
-    runner = _program(model, "train", rows, samples.pixels, parameters, [*trained, optimizer.update_key], optimizer)
+    runner = _program(model, "train", rows, samples, parameters, [*trained, optimizer.update_key], optimizer)
     if model._programs["train"] is not known and parameters and not trained_weights(model._layers):
         warnings.warn(
             f"model {model.name} has no trainable weights, so training changes none: "
@@ -72,7 +72,7 @@ def trainer(model: "Sequential", rows: int, samples: Samples, optimizer: "Optimi
 def evaluate(model: "Sequential", samples: Samples) -> Logs:
     """Loss and metrics of checked samples."""
     penalties = [(p, p.regularizer, settings_of(p.regularizer)) for p in penalized(model._layers)]
-    runner = _program(model, "evaluate", _ROWS_EVALUATED, samples.pixels, model.parameters, penalties)
+    runner = _program(model, "evaluate", _ROWS_EVALUATED, samples, model.parameters, penalties)
     run = Run(samples, _ROWS_EVALUATED, np.zeros((1, runner.values)))
     run.not_finite = 1  # a loss that is not finite is a result here, not a reason to stop
     while not run.finished:
@@ -83,8 +83,8 @@ def evaluate(model: "Sequential", samples: Samples) -> Logs:
 def predict(model: "Sequential", samples: Samples) -> np.ndarray:
     """The outputs for checked samples."""
     rows = _ROWS_A_THREAD * min(get_num_threads(), _MOST_SHARES)
-    runner = _program(model, "predict", rows, samples.pixels, model.parameters)
-    if len(samples) <= FEW and isinstance(runner, Program):
+    runner = _program(model, "predict", rows, samples, model.parameters)
+    if len(samples) <= FEW and isinstance(runner, Program) and not samples.sparse:
         return runner.predict_few(samples)
     predictions = np.empty((len(samples), *runner.output_shape), model.dtype)
     run = Run(samples, rows, np.zeros((1, 0)), predictions=predictions.reshape(len(samples), -1))
@@ -97,13 +97,14 @@ def _program(
     model: "Sequential",
     kind: str,
     rows: int,
-    pixels: bool,
+    samples: Samples,
     parameters: "list[Parameter]",
     trained: object = None,
     optimizer: "Optimizer | None" = None,
 ) -> Runner:
     """The program of this kind: the last one if it was made for the same arguments and settings, or a new one."""
-    key, known = (rows, pixels, parameters, trained), model._programs.get(kind)
+    pixels, sparse = samples.pixels, samples.sparse
+    key, known = (rows, pixels, sparse, parameters, trained), model._programs.get(kind)
     count = changes.count  # before the settings, and these before the program: what is set meanwhile counts next time
     if known is not None and known.key == key and known.changes == count:
         return known.runner
@@ -117,7 +118,7 @@ def _program(
     if all(layer.compiled for layer in layers) and (
         loss is None or (loss.compiled and all(metric.compiled for metric in metrics))
     ):
-        program = Program(layers, rows, model._sample_shape, pixels, training, loss, metrics, optimizer)
+        program = Program(layers, rows, model._sample_shape, pixels, training, loss, metrics, optimizer, sparse)
     else:
         program = EagerProgram(layers, model._sample_shape, training, loss, metrics)
     model._programs[kind] = Made(program, key, settings, count)

@@ -617,6 +617,28 @@ MUTATIONS = [
         "        word |= 0",
         "tests/kernels/test_skipping.py",
     ),
+    # Sparse matrices.
+    Mutation(
+        "a thread's sorted entries begin where those of the first one do",
+        "off by one",
+        "before += at - indptr[row]",
+        "before += 0",
+        "tests/kernels/test_sparse.py",
+    ),
+    Mutation(
+        "the indices of a sparse matrix stay the caller's memory",
+        "dropped check",
+        "copied = indices.astype(np.int32)",
+        "copied = np.asarray(indices, np.int32)",
+        "tests/fit/test_sparse_bad_input.py -k later",
+    ),
+    Mutation(
+        "weight decay leaves out the rows that no sample touches",
+        "dropped check",
+        "return self._slots_now == 0 and not self.weight_decay",
+        "return self._slots_now == 0",
+        "tests/fit/test_sparse.py",
+    ),
     # Kernels that are compiled once.
     Mutation(
         "a kernel from the cache forgets the symbols that its callers need",
