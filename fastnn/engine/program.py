@@ -142,7 +142,8 @@ class Program:
             with announcing(run_steps):
                 run_steps(*self.arguments(run, 0, 1), ALONE, 0)  # compiles or loads it
             _driven.add(self.dtype)
-        shared = self._sharing.threads(self.flops * min(run.batch_size, len(run.order)))
+        ahead = run.steps_left if steps is None else min(steps, run.steps_left)
+        shared = self._sharing.threads(self.flops * min(run.batch_size, len(run.order)), ahead)
         if steps is None:
             seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.brief else 1)
             steps = max(1, int(seconds / self._seconds_per_step))
