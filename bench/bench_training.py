@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastnn
@@ -47,6 +48,26 @@ def bench_documents(benchmark, columns):
     model = fastnn.Sequential([fastnn.Input((columns,)), *layers])
     model.compile(fastnn.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
     benchmark.pedantic(model.fit, (x, y), {"batch_size": 200, "verbose": 0}, rounds=ROUNDS, warmup_rounds=1)
+
+
+# What sharing a step costs and saves: from work that is far too small to share to some 100 million operations.
+
+STEPS = {(2, 4, 4, 2): 21, (20, 64, 2): 64, (20, 64, 64, 2): 200, (784, 64, 10): 32, (784, 256, 10): 128}  # rows
+STEPS_A_ROUND = 200
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("sizes", STEPS, ids=lambda sizes: "-".join(map(str, sizes)))
+def bench_shared_step(benchmark, monkeypatch, sizes, count):
+    benchmark.group = f"{STEPS_A_ROUND} steps of {sizes}, {STEPS[sizes]} rows"
+    monkeypatch.setattr(threads, "_asked", count)
+    rng, rows = np.random.default_rng(0), STEPS[sizes]
+    x, y = rng.standard_normal((rows, sizes[0]), np.float32), rng.integers(sizes[-1], size=rows)
+    model = fastnn.Sequential([fastnn.Input((sizes[0],)), *(fastnn.layers.Dense(n, "relu") for n in sizes[1:-1])])
+    model.add(fastnn.layers.Dense(sizes[-1], "softmax"))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    options = {"batch_size": rows, "epochs": STEPS_A_ROUND, "shuffle": False, "verbose": 0}
+    benchmark.pedantic(model.fit, (x, y), options, rounds=ROUNDS, warmup_rounds=1)
 
 
 # Two tasks from the labs: five folds on all cores or one, and 100,000 epochs of backpropagation.

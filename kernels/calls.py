@@ -12,6 +12,7 @@ from numba.core.datamodel import PrimitiveModel
 from numba.core.typing.templates import AttributeTemplate
 from numba.extending import infer_getattr, intrinsic, lower_getattr_generic, register_model, typeof_impl
 
+from .arrays import CACHE_LINE
 from .interrupts import held_back
 from .jit import JIT_ENABLED
 
@@ -102,9 +103,21 @@ def entry_point(function, *examples):
         return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
 
 
+def _align_stack(builder):
+    """Begin the caller's part of the stack at a cache line, and so that of what it calls.
+
+    A thread's stack begins anywhere. Where kernels kept what they have no registers for at odd places, products took up
+    to 1.4 times as long, in one process and not in the next one. Inline assembly without instructions keeps the memory.
+    """
+    line = cgutils.alloca_once(builder, ir.IntType(8), size=CACHE_LINE)
+    line.align = CACHE_LINE
+    builder.asm(ir.FunctionType(ir.VoidType(), [line.type]), "", "r,~{memory}", [line], True)
+
+
 @intrinsic
 def _call_entry(typing_context, entry, arguments):
     def code(context, builder, signature, args):
+        _align_stack(builder)
         kinds = [context.get_value_type(t) for t in arguments.types]
         function = ir.FunctionType(context.get_value_type(types.none), kinds).as_pointer()
         values = cgutils.unpack_tuple(builder, args[1], len(arguments.types))

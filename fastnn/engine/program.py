@@ -162,7 +162,8 @@ class Program:
                 run_steps(*self.arguments(run, 0, 1), ALONE, 0)  # compiles or loads it
             _driven.add(self.dtype)
         flops = self._flops_for(run.samples)
-        shared = self._sharing.threads(flops * min(run.batch_size, len(run.order)))
+        ahead = run.steps_left if steps is None else min(steps, run.steps_left)
+        shared = self._sharing.threads(flops * min(run.batch_size, len(run.order)), ahead)
         if steps is None:
             seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.brief else 1)
             denser = max(0.0, flops - self._measured_flops) * run.batch_size / 1e10

@@ -109,7 +109,8 @@ def test_the_most_threads_give_the_same_bits():
 
 def test_small_work_stays_on_one_thread():
     assert threads.threads_for(1e3) == 1
-    assert threads.threads_for(1e12) == fastnn.get_num_threads()
+    assert threads.threads_for(1e6, 3) == 1  # over before a helper is there
+    assert threads.threads_for(1e6, 100) == threads.threads_for(1e12, 1) == fastnn.get_num_threads()
 
 
 def test_predicting_while_the_model_trains():
