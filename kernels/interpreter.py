@@ -45,12 +45,15 @@ from .instructions import (
 from .jit import jit, jit_parallel, jit_part
 from .operations import call_operation, group_rows
 from .optimizers import corrected_rate, decay
+from .tile import DEPTH
 from .weights import w_vector
 
 # The most rows of the batch that a thread takes through the network at once.
 SAMPLE_ROWS = 16 * ROWS
 # Rows of weights whose gradient is computed before the optimizer updates them: few enough to stay in the L1 cache.
 GRADIENT_ROWS = 8 * ROWS
+# The same for a batch of more samples than a product adds at once: each part of the rows reads all their gradients.
+DEEP_GRADIENT_ROWS = 4 * GRADIENT_ROWS
 
 
 @jit_part
@@ -132,7 +135,7 @@ def parameter_stage(plan, kind, weights, batch, data, first, rows, thread, threa
                 continue
         row = begin
         while row < last:
-            count = min(GRADIENT_ROWS, last - row)
+            count = min(DEEP_GRADIENT_ROWS if rows > DEPTH and not p.prepared else GRADIENT_ROWS, last - row)
             # As in `update_touched`: rows of zeros, which are most of them, need not go through memory.
             into = begin if p.prepared and plan.steps_at_once else row
             span = Span(row, row + count, rows, 0, 0, thread, p.which, into)

@@ -18,15 +18,15 @@ A patience above 0 counts the batches in which lists are not tried, one below 0 
 import numpy as np
 
 from .arrays import ROWS, all_finite, flattened, matrix
-from .jit import jit, jit_part
-from .skipping import WORD, mark, samples_left, terms_left
+from .jit import jit, jit_apart, jit_part
+from .skipping import WORD, list_elements, list_samples, mark
 from .tile import DEPTH
 
 SMALLEST_INPUTS = 64  # with fewer, a product takes hardly longer than a look
 PATIENCE = 64
 NOT_FINITE, USED, _TILES = range(3)
-# Lists pay if they leave out an eighth of the terms: a listed term costs a few hundredths more than one in order.
-_PAYING, _OF = 7, 8
+# A term in order costs its columns; one of a list this much for its place in the list, and a sixteenth more.
+_PLACE = 32
 
 
 def marks_size(rows, inputs):
@@ -42,14 +42,20 @@ def marked_bits(at, marks, batch_rows, inputs):
 
 
 @jit_part
+def _pays(left, terms, columns):
+    """Whether a product over the `left` terms of lists is faster than one over all `terms`."""
+    return 16 * _PLACE * left + 17 * columns * left <= 16 * columns * terms
+
+
+@jit_part
 def _set_fresh(at, marks, batch_rows, start, rows, fresh):
     first = at + _TILES + batch_rows // ROWS + start // ROWS
     for tile in range((rows + ROWS - 1) // ROWS):
         marks[first + tile] = fresh
 
 
-@jit
-def input_pays(at, marks, batch_rows, x, w, start, inputs):
+@jit_apart
+def input_pays(at, marks, batch_rows, terms, x, w, start, inputs):
     """Whether the forward product of these rows shall use lists; if so, their bitmaps are made."""
     rows, place = x.shape[0], at + _TILES + start // ROWS
     patience = marks[place]
@@ -60,8 +66,10 @@ def input_pays(at, marks, batch_rows, x, w, start, inputs):
         bits = marked_bits(at, marks, batch_rows, inputs)
         mark(bits, x, start, rows, inputs)
         if not pays:
-            tiles = (rows + ROWS - 1) // ROWS
-            pays = terms_left(bits, start, rows) * _OF <= tiles * inputs * _PAYING and all_finite(flattened(w))
+            left, tiles = 0, (rows + ROWS - 1) // ROWS
+            for first in range(0, bits.shape[0], DEPTH // WORD):
+                left += list_elements(terms, bits, start, rows, first, min(bits.shape[0], first + DEPTH // WORD))
+            pays = _pays(left, tiles * inputs, w.shape[1]) and all_finite(flattened(w))
             patience = -PATIENCE if pays else PATIENCE
             marks[at + USED] |= pays
         marks[place] = patience + pays
@@ -71,8 +79,8 @@ def input_pays(at, marks, batch_rows, x, w, start, inputs):
     return pays
 
 
-@jit
-def gradient_pays(at, marks, batch_rows, batch, first, rows, inputs):
+@jit_apart
+def gradient_pays(at, marks, batch_rows, terms, batch, first, rows, inputs, columns):
     """Whether the gradient of `rows` rows of the weight from `first` on, over `batch` samples, shall use lists."""
     tiles = batch_rows // ROWS
     for tile in range((batch + ROWS - 1) // ROWS):
@@ -87,7 +95,7 @@ def gradient_pays(at, marks, batch_rows, batch, first, rows, inputs):
     if not pays:
         samples, groups = min(DEPTH, batch), (rows + ROWS - 1) // ROWS
         bits = marked_bits(at, marks, batch_rows, inputs)
-        pays = samples_left(bits, first, rows, samples) * _OF <= groups * samples * _PAYING
+        pays = _pays(list_samples(terms, bits, first, rows, np.int64(0), samples), groups * samples, columns)
         patience = -PATIENCE if pays else PATIENCE
     marks[place] = patience + pays
     return pays
