@@ -136,7 +136,7 @@ def parameter_stage(plan, kind, weights, batch, data, first, rows, thread, threa
                 continue
         row = begin
         while row < last:
-            count = min(DEEP_GRADIENT_ROWS if rows > DEPTH else GRADIENT_ROWS, last - row)
+            count = min(DEEP_GRADIENT_ROWS if rows > DEPTH and not p.prepared else GRADIENT_ROWS, last - row)
             # As in `update_touched`: rows of zeros, which are most of them, need not go through memory.
             into = begin if p.prepared and plan.steps_at_once else row
             span = Span(row, row + count, rows, 0, 0, thread, p.which, into)
