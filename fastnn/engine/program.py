@@ -1,5 +1,6 @@
 """A lowered network with its buffers, ready to run: the compiled path of fit, evaluate and predict."""
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,7 +16,8 @@ from ..kernels.interpreter import SAMPLE_ROWS
 from ..kernels.interpreter import run as run_steps
 from ..kernels.skipping import LIST
 from . import threads
-from .entries import NO_NUMBERS, NO_OPTIMIZER, announcing, interpreter_of, optimizer_entry
+from .announcements import announcing
+from .entries import NO_NUMBERS, NO_OPTIMIZER, compiling_all, interpreter_of, optimizer_entry
 from .lowering import Lowering, lower
 from .parameters import aligned_zeros
 from .run import Run, Samples
@@ -123,30 +125,28 @@ class Program:
         self.parameters = [p for layer in layers for p in layer.parameters]  # the tables name their memory
         lowered = Lowering(dtype, rows, sample_shape, self.parameters, pixels, training, optimizer=optimizer)
         lower(layers, lowered, loss, metrics, predict=loss is None)
-        self.plan = lowered.plan()
         self.rows, self.training = rows, training
         self.output_shape = layers[-1].sample_output_shape
         self.flops = lowered.flops
         self.values = lowered.log_columns
-        self.buffers = Buffers(lowered)
-        self._table = weight_table(self.parameters, dtype, transposed=self.buffers.transposed)
         self._slots: list[np.ndarray] = []
         self._slots_from: tuple[Optimizer | None, int, int] = None, 0, 0
         self._empty = empty_data(dtype)
         self._few: dict[int, _Few] = {}
         self._seconds_per_step = 1e-5 + rows * self.flops / 1e10  # until the first measurement
         self._sharing = threads.Sharing()
+        operations = [fields["operation"] for fields in lowered.code]
+        with compiling_all(operations, [] if optimizer is None else [optimizer.step_kernel], dtype):
+            self.plan = lowered.plan()
+            self.buffers = Buffers(lowered)
+            self._table = weight_table(self.parameters, dtype, transposed=self.buffers.transposed)
+            self._compile_driver(np.zeros((1, math.prod(sample_shape)), np.uint8 if pixels else dtype))
         places = {id(fields): i for i, fields in enumerate(lowered.code)}
         self._clocks = [(layer, fields and self.plan.code[places[id(fields)]]) for layer, fields in lowered.clocks]
 
     def run(self, run: Run, steps: int | None = None) -> None:
         """Continue until the run is finished, `steps` are done, or it is time to return to Python."""
         run.follow_optimizer()
-        if self.dtype not in _driven:
-            # With 0 steps: this compiles or loads the driver, after which Numba knows its threading layer.
-            with announcing(run_steps):
-                run_steps(*self.arguments(run, 0, 1))
-            _driven.add(self.dtype)
         shared = self._sharing.threads(self.flops * min(run.batch_size, len(run.order)))
         if steps is None:
             seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.brief else 1)
@@ -159,6 +159,13 @@ class Program:
         if done > 0:
             self._seconds_per_step = (time.perf_counter() - began) / done
             self._sharing.measured(shared, self._seconds_per_step)
+
+    def _compile_driver(self, x: np.ndarray) -> None:
+        """Compile or load the driver, by a run of 0 steps."""
+        if self.dtype not in _driven:
+            with announcing(run_steps):
+                run_steps(*self.arguments(Run(Samples(read_only(x)), 1, np.zeros((1, self.values))), 0, 1))
+            _driven.add(self.dtype)
 
     @contextmanager
     def _counted(self, run: Run) -> Iterator[None]:
