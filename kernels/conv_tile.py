@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 
 from .arrays import lanes
 from .jit import JIT_ENABLED, jit_apart, jit_inline
-from .llvm import broadcast, load_vector, multiply_add, store_lanes, vector_at
+from .llvm import broadcast, load_vector, multiply_add, not_unrolled, store_lanes, vector_at
 from .processor import SIMD_BYTES, VECTOR_REGISTERS
 
 
