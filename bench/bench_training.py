@@ -1,9 +1,4 @@
-"""Training and prediction next to NumPy, on all cores, and the time from process start to the first step."""
-
-import os
-import subprocess
-import sys
-from pathlib import Path
+"""Training and prediction next to NumPy, on all cores."""
 
 import numpy as np
 import pytest
@@ -100,40 +95,3 @@ def bench_backprop(benchmark):
         backprop.train_side_by_side(networks, histories, data, epochs=100_000, threshold=0)
 
     benchmark.pedantic(train, rounds=3)
-
-
-# In a new process, from its start to the end of the first step.
-
-FIRST_STEP = """
-import numpy as np, fastnn
-from fastnn import layers
-hidden, output = layers.Dense(256, activation="relu"), layers.Dense(10, activation="softmax")
-model = fastnn.Sequential([fastnn.Input((784,)), hidden, output])
-model.compile(fastnn.optimizers.SGD(0.1, momentum=0.9), "sparse_categorical_crossentropy", metrics=["accuracy"])
-model.fit(np.zeros((128, 784), np.float32), np.zeros(128, int), batch_size=128, verbose=0)
-"""
-
-
-def run_process(code, cache):
-    environment = os.environ | {"FASTNN_CACHE_DIR": str(cache), "PYTHONPATH": str(Path(fastnn.__file__).parents[1])}
-    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
-
-
-@pytest.fixture(scope="module")
-def warm_cache(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("cache")
-    run_process(FIRST_STEP, folder)
-    return folder
-
-
-def bench_first_step_with_an_empty_cache(benchmark, tmp_path):
-    benchmark.group = "a process, to its first step, compiling"
-    benchmark.pedantic(run_process, (FIRST_STEP, tmp_path), rounds=1)
-
-
-@pytest.mark.parametrize(
-    "code", ["pass", "import numba", "import fastnn", FIRST_STEP], ids=["python", "numba", "fastnn", "first_step"]
-)
-def bench_start(benchmark, warm_cache, code):
-    benchmark.group = "a process, kernels cached"
-    benchmark.pedantic(run_process, (code, warm_cache), rounds=ROUNDS, warmup_rounds=1)

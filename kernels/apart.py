@@ -6,6 +6,7 @@ compiled once for each set of types; its callers only name it, and the symbol is
 made or loaded from the disk.
 """
 
+import functools
 import hashlib
 from typing import Any, NamedTuple
 
@@ -13,7 +14,8 @@ from llvmlite import binding
 from numba import types
 from numba.core import cgutils
 
-_kernels: dict[str, Any] = {}  # by name: each is defined in a module that its callers' modules import
+# By name, functions that make the dispatchers: each is defined in a module that its callers' modules import.
+_kernels: dict[str, Any] = {}
 
 
 class _Symbol(NamedTuple):
@@ -23,7 +25,7 @@ class _Symbol(NamedTuple):
     types: tuple
 
     def __call__(self):
-        _kernels[self.kernel].compile(self.types)
+        _kernels[self.kernel]().compile(self.types)
 
     def __str__(self):  # the same in every process
         return f"fastnn.{self.kernel}.{hashlib.sha256(repr(self.types).encode()).hexdigest()[:16]}"
@@ -46,11 +48,22 @@ def _called_through(symbol, compiled):
     return call
 
 
-def keep_apart(dispatcher):
-    """Let compiled functions call `dispatcher`, a kernel that returns numbers or nothing, through a symbol."""
-    function = dispatcher.py_func
+def keep_apart(function, make_dispatcher):
+    """A function that makes the dispatcher of a kernel, which compiled functions then call through a symbol.
+
+    The kernel returns numbers or nothing.
+    """
     name = f"{function.__module__}.{function.__qualname__}"
-    _kernels[name] = dispatcher
+
+    @functools.cache
+    def made():
+        return _with_symbols(make_dispatcher(), name)
+
+    _kernels[name] = made
+    return made
+
+
+def _with_symbols(dispatcher, name):
     add_overload, get_call_template = dispatcher.add_overload, dispatcher.get_call_template
 
     def template(arguments, keywords):

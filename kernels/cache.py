@@ -239,15 +239,17 @@ class KernelCache(caching.FunctionCache):
 
     _impl_class = _CacheFiles
 
-    def __init__(self, function):
+    def __init__(self, function, wrapped=True):
         super().__init__(function)
+        self._wrapped = wrapped  # whether it can be called from Python
         name = self._impl.filename_base
         self._cache_file = _Files(cache_path=self._cache_path, filename_base=name, source_stamp=name)
 
     def _index_key(self, sig, codegen):
         # The names of the files identify the code. Numba's key contains the pickled variables of a closure; kernels
         # among these differ from process to process, so operations made by a factory would never be found again.
-        return sig, codegen.magic_tuple(), hashlib.sha256(self._py_func.__code__.co_code).hexdigest()
+        code = hashlib.sha256(self._py_func.__code__.co_code).hexdigest()
+        return sig, codegen.magic_tuple(), code, self._wrapped
 
     def load_overload(self, sig, target_context):
         """The kernel for a signature from the disk, or None."""

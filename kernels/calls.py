@@ -5,7 +5,6 @@ called by its address is compiled separately, once, and only if it is used.
 """
 
 import numba
-from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import PrimitiveModel
@@ -99,8 +98,8 @@ def entry_point(function, *examples):
     if not JIT_ENABLED:
         return function
     with held_back():  # the machine code is made when its address is asked for
-        compiled = _compiled(function, examples)
-        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_cfunc_wrapper_name)
+        compiled = _compiled(function.bare(), examples)
+        return compiled.library.get_pointer_to_function(compiled.fndesc.llvm_func_name)
 
 
 def _align_stack(builder):
@@ -118,10 +117,10 @@ def _align_stack(builder):
 def _call_entry(typing_context, entry, arguments):
     def code(context, builder, signature, args):
         _align_stack(builder)
-        kinds = [context.get_value_type(t) for t in arguments.types]
-        function = ir.FunctionType(context.get_value_type(types.none), kinds).as_pointer()
-        values = cgutils.unpack_tuple(builder, args[1], len(arguments.types))
-        builder.call(builder.inttoptr(args[0], function), values)
+        kinds, convention = arguments.types, context.call_conv
+        function = builder.inttoptr(args[0], convention.get_function_type(types.none, kinds).as_pointer())
+        values = cgutils.unpack_tuple(builder, args[1], len(kinds))
+        convention.call_function(builder, function, types.none, kinds, values)  # its status is success: nothing raises
         return context.get_dummy_value()
 
     return types.void(types.intp, arguments), code

@@ -32,7 +32,7 @@ from .conv_tile import (
     tile_narrow,
 )
 from .instructions import BACKWARD, COPIES, FORWARD, GRADIENT
-from .jit import jit, jit_part
+from .jit import jit, jit_apart, jit_part
 from .operations import group_rows, operation
 from .vectors import add, load, spread, store, width
 from .weights import dw_vector, w_matrix, w_vector
@@ -89,7 +89,7 @@ def conv_forward(y, y_at, image, image_at, w, b, tables, pixels_at, pixels, runs
     )  # fmt: skip
 
 
-@jit
+@jit_apart
 def conv_forward_strips(
     y, y_at, image, image_at, w, b, tables, strips_at, outs_at, strips, runs_at, runs, channels, columns
 ):  # fmt: skip
@@ -133,7 +133,7 @@ def conv_backward_kernel(
     )  # fmt: skip
 
 
-@jit
+@jit_apart
 def conv_backward_kernel_strips(
     dw, dw_at, dw_row, image, image_at, dy, dy_at, tables, strips_at, outs_at, strips, taps_at, taps, lines_at, lines,
     width, channels, columns

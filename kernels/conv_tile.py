@@ -9,7 +9,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .arrays import lanes
-from .jit import JIT_ENABLED, jit, jit_inline
+from .jit import JIT_ENABLED, jit_apart, jit_inline
 from .llvm import broadcast, load_vector, multiply_add, not_unrolled, store_lanes, vector_at
 from .processor import SIMD_BYTES, VECTOR_REGISTERS
 
@@ -207,7 +207,7 @@ def half_lanes(array):
     return HALF_BYTES * lanes(array) // SIMD_BYTES
 
 
-@jit
+@jit_apart
 def conv_product(
     c, c_at, c_row, a, a_at, a_step, b, b_at, b_run, b_row, tables, rows_at, rows, runs_at, runs, terms, start, s_at,
     s_row, columns, block

@@ -3,6 +3,8 @@
 With `NUMBA_DISABLE_JIT=1`, read once at import, the same kernels run as plain Python.
 """
 
+import functools
+
 import numba
 import numpy as np
 from numba import types
@@ -21,15 +23,32 @@ FASTMATH = {"nsz"}
 JIT_ENABLED = not numba.config.DISABLE_JIT
 
 
-def _compiled(function, **options):
+def _dispatcher(function, options):
+    dispatcher = numba.njit(**options, no_cfunc_wrapper=True)(function)
+    dispatcher.compile = held_back()(dispatcher.compile)
+    if not options.keys() & {"forceinline", "inline"} and can_be_kept(function):
+        dispatcher._cache = KernelCache(function, wrapped="no_cpython_wrapper" not in options)
+    return dispatcher
+
+
+def _compiled(function, apart=False, **options):
     if not JIT_ENABLED:
         # Kernels rely on integers that wrap around and on divisions that give infinity, silently, as in C.
         return np.errstate(over="ignore", divide="ignore", invalid="ignore")(function)
     options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True, "_nrt": False} | options
-    dispatcher = numba.njit(**options)(function)
-    dispatcher.compile = held_back()(dispatcher.compile)
-    if not options.keys() & {"forceinline", "inline"} and can_be_kept(function):
-        dispatcher._cache = KernelCache(function)
+    dispatcher = _dispatcher(function, options)
+
+    @functools.cache
+    def bare():
+        return _dispatcher(function, options | {"no_cpython_wrapper": True})
+
+    if apart:
+        bare = keep_apart(function, bare)
+    # Callers that are compiled themselves need no wrapper for calls from Python, which takes a fifth of the time to
+    # compile a kernel.
+    dispatcher.bare = bare
+    dispatcher.get_call_template = lambda arguments, keywords: bare().get_call_template(arguments, keywords)
+    dispatcher.get_overload = lambda signature: bare().get_overload(signature)
     return dispatcher
 
 
@@ -40,7 +59,7 @@ def jit(function):
 
 def jit_apart(function):
     """`jit` for a large function with several callers: it is compiled once, and not again in each of them."""
-    return keep_apart(_compiled(function)) if JIT_ENABLED else _compiled(function)
+    return _compiled(function, apart=True)
 
 
 def jit_any_order(function):

@@ -85,6 +85,7 @@ def test_a_caller_from_the_cache_finds_it(tmp_path):
 def test_a_callers_caller_from_the_cache_finds_it(tmp_path):
     """Also if the one in between came from the cache when the caller was compiled."""
     settings = {"FASTNN_CACHE_DIR": str(tmp_path)}
-    run_python(PREPARED + FORWARD, **settings)
-    assert run_python(PREPARED + OUTER, **settings).stdout == "outer\n"
-    assert run_python(PREPARED + OUTER, **settings).stdout == "\n"
+    assert run_python(PREPARED + OUTER, **settings).stdout == "dense_forward outer product\n"
+    another = OUTER.replace("outer", "another")
+    assert run_python(PREPARED + another, **settings).stdout == "another\n"
+    assert run_python(PREPARED + another, **settings).stdout == "\n"

@@ -140,6 +140,20 @@ def convert(
     datasets.conversion.convert(*files, overwrite=overwrite)
 
 
+@app.command("compile")
+def compile_ahead(
+    float64: Annotated[bool, typer.Option("--float64", help="Also for models with dtype='float64'.")] = False,
+) -> None:
+    """Compile the kernels of all layers, losses, metrics and optimizers ahead, as for a container image.
+
+    The first use of a model compiles only its own, which takes some seconds. Set FASTNN_CACHE_DIR to a folder of the
+    image that belongs to the user who will run it. The kernels are for processors like this one.
+    """
+    from .ahead import compile_with_progress
+
+    compile_with_progress(["float32", *(["float64"] if float64 else [])])
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # fastnn info
 

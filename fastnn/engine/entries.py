@@ -2,9 +2,7 @@
 
 import contextlib
 import functools
-import sys
-import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,14 +14,13 @@ from ..kernels.interpreter import run, share
 from ..kernels.jit import JIT_ENABLED
 from ..kernels.operations import OPERATIONS
 from ..kernels.updating import update
+from .announcements import announcing, announcing_all
 from .locks import compiling
 from .tables import empty_batch, empty_data, plan_of, weight_table
 
 NO_NUMBERS = np.zeros(instructions.HYPER_NUMBERS)
 NO_OPTIMIZER = 0
 
-_announced = threading.Event()
-_shown: list[str] = []  # on a terminal: what is being compiled, and within that, ...; the last one is to be seen
 _entries: dict[tuple[Any, np.dtype], Any] = {}
 
 
@@ -57,6 +54,25 @@ def update_entry(dtype: np.dtype) -> Any:
     return _entry(update, dtype, instructions.MEASURE, plan, weights, batch, 0, 0, 1, NO_OPTIMIZER, NO_NUMBERS)
 
 
+@contextlib.contextmanager
+def compiling_all(operations: Sequence[Any], steps: Sequence[Any], dtype: np.dtype) -> Iterator[None]:
+    """Compile or load what a program of these operations and optimizers needs, before the block and in it.
+
+    In the block, its driver is compiled as well: `kernels.interpreter.run`.
+    """
+    if not JIT_ENABLED:
+        yield
+        return
+    distinct = list(dict.fromkeys(operations))
+    with announcing_all([*distinct, *steps, share, run]):
+        for operation in distinct:
+            operation_entry(operation, dtype)
+        for step in steps:
+            optimizer_entry(step, dtype)
+        interpreter_of(dtype)
+        yield
+
+
 def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
     """A function's entry point, compiled for arguments like the examples; without the JIT the function itself."""
     key = function, dtype
@@ -66,40 +82,6 @@ def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
                 with announcing(function):
                     _entries[key] = entry_point(function, *examples)
     return _entries[key]
-
-
-def _on_terminal() -> bool:
-    """Whether messages appear on a terminal, and not through a progress bar, which replaces `sys.stderr`."""
-    stream = sys.__stderr__
-    return stream is not None and sys.stderr is stream and stream.isatty()
-
-
-@contextlib.contextmanager
-def announcing(function: Any) -> Iterator[None]:
-    """Print, once per process, why the first use takes a while; on a terminal show what is being compiled."""
-    if not JIT_ENABLED or (_announced.is_set() and not _on_terminal()) or is_cached(function.py_func):
-        yield
-        return
-    if not _announced.is_set():
-        print("fastnn compiles the kernels that this model needs, once on this machine", file=sys.stderr, flush=True)
-        _announced.set()
-    if not _on_terminal():
-        yield
-        return
-    name = function.py_func.__name__
-    _show(erased=bool(_shown), names=[*_shown, name])
-    _shown.append(name)
-    try:
-        yield
-    finally:
-        _shown.remove(name)
-        _show(erased=True, names=_shown)
-
-
-def _show(erased: bool, names: list[str]) -> None:
-    """Show the last of the names, in the place of what is on the line if that is to be erased."""
-    text = f"  {names[-1]} ..." if names else ""
-    print(("\r\x1b[K" if erased else "") + text, end="", file=sys.stderr, flush=True)
 
 
 @functools.cache

@@ -16,8 +16,9 @@ from ..kernels.interpreter import run as run_steps
 from ..kernels.skipping import LIST
 from ..sparse_rows import SparseRows
 from . import threads
+from .announcements import announcing
 from .crew import ALONE, crew
-from .entries import NO_NUMBERS, NO_OPTIMIZER, announcing, interpreter_of, optimizer_entry
+from .entries import NO_NUMBERS, NO_OPTIMIZER, compiling_all, interpreter_of, optimizer_entry
 from .lowering import Lowering, lower
 from .parameters import aligned_zeros
 from .run import Run, Samples
@@ -137,13 +138,10 @@ class Program:
             dtype, rows, sample_shape, self.parameters, pixels, training, optimizer=optimizer, sparse=sparse
         )
         lower(layers, lowered, loss, metrics, predict=loss is None)
-        self.plan = lowered.plan()
         self.rows, self.training = rows, training
         self.output_shape = layers[-1].sample_output_shape
         self.flops, self._entry_flops = lowered.flops, lowered.entry_flops
         self.values = lowered.log_columns
-        self.buffers = Buffers(lowered)
-        self._table = weight_table(self.parameters, dtype, transposed=self.buffers.transposed)
         self._slots: list[np.ndarray] = []
         self._slots_from: tuple[Optimizer | None, int, int] = None, 0, 0
         self._empty = empty_data(dtype)
@@ -151,16 +149,18 @@ class Program:
         # The seconds of a step, and for how many floating-point operations a row: a guess until the first measurement.
         self._seconds_per_step, self._measured_flops = 1e-5 + rows * self.flops / 1e10, self.flops
         self._sharing = threads.Sharing()
+        operations = [fields["operation"] for fields in lowered.code]
+        with compiling_all(operations, [] if optimizer is None else [optimizer.step_kernel], dtype):
+            self.plan = lowered.plan()
+            self.buffers = Buffers(lowered)
+            self._table = weight_table(self.parameters, dtype, transposed=self.buffers.transposed)
+            self._compile_driver()
         places = {id(fields): i for i, fields in enumerate(lowered.code)}
         self._clocks = [(layer, fields and self.plan.code[places[id(fields)]]) for layer, fields in lowered.clocks]
 
     def run(self, run: Run, steps: int | None = None) -> None:
         """Continue until the run is finished, `steps` are done, or it is time to return to Python."""
         run.follow_optimizer()
-        if self.dtype not in _driven:
-            with announcing(run_steps):
-                run_steps(*self.arguments(run, 0, 1), ALONE, 0)  # compiles or loads it
-            _driven.add(self.dtype)
         flops = self._flops_for(run.samples)
         ahead = run.steps_left if steps is None else min(steps, run.steps_left)
         shared = self._sharing.threads(flops * min(run.batch_size, len(run.order)), ahead)
@@ -182,6 +182,14 @@ class Program:
         if not isinstance(samples.x, SparseRows):
             return self.flops
         return self.flops + self._entry_flops * samples.x.entries / len(samples)
+
+    def _compile_driver(self) -> None:
+        """Compile or load the driver, by a run of 0 steps."""
+        if self.dtype not in _driven:
+            run = Run(Samples(read_only(np.zeros((1, 1), self.dtype))), 1, np.zeros((1, self.values)))
+            with announcing(run_steps):
+                run_steps(*self.arguments(run, 0, 1), ALONE, 0)
+            _driven.add(self.dtype)
 
     @contextmanager
     def _counted(self, run: Run) -> Iterator[None]:

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 
 from ..callbacks import Callback, Logs
-from ..engine.entries import kernels_are_cached
 from ..engine.run import Run
 from .logs import printable
 
@@ -58,10 +57,8 @@ class Progress(Callback):
             )
             # Without a refresh thread, which would compete with training.
             self._display = progress.Progress(*columns, transient=True, auto_refresh=False)
-            # The first step on a machine compiles what drives all others.
-            first = "" if kernels_are_cached() else "compiling, once on this machine"
             total = self.params["epochs"] * self.params["steps"]
-            self._task = self._display.add_task(first, total=total, loss="")
+            self._task = self._display.add_task("", total=total, loss="")
             self._display.start()
             self._next_refresh = 0.0
 

@@ -26,7 +26,7 @@ def signatures():
         module = importlib.import_module(f"fastnn.kernels.{info.name}")
         for name, value in vars(module).items():
             if hasattr(value, "signatures"):
-                found[f"{info.name}.{name}"] = list(value.signatures)
+                found[f"{info.name}.{name}"] = [*value.bare().signatures, *value.signatures]
     assert found
     return found
 
@@ -132,7 +132,8 @@ model.fit(x, y, epochs=2, validation_split=0.2, verbose=0)
 model.evaluate(x, y, verbose=0), model.predict(x), model(x[:1])
 print(sorted({str(e.data["dispatcher"].__name__) for _, e in compiled.buffer if e.is_start}))
 modules = [importlib.import_module(f"fastnn.kernels.{info.name}") for info in pkgutil.iter_modules(kernels.__path__)]
-print(sorted({name for m in modules for name, value in vars(m).items() if getattr(value, "signatures", None)}))
+found = {name: value for m in modules for name, value in vars(m).items() if hasattr(value, "bare")}
+print(sorted({name for name, value in found.items() if value.signatures or value.bare().signatures}))
 """
 
 

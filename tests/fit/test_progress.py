@@ -6,8 +6,9 @@ import types
 
 import numpy as np
 import pytest
+from numba.core import event
 
-from fastnn.engine import entries
+from fastnn.engine import announcements
 from fastnn.kernels.jit import JIT_ENABLED
 from fastnn.models import progress
 from fastnn.models.progress import Progress
@@ -16,6 +17,7 @@ from ..small_models import ROWS, classifier, labels, samples
 from ..subprocesses import run_python
 
 X, Y = samples(), labels()
+needs_compiler = pytest.mark.skipif(not JIT_ENABLED, reason="plain Python has nothing to compile")
 
 
 class Terminal(io.StringIO):
@@ -48,19 +50,6 @@ def test_within_an_epoch_it_is_the_mean_so_far(monkeypatch):
     assert len(seen) == 4
 
 
-@pytest.mark.parametrize(("cached", "said"), [(True, False), (False, True)])
-def test_the_bar_says_that_the_first_step_compiles(monkeypatch, cached, said):
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stdout", terminal)
-    monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr(progress, "kernels_are_cached", lambda: cached)
-    classifier().fit(X, Y, epochs=2)
-    shown = terminal.getvalue()
-    assert ("compiling, once on this machine" in shown) == said
-    assert "epoch 1/2" in shown
-    assert shown.index("epoch 1/2") > shown.find("compiling")
-
-
 def function_named(name):
     return types.SimpleNamespace(py_func=types.SimpleNamespace(__name__=name))
 
@@ -68,37 +57,56 @@ def function_named(name):
 @pytest.fixture
 def unannounced(monkeypatch):
     """As at the first use: nothing is on the disk, and nothing was said."""
-    monkeypatch.setattr(entries, "JIT_ENABLED", True)
-    monkeypatch.setattr(entries, "is_cached", lambda function: False)
-    entries._announced.clear()
+    monkeypatch.setattr(announcements, "JIT_ENABLED", True)
+    monkeypatch.setattr(announcements, "is_cached", lambda function: False)
+    announcements._said.clear()
     yield
-    entries._announced.set()
+    announcements._said.set()
+
+
+def on_terminal(monkeypatch):
+    """Standard error as a terminal, whose text it returns."""
+    shown = Terminal()
+    monkeypatch.setattr(sys, "stderr", shown)
+    monkeypatch.setattr(sys, "__stderr__", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    return shown
 
 
 HEADLINE = "fastnn compiles the kernels that this model needs, once on this machine\n"
+ERASED = "\x1b[2K"  # the line on which the cursor is
 
 
 @pytest.mark.usefixtures("unannounced")
 def test_a_terminal_shows_what_is_being_compiled_and_nothing_stays(monkeypatch):
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr(sys, "__stderr__", terminal)
-    for name in ("dense", "relu"):
-        with entries.announcing(function_named(name)):
-            assert terminal.getvalue().endswith(f"  {name} ...")
-    assert terminal.getvalue() == HEADLINE + "  dense ...\r\x1b[K" + "  relu ...\r\x1b[K"
+    terminal = on_terminal(monkeypatch)
+    dense, relu = function_named("dense"), function_named("relu")
+    with announcements.announcing_all([dense, relu]):
+        for number, kernel in enumerate((dense, relu)):
+            with announcements.announcing(kernel):
+                last = terminal.getvalue().rpartition(ERASED)[2]
+                assert f"compiling {kernel.py_func.__name__} " in last
+                assert f"{number}/2" in last
+    headline, _, rest = terminal.getvalue().partition("\n")
+    assert headline + "\n" == HEADLINE
+    assert "2/2" in rest
+    assert rest.endswith(ERASED)
 
 
 @pytest.mark.usefixtures("unannounced")
-def test_what_is_compiled_within_something_else_gives_the_line_back(monkeypatch):
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    monkeypatch.setattr(sys, "__stderr__", terminal)
-    with entries.announcing(function_named("run")):
-        with entries.announcing(function_named("momentum_step")):
-            assert terminal.getvalue() == HEADLINE + "  run ...\r\x1b[K  momentum_step ..."
-        assert terminal.getvalue().endswith("\r\x1b[K  run ...")
-    assert terminal.getvalue().endswith("  run ...\r\x1b[K")
+def test_a_single_kernel_has_a_bar_of_its_own_and_an_error_removes_it(monkeypatch):
+    terminal = on_terminal(monkeypatch)
+
+    def interrupted():
+        with announcements.announcing(function_named("dense")):
+            assert "compiling dense " in terminal.getvalue()
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert terminal.getvalue().endswith(ERASED)
+    assert not announcements._shown
 
 
 @pytest.mark.usefixtures("unannounced")
@@ -107,21 +115,32 @@ def test_elsewhere_one_line_says_that_it_compiles(monkeypatch, stream):
     shown = stream()
     monkeypatch.setattr(sys, "stderr", shown)
     for name in ("dense", "relu"):
-        with entries.announcing(function_named(name)):
+        with announcements.announcing(function_named(name)):
             pass
     assert shown.getvalue() == HEADLINE
 
 
 @pytest.mark.usefixtures("unannounced")
 def test_what_is_on_the_disk_is_not_announced(monkeypatch, capsys):
-    monkeypatch.setattr(entries, "is_cached", lambda function: True)
-    with entries.announcing(function_named("dense")):
+    monkeypatch.setattr(announcements, "is_cached", lambda function: True)
+    with announcements.announcing_all([function_named("dense")]), announcements.announcing(function_named("dense")):
         pass
     assert capsys.readouterr().err == ""
 
 
+@needs_compiler
+def test_all_is_compiled_before_the_bar_of_fit_is_shown(monkeypatch):
+    """Two bars on one terminal would overwrite each other."""
+    compiled, seen = event.RecordingListener(), []
+    monkeypatch.setattr(Progress, "on_train_begin", lambda self, logs=None: seen.append(len(compiled.buffer)))
+    model = classifier(optimizer="adagrad")
+    with event.install_listener("numba:compiler_lock", compiled):  # also where it is only loaded
+        model.fit(X, Y, epochs=2, verbose=2)
+    assert seen == [len(compiled.buffer)]
+
+
 @pytest.mark.full
-@pytest.mark.skipif(not JIT_ENABLED, reason="plain Python has nothing to compile")
+@needs_compiler
 def test_the_first_fit_on_a_machine_says_why_it_takes_long(tmp_path):
     code = """
     import numpy as np, fastnn
