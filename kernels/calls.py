@@ -5,6 +5,7 @@ called by its address is compiled separately, once, and only if it is used.
 """
 
 import numba
+from llvmlite import ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import PrimitiveModel
