@@ -1,4 +1,4 @@
-"""PyTorch, compiled by `torch.compile`: network and loss are one graph, forward and backward; the rest is `with_torch`."""
+"""PyTorch by `torch.compile`: network and loss are one graph, forward and backward; the rest is `with_torch`."""
 
 import shutil
 
