@@ -8,8 +8,8 @@ from threadpoolctl import threadpool_limits
 import fastnn
 from bench.peers.with_fastnn import Convolver, shared_dense_forward
 from bench.workloads import Convolution, mnist
-from fastnn.cli.peak import peak_and_tile
 from fastnn.engine.parameters import aligned_zeros
+from fastnn.engine.peak import peak_and_tile
 from fastnn.kernels import batches, dense, elementary
 from fastnn.kernels.arrays import padded, stride
 from tests import cases

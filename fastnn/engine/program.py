@@ -118,7 +118,7 @@ class Program:
         self.parameters = [p for layer in layers for p in layer.parameters]  # the tables name their memory
         lowered = Lowering(dtype, rows, sample_shape, self.parameters, pixels, training, optimizer=optimizer)
         lower(layers, lowered, loss, metrics, predict=loss is None)
-        self.plan = lowered.plan()
+        self.plan, self.notes = lowered.plan(), lowered.notes
         self.rows, self.training = rows, training
         self.output_shape = layers[-1].sample_output_shape
         self.flops = lowered.flops
