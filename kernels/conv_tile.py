@@ -10,7 +10,7 @@ from numba.extending import intrinsic
 
 from .arrays import lanes
 from .jit import JIT_ENABLED, jit, jit_inline
-from .llvm import broadcast, load_vector, multiply_add, store_lanes, vector_at
+from .llvm import broadcast, load_vector, multiply_add, not_unrolled, store_lanes, vector_at
 from .processor import SIMD_BYTES, VECTOR_REGISTERS
 
 
@@ -113,7 +113,7 @@ def make_conv_tile(rows, vectors, vector_bytes=SIMD_BYTES, strip=1, taps=1):
             nexts = [k_next, builder.add(a_now, a_step), builder.gep(b_now, [b_row]), *new_sums]
             for phi, following in zip([k, a_now, b_now, *sums], nexts):
                 phi.add_incoming(following, loop)
-            builder.cbranch(builder.icmp_signed("<", k_next, terms), loop, latch)
+            not_unrolled(builder, builder.cbranch(builder.icmp_signed("<", k_next, terms), loop, latch))
 
             builder.position_at_end(latch)
             r_next = builder.add(r, index(1))

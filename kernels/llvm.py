@@ -37,6 +37,15 @@ def prefetch(builder, address):
     builder.call(function, [builder.bitcast(address, byte), read, keep, data])
 
 
+def not_unrolled(builder, branch):
+    """Tell LLVM not to unroll the loop that a branch closes: where all registers are in use, it would spill them."""
+    module = builder.module
+    disable = module.add_metadata([ir.MetaDataString(module, "llvm.loop.unroll.disable")])
+    loop = ir.MDValue(module, [], name=str(len(module.metadata)))
+    loop.operands = loop, disable  # a loop's node begins with itself
+    branch.set_metadata("llvm.loop", loop)
+
+
 def vector_at(builder, base, v, width):
     """A pointer to the v-th vector of `width` elements from `base` on."""
     block = builder.gep(base, [ir.IntType(64)(width * v)])

@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 from .arrays import ROWS, flattened, lanes, lanes_of
 from .jit import JIT_ENABLED, jit
-from .llvm import broadcast, load_vector, multiply_add, prefetch, vector_at
+from .llvm import broadcast, load_vector, multiply_add, not_unrolled, prefetch, vector_at
 from .processor import SIMD_BYTES
 
 # Vectors of a tile of ROWS rows: the fastest shape measured, both for 16 and for 32 registers.
@@ -89,7 +89,7 @@ def make_tile(rows, vectors):
             for phi, at_entry, in_loop in steps:
                 phi.add_incoming(at_entry, entry)
                 phi.add_incoming(in_loop, loop)
-            builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, done)
+            not_unrolled(builder, builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, done))
 
             builder.position_at_end(done)
             for i in range(rows):

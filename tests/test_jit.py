@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 
 from fastnn.kernels import jit, processor
+from fastnn.kernels.arrays import ROWS
 from fastnn.kernels.jit import JIT_ENABLED
+from fastnn.kernels.tile import VECTORS, tile_wide
 
 from .subprocesses import ROOT, run_python
 
@@ -126,3 +128,17 @@ def test_kernels_run_without_the_rest_of_fastnn(tmp_path):
     """
     result = run_python(code, cwd=tmp_path, PYTHONPATH=str(tmp_path), FASTNN_CACHE_DIR=str(tmp_path / "cache"))
     assert result.stdout == "[0.0, 2.0] []\n"
+
+
+@needs_compiler
+def test_llvm_does_not_unroll_the_loop_over_the_terms():
+    """With 32 registers it unrolled it by two and moved all sums in every term: half the speed."""
+    x = np.zeros((ROWS, 64), np.float32)
+
+    def one(c, a, b):
+        tile_wide(c, 0, 48, a, 0, 64, 1, b, 0, 48, 64, c, 0, 48)
+
+    compiled = numba.njit(one)
+    compiled(np.zeros(ROWS * 48, np.float32), x, np.zeros(64 * 48, np.float32))
+    assert "llvm.loop.unroll.disable" in compiled.inspect_llvm(compiled.signatures[0])
+    assert compiled.inspect_asm(compiled.signatures[0]).count("prefetch") == 1 + VECTORS  # one term in the loop
