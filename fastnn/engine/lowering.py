@@ -36,11 +36,13 @@ class Note(NamedTuple):
         layer: the name of the layer that it belongs to; "" for data, loss and metrics.
         operation: the name of its operation.
         flops: floating-point operations of its forward, for one row of the batch.
+        sums: whether backward sums up the gradients of its weights, too, which otherwise is a task of its own.
     """
 
     layer: str
     operation: str
     flops: float
+    sums: bool
 
 
 class Lowering:
@@ -117,7 +119,7 @@ class Lowering:
     def _append(self, operation: Any, **fields: Any) -> None:
         here = {"operation": operation, "x": self.y, "x_stride": self.y_stride, "y": self.y, "y_stride": self.y_stride}
         here |= {"inputs": self.columns, "outputs": self.columns, "channels": self.shape[-1] if self.shape else 1}
-        self.code.append(here | {"layer": self.layer, "flops": 0.0} | fields)
+        self.code.append(here | {"layer": self.layer, "flops": 0.0, "sums": False} | fields)
 
     def emit(
         self,
@@ -170,7 +172,7 @@ class Lowering:
         for which, (parameter, trains) in enumerate(zip(parameters, trained, strict=True)):
             if parameter is not None:
                 self._add_parameter(parameter, which, trains)
-        fields["flops"] = flops
+        fields |= {"flops": flops, "sums": partial_size > 0}
         own = {"scratch": self.scratch_elements, "partial": self.partial_elements, "table": len(self.tables)}
         line = CACHE_LINE // self.dtype.itemsize
         self.scratch_elements += -(-scratch_size // line) * line
@@ -283,8 +285,8 @@ class Lowering:
     def plan(self) -> instructions.Plan:
         """The finished tables."""
         for place, fields in enumerate(self.code):
-            operation, layer, flops = fields.pop("operation"), fields.pop("layer"), fields.pop("flops")
-            self.notes.append(Note(layer, operation.__name__, flops))
+            operation = fields.pop("operation")
+            self.notes.append(Note(fields.pop("layer"), operation.__name__, fields.pop("flops"), fields.pop("sums")))
             fields |= {"entry": operation_entry(operation, self.dtype), "place": place}
         update = Update(self.records, self.log_columns, self.optimizer)
         self.sums_elements = update.sums_elements

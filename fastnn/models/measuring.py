@@ -262,12 +262,17 @@ def _add_operations(sums: _Sums, program: TimedProgram, counted: Counted, steps:
             seconds = counted.operations[:, place, task]
             if not seconds.any():
                 continue
-            works = {"backward": ins["gradient"], "gradient": trained[place]}.get(phase, task == instructions.FORWARD)
+            products = {
+                "forward": task == instructions.FORWARD,
+                "backward": (task == instructions.BACKWARD) * (ins["gradient"] + (note.sums and trained[place])),
+                "gradient": trained[place] and not note.sums,
+            }
+            flops = samples * note.flops * float(products.get(phase, 0))
             size = steps * 2 * weights[place] if phase == "copy" else samples * row + steps * weights[place]
             key = note.layer, phase if note.layer else _without_layer(note.operation), _shown(note.operation)
-            if phase == "backward" and not ins["gradient"] and note.flops:
+            if phase == "backward" and note.flops and not flops:
                 key, size = ("", "interpreter", ""), 0  # the call does nothing: nobody needs the gradient of x
-            sums[key].add(seconds, samples * note.flops * bool(works), size, float(counted.skipped[place, task]))
+            sums[key].add(seconds, flops, size, float(counted.skipped[place, task]))
 
 
 def _owner(program: TimedProgram, number: int) -> str:

@@ -16,8 +16,9 @@ class ProfileRow:
 
     Attributes:
         layer: the layer's name; "" for what belongs to no layer.
-        phase: what it does for the layer: "forward", "backward" (the gradient of its input), "gradient" (of its
-            weights), "update" (the optimizer's step), "copy" (of transposed weights); or what it does without a layer.
+        phase: what it does for the layer: "forward", "backward" (the gradient of its input; in convolutions that of the
+            weights, too), "gradient" (of its weights), "update" (the optimizer's step), "copy" (of transposed weights);
+            or what it does without a layer.
         operation: the name of the kernel.
         seconds: per step: the mean over the threads.
         share: of the whole step.

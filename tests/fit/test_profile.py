@@ -208,7 +208,12 @@ def test_convolutions_and_embeddings():
     x = np.random.default_rng(0).normal(size=(20, 8, 8, 2)).astype(np.float32)
     found = model.profile(x, labels(20), batch_size=10, steps=4, verbose=0)
     conv, pooling = (rows_of(found, model.layers[i].name) for i in (0, 1))
-    assert conv["gradient"].flops == 2 * 10 * 6 * 6 * 9 * 2 * 4
+    once = 2 * 10 * 6 * 6 * 9 * 2 * 4
+    flops = {
+        row.phase: row.flops for row in found.rows if row.layer == model.layers[0].name and row.operation != "relu"
+    }
+    assert (flops["forward"], flops["backward"], flops["gradient"]) == (once, once, 0)  # of the weights, in backward
+    assert conv["backward"].operation == "relu"
     assert set(pooling) == {"forward", "backward"}
     model = fastnn.Sequential([fastnn.Input((4,)), layers.Embedding(9, 3), layers.Flatten(), layers.Dense(1)])
     model.compile("rmsprop", "mse")
