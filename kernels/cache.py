@@ -254,7 +254,7 @@ class KernelCache(caching.FunctionCache):
         if not _still_private():
             return None
         try:
-            return super().load_overload(sig, target_context)
+            loaded = super().load_overload(sig, target_context)
         except Exception as error:  # a damaged file can raise anything while it is unpickled: compile instead
             warnings.warn(
                 f"fastnn compiles {self._py_func.__name__} again: its cache file is damaged ({error})",
@@ -264,6 +264,9 @@ class KernelCache(caching.FunctionCache):
             with contextlib.suppress(OSError):
                 self.flush()  # otherwise saving would fail on the damaged index
             return None
+        if loaded is not None:  # what it calls through symbols (`apart.py`), for those that it is linked into
+            loaded.library._reload_init.update(loaded.reload_init)
+        return loaded
 
     def save_overload(self, sig, data):
         """Write the kernel for a signature to the disk."""

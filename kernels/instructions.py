@@ -32,6 +32,7 @@ INSTRUCTION = np.dtype(
         ("value", np.int64),  # losses and metrics: the row of Batch.values they write, or where they add to Batch.sums
         ("targets", np.int64),  # losses and metrics: where their targets start in Batch.targets
         ("table", np.int64),  # where its own integers start in Batch.tables
+        ("marks", np.int64),  # where its marks of what is not zero start in Batch.marks (`skipping.py`); -1: none
         ("partial", np.int64),  # where its partial sums start in Batch.partials
         ("scratch", np.int64),  # where its part of a thread's scratch space starts
         ("seed", np.int64),  # dropout and noise: the layer's seed
@@ -136,6 +137,8 @@ class Batch(NamedTuple):
     partials: np.ndarray  # sums over groups of rows (`group_rows`), which a TOTAL or GRADIENT task adds up in order
     scratch: np.ndarray  # (threads, scratch): each thread's space for one sample
     tables: np.ndarray  # int64: the instructions' own integers
+    marks: np.ndarray  # int64: what is not zero in the inputs of some instructions, and whether that pays
+    terms: np.ndarray  # (threads, terms) int16: each thread's lists of what is not zero
     zeros: np.ndarray  # as long as the longest row
     one: np.ndarray  # (1,): the number 1
 

@@ -88,6 +88,12 @@ def part(rows, unit, thread, threads):
 
 
 @jit_part
+def has_copies(ins, p):
+    """Whether an operation keeps something that depends on this weight: a transposed copy, or whether it is finite."""
+    return p.which == 0 and (ins.transposed >= 0 or ins.marks >= 0)
+
+
+@jit_part
 def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, optimizer, hyper):
     """A thread's share of every weight: gradients and the optimizer's step, or (REFRESH) only transposed copies."""
     for i in range(plan.parameters.size):
@@ -103,7 +109,7 @@ def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, opt
                 call_operation(GRADIENT, ins, weights, batch, data, span)
                 if plan.steps_at_once:
                     optimize(weights, p.number, row * p.stride, count * p.stride, optimizer, hyper)
-            if ins.transposed >= 0 and p.which == 0 and (kind == REFRESH or plan.steps_at_once):
+            if has_copies(ins, p) and (kind == REFRESH or plan.steps_at_once):
                 call_operation(COPIES, ins, weights, batch, data, span)
             row += count
 
@@ -128,11 +134,12 @@ def share(stage, thread, threads, plan, weights, batch, data, first, rows, step,
 
 @jit
 def refresh_all(plan, weights, batch, data):
-    """Refresh all copies of weights: users may have changed the weights between two runs."""
+    """Refresh what depends on weights: users may have changed them between two runs."""
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
         ins = plan.code[p.instruction]
-        if ins.transposed >= 0 and p.which == 0:
+        if has_copies(ins, p):
+            # A batch of 0 rows: the run begins.
             call_operation(COPIES, ins, weights, batch, data, Span(0, p.rows, 0, 0, 0, 0, 0))
 
 
@@ -191,7 +198,7 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
     order, samples = data.order, data.order.size
     zero, one = np.int64(0), np.int64(1)  # a literal 0 has a type of its own, for which all would be compiled again
     all_plan, all_weights, all_batch, all_data = reference(plan), reference(weights), reference(batch), reference(data)
-    if training:
+    if training or plan.means.size > 0:  # predictions do not look whether weights are finite
         refresh_all(all_plan, all_weights, all_batch, all_data)
     for done in range(steps):
         epoch, first = cursor[EPOCH], cursor[ROW]

@@ -8,6 +8,7 @@ import numpy as np
 from numba import types
 from numba.extending import intrinsic, overload
 
+from .apart import keep_apart
 from .cache import KernelCache, can_be_kept
 from .interrupts import held_back
 from .processor import HAS_FMA
@@ -35,6 +36,11 @@ def _compiled(function, **options):
 def jit(function):
     """Compile a kernel: cached on disk, without the GIL, divisions by zero as in NumPy."""
     return _compiled(function)
+
+
+def jit_apart(function):
+    """`jit` for a large function with several callers: it is compiled once, and not again in each of them."""
+    return keep_apart(_compiled(function)) if JIT_ENABLED else _compiled(function)
 
 
 def jit_any_order(function):

@@ -8,7 +8,8 @@ references (`calls.reference`).
   wanted) or `ins.trainable` is set.
 - TOTAL_FORWARD, TOTAL_BACKWARD: one thread, between two stages, for all rows: [0, span.rows).
 - GRADIENT: rows [span.start, span.stop) of the gradient of its weight number `span.which`.
-- COPIES: refresh its copy of those rows of its weight, for example the transposed kernel.
+- COPIES: refresh what it keeps of those rows of its weight: its transposed copy, whether they are finite. span.rows is
+  0 where a run begins, for all rows at once.
 
 Partial sums: threads share a batch in whole groups of `group_rows(rows)` rows, which do not depend on the number of
 threads, and each group has sums of its own. These are added up in the order of the groups. So no thread adds to a

@@ -17,7 +17,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .arrays import ROWS, flattened, lanes, lanes_of
-from .jit import JIT_ENABLED, jit
+from .jit import JIT_ENABLED, jit_apart
 from .llvm import broadcast, load_vector, multiply_add, not_unrolled, prefetch, vector_at
 from .processor import SIMD_BYTES
 
@@ -31,89 +31,117 @@ DEPTH = 512
 PREFETCH = 8
 
 
-def make_tile(rows, vectors):
-    """The tile for `rows` rows and `vectors` vectors of columns, written in LLVM's vector instructions."""
+def make_tile(rows, vectors, listed=False):
+    """The tile for `rows` rows and `vectors` vectors of columns, written in LLVM's vector instructions.
+
+    It goes over all k in [0, count) or, if `listed`, over the k in terms[terms_at : terms_at + count], of which it
+    needs one at least. A list is read PREFETCH numbers beyond its end.
+    """
+
+    def code(context, builder, signature, args):
+        c, size = signature.args[0], signature.args[0].dtype.bitwidth // 8
+        width = SIMD_BYTES // size
+        vector_type = ir.VectorType(context.get_value_type(c.dtype), width)
+        index = ir.IntType(64)
+        c_row, a_row, a_column, b_row, count = args[2], args[5], args[6], args[9], args[10]
+
+        def pointer(position):
+            array = context.make_array(signature.args[position])(context, builder, args[position])
+            return builder.gep(array.data, [args[position + 1]])
+
+        def load(base, v):
+            return load_vector(builder, base, v, width, size)
+
+        c_base, a_base, b_base, start_base = (pointer(p) for p in (0, 3, 7, 11))
+        start_rows = [builder.gep(start_base, [builder.mul(args[13], index(i))]) for i in range(rows)]
+        first = [[load(start_row, v) for v in range(vectors)] for start_row in start_rows]
+        row_offsets = [builder.mul(a_row, index(i)) for i in range(rows)]
+        list_base = pointer(14) if listed else None
+        entry = builder.block
+        loop = builder.append_basic_block("tile.k")
+        done = builder.append_basic_block("tile.done")
+        builder.branch(loop)
+
+        builder.position_at_end(loop)
+        n, a_next, b_next = builder.phi(index), builder.phi(a_base.type), builder.phi(b_base.type)
+        sums = [[builder.phi(vector_type) for _ in range(vectors)] for _ in range(rows)]
+        n_next = builder.add(n, index(1))
+
+        def places(ahead):
+            """Where column k of A and row k of B are, for the k that is `ahead` terms after this one."""
+            if listed:
+                k = builder.load(builder.gep(list_base, [builder.add(n, index(ahead))]))
+                k = builder.zext(k, index)
+                return builder.gep(a_base, [builder.mul(k, a_column)]), builder.gep(b_base, [builder.mul(k, b_row)])
+            by = index(ahead)
+            return builder.gep(a_next, [builder.mul(a_column, by)]), builder.gep(b_next, [builder.mul(b_row, by)])
+
+        a_far, b_far = places(PREFETCH)
+        prefetch(builder, a_far)
+        for v in range(vectors):
+            prefetch(builder, builder.gep(b_far, [index(width * v)]))
+        a_now, b_now = places(0) if listed else (a_next, b_next)
+        b_vectors = [load(b_now, v) for v in range(vectors)]
+        new_sums = []
+        for i in range(rows):
+            a_value = broadcast(builder, builder.load(builder.gep(a_now, [row_offsets[i]])), width)
+            new_sums.append([multiply_add(builder, a_value, b_vectors[v], sums[i][v]) for v in range(vectors)])
+        steps = [
+            (n, index(0), n_next),
+            (a_next, a_base, builder.gep(a_next, [a_column])),
+            (b_next, b_base, builder.gep(b_next, [b_row])),
+        ]
+        steps += [(sums[i][v], first[i][v], new_sums[i][v]) for i in range(rows) for v in range(vectors)]
+        for phi, at_entry, in_loop in steps:
+            phi.add_incoming(at_entry, entry)
+            phi.add_incoming(in_loop, loop)
+        not_unrolled(builder, builder.cbranch(builder.icmp_signed("<", n_next, count), loop, done))
+
+        builder.position_at_end(done)
+        for i in range(rows):
+            row = builder.gep(c_base, [builder.mul(c_row, index(i))])
+            for v in range(vectors):
+                builder.store(new_sums[i][v], vector_at(builder, row, v, width), align=size)
+        return context.get_dummy_value()
+
+    def kinds(c, a, b, start):
+        places = types.intp, types.intp
+        return c, *places, a, types.intp, *places, b, *places, types.intp, start, *places
 
     @intrinsic
     def tile(
-        typing_context, c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, depth, start, s_offset,
+        typing_context, c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, count, start, s_offset,
         s_row
     ):  # fmt: skip
-        signature = types.void(
-            c, types.intp, types.intp, a, *[types.intp] * 3, b, *[types.intp] * 3, start, types.intp, types.intp
-        )  # fmt: skip
+        return types.void(*kinds(c, a, b, start)), code
 
-        def code(context, builder, signature, args):
-            element = context.get_value_type(c.dtype)
-            size = c.dtype.bitwidth // 8
-            width = SIMD_BYTES // size
-            vector_type = ir.VectorType(element, width)
-            index = ir.IntType(64)
-            c_row, a_row, a_column, b_row, depth = args[2], args[5], args[6], args[9], args[10]
+    @intrinsic
+    def tile_of_list(
+        typing_context, c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, count, start, s_offset,
+        s_row, terms, terms_at
+    ):  # fmt: skip
+        return types.void(*kinds(c, a, b, start), terms, types.intp), code
 
-            def pointer(position):
-                array = context.make_array(signature.args[position])(context, builder, args[position])
-                return builder.gep(array.data, [args[position + 1]])
-
-            def load(base, v):
-                return load_vector(builder, base, v, width, size)
-
-            c_base, a_base, b_base, start_base = (pointer(p) for p in (0, 3, 7, 11))
-            start_rows = [builder.gep(start_base, [builder.mul(args[13], index(i))]) for i in range(rows)]
-            first = [[load(start_row, v) for v in range(vectors)] for start_row in start_rows]
-            row_offsets = [builder.mul(a_row, index(i)) for i in range(rows)]
-            a_ahead, b_ahead = (builder.mul(step, index(PREFETCH)) for step in (a_column, b_row))
-            entry = builder.block
-            loop = builder.append_basic_block("tile.k")
-            done = builder.append_basic_block("tile.done")
-            builder.branch(loop)
-
-            builder.position_at_end(loop)
-            k, a_now, b_now = builder.phi(index), builder.phi(a_base.type), builder.phi(b_base.type)
-            sums = [[builder.phi(vector_type) for _ in range(vectors)] for _ in range(rows)]
-            prefetch(builder, builder.gep(a_now, [a_ahead]))
-            for v in range(vectors):
-                prefetch(builder, builder.gep(b_now, [builder.add(b_ahead, index(width * v))]))
-            b_vectors = [load(b_now, v) for v in range(vectors)]
-            new_sums = []
-            for i in range(rows):
-                a_value = broadcast(builder, builder.load(builder.gep(a_now, [row_offsets[i]])), width)
-                new_sums.append([multiply_add(builder, a_value, b_vectors[v], sums[i][v]) for v in range(vectors)])
-            k_next = builder.add(k, index(1))
-            steps = [
-                (k, index(0), k_next),
-                (a_now, a_base, builder.gep(a_now, [a_column])),
-                (b_now, b_base, builder.gep(b_now, [b_row])),
-            ]
-            steps += [(sums[i][v], first[i][v], new_sums[i][v]) for i in range(rows) for v in range(vectors)]
-            for phi, at_entry, in_loop in steps:
-                phi.add_incoming(at_entry, entry)
-                phi.add_incoming(in_loop, loop)
-            not_unrolled(builder, builder.cbranch(builder.icmp_signed("<", k_next, depth), loop, done))
-
-            builder.position_at_end(done)
-            for i in range(rows):
-                row = builder.gep(c_base, [builder.mul(c_row, index(i))])
-                for v in range(vectors):
-                    builder.store(new_sums[i][v], vector_at(builder, row, v, width), align=size)
-            return context.get_dummy_value()
-
-        return signature, code
-
-    def plain(c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, depth, start, s_offset, s_row):
+    def plain(
+        c, c_offset, c_row, a, a_offset, a_row, a_column, b, b_offset, b_row, count, start, s_offset, s_row, terms=None,
+        terms_at=0
+    ):  # fmt: skip
         width = vectors * lanes_of(c.dtype)
         a, b = a.reshape(-1), b.reshape(-1)
+        ks = range(count) if terms is None else [int(k) for k in terms[terms_at : terms_at + count]]
         for i in range(rows):
             if c_offset + i * c_row + width > c.size:
                 return  # a padding row, which this view of c does not have
             s_from = s_offset + i * s_row
             total = start[s_from : s_from + width].copy()
-            for k in range(depth):
+            for k in ks:
                 b_from = b_offset + k * b_row
                 total += a[a_offset + i * a_row + k * a_column] * b[b_from : b_from + width]
             c[c_offset + i * c_row : c_offset + i * c_row + width] = total
 
-    return tile if JIT_ENABLED else plain
+    if not JIT_ENABLED:
+        return plain
+    return tile_of_list if listed else tile
 
 
 tile_wide = make_tile(ROWS, VECTORS)
@@ -122,8 +150,14 @@ tile_narrow = make_tile(ROWS, 1)
 tile_row_wide = make_tile(1, VECTORS_OF_ONE_ROW)
 tile_row_narrow = make_tile(1, 1)
 
+listed_wide = make_tile(ROWS, VECTORS, listed=True)
+listed_middle = make_tile(ROWS, 2, listed=True)
+listed_narrow = make_tile(ROWS, 1, listed=True)
+listed_row_wide = make_tile(1, VECTORS_OF_ONE_ROW, listed=True)
+listed_row_narrow = make_tile(1, 1, listed=True)
 
-@jit
+
+@jit_apart
 def product(c, a, a_offset, a_row, a_column, b, start, rows, depth, columns):
     """c[i, j] = start[j] + sum_k a[a_offset + i a_row + k a_column] b[k, j], for whole tiles of rows.
 

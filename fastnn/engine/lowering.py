@@ -10,6 +10,7 @@ from ..kernels import batches as kernels
 from ..kernels import instructions
 from ..kernels.arrays import CACHE_LINE, padded, stride
 from ..kernels.interpreter import SAMPLE_ROWS
+from ..kernels.marks import SMALLEST_INPUTS, marks_size
 from ..kernels.operations import GROUPS, SMALLEST_GROUP
 from ..kernels.updating import LANES
 from .entries import operation_entry, update_entry
@@ -57,8 +58,8 @@ class Lowering:
         code: the instructions so far, as dicts of their fields.
         records: the weights that instructions use, as dicts of the fields of `instructions.PARAMETER`.
         elements: the size of the activations' buffer so far, for `rows` rows.
-        transposed_elements, scratch_elements, partial_elements: the sizes of the transposed kernels, of one thread's
-            scratch space and of the partial sums.
+        transposed_elements, scratch_elements, partial_elements, mark_words: the sizes of the transposed kernels, of one
+            thread's scratch space, of the partial sums and of the marks.
         tables: the instructions' own integers so far.
         stage_ends: the numbers of instructions after which a stage ends (`end_stage`).
         clocks: the layers that count their steps, and the fields of their instructions, or None without one.
@@ -98,7 +99,7 @@ class Lowering:
         self.totals: list[int] = []
         self.means: list[int] = []
         self.tables: list[int] = []
-        self.elements = self.transposed_elements = self.scratch_elements = self.partial_elements = 0
+        self.elements = self.transposed_elements = self.scratch_elements = self.partial_elements = self.mark_words = 0
         self.flops = 0.0
         self.layer, self.notes = "", list[Note]()
         self.log_columns = self.sums_elements = 0
@@ -130,6 +131,7 @@ class Lowering:
         trainable: bool = True,
         flops: float = 0.0,
         copies: int = 0,
+        skips: bool = False,
         scratch_size: int = 0,
         partial_size: int = 0,
         integers: Sequence[int] = (),
@@ -145,6 +147,7 @@ class Lowering:
             trainable: whether its weights are trained, except those that are not trainable themselves.
             flops: floating-point operations of its forward, for one row of the batch.
             copies: elements that it needs for copies of its first weight, if it computes an input gradient.
+            skips: whether it can leave out terms that are zero in its input.
             scratch_size: elements of scratch space that it needs for one row of the batch; `scratch` says where.
             partial_size: elements of its partial sums over one group of rows; `partial` says where.
             integers: its own integers; `table` says where.
@@ -178,6 +181,10 @@ class Lowering:
         self.scratch_elements += -(-scratch_size // line) * line
         self.partial_elements += GROUPS * partial_size
         self.tables += integers
+        own["marks"] = -1
+        if skips and self.columns >= SMALLEST_INPUTS:
+            own["marks"] = self.mark_words
+            self.mark_words += marks_size(self.rows, self.columns)
         self._append(operation, **own | {"trainable": int(any(trained)), "gradient": gradient} | fields)
         self._trains = self._trains or any(trained)
         if outputs is not None:

@@ -9,9 +9,11 @@ import numpy as np
 
 from ..checks import read_only
 from ..kernels import instructions
-from ..kernels.arrays import CACHE_LINE
+from ..kernels.arrays import CACHE_LINE, ROWS
 from ..kernels.calls import bound
+from ..kernels.interpreter import SAMPLE_ROWS
 from ..kernels.interpreter import run as run_steps
+from ..kernels.skipping import LIST
 from . import threads
 from .entries import NO_NUMBERS, NO_OPTIMIZER, announcing, interpreter_of, optimizer_entry
 from .lowering import Lowering, lower
@@ -76,17 +78,20 @@ class Buffers:
             partials=aligned_zeros(lowered.partial_elements, dtype),
             scratch=np.zeros((0, lowered.scratch_elements), dtype),
             tables=np.array(lowered.tables, np.int64),
+            marks=np.zeros(lowered.mark_words, np.int64),
+            terms=np.zeros((0, SAMPLE_ROWS // ROWS * LIST if lowered.mark_words else 0), np.int16),
             zeros=aligned_zeros(width, dtype),
             one=np.ones(1, dtype),
         )
         self.transposed = aligned_zeros(lowered.transposed_elements, dtype)
 
     def for_threads(self, count: int) -> instructions.Batch:
-        """The buffers of a batch, with scratch space for `count` threads."""
-        have = self.batch.scratch
-        if len(have) < count and have.shape[1]:
-            flat = aligned_zeros(count * have.shape[1], have.dtype)
-            self.batch = self.batch._replace(scratch=flat.reshape(count, -1))
+        """The buffers of a batch, with scratch space and lists for `count` threads."""
+        for name in ("scratch", "terms"):
+            have = getattr(self.batch, name)
+            if len(have) < count and have.shape[1]:
+                flat = aligned_zeros(count * have.shape[1], have.dtype)
+                self.batch = self.batch._replace(**{name: flat.reshape(count, -1)})
         return self.batch
 
 

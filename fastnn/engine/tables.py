@@ -46,7 +46,8 @@ def empty_batch(dtype: np.dtype, **arrays: np.ndarray) -> instructions.Batch:
     """The buffers of a batch: the given ones, and empty ones of the right types for the others."""
     flat = np.zeros(0, dtype)
     empty = dict.fromkeys(instructions.Batch._fields, flat)
-    empty |= {"labels": _NO_INTEGERS, "tables": _NO_INTEGERS, "sums": np.zeros(0), "scratch": np.zeros((0, 0), dtype)}
+    empty |= dict.fromkeys(("labels", "tables", "marks"), _NO_INTEGERS)
+    empty |= {"sums": np.zeros(0), "scratch": np.zeros((0, 0), dtype), "terms": np.zeros((0, 0), np.int16)}
     return instructions.Batch(**empty | arrays)
 
 

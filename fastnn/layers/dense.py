@@ -85,4 +85,5 @@ class Dense(KernelAndBias):
             trainable=self.trainable,
             flops=2.0 * self.kernel.shape[0] * self.units,
             copies=self.units * lowering.y_stride,
+            skips=True,
         )

@@ -271,8 +271,8 @@ MUTATIONS = [
     Mutation(
         "the dense kernel's gradient reads x by rows",
         "stride",
-        "product(dw, x, first, 1, x.shape[1], dy, zeros, rows, batch, outputs)",
-        "product(dw, x, first, x.shape[1], 1, dy, zeros, rows, batch, outputs)",
+        "product(dw, flattened(x), first, 1, x.shape[1], dy, zeros, rows, batch, outputs)",
+        "product(dw, flattened(x), first, x.shape[1], 1, dy, zeros, rows, batch, outputs)",
         "tests/kernels/test_dense.py",
     ),
     Mutation(
@@ -320,8 +320,8 @@ MUTATIONS = [
     Mutation(
         "copies of the weights are not made anew between two runs",
         "state",
-        "if training:\n        refresh_all",
-        "if training and cursor[STEP] == 0:\n        refresh_all",
+        "if training or plan.means.size > 0:",
+        "if training and cursor[STEP] == 0:",
         "tests/fit/test_fit.py",
     ),
     # What the user calls.
@@ -566,5 +566,42 @@ MUTATIONS = [
         ":\n        owner.renew_locks()",
         ":\n        pass",
         "tests/fit/test_processes.py -k while_a_thread --timeout 60",
+    ),
+    # Terms that are zero.
+    Mutation(
+        "terms are left out although a weight is not finite",
+        "dropped check",
+        "    if marks[at + USED] and not all_finite(flattened(w)):",
+        "    if False:",
+        "tests/fit/test_skipping.py -k no_sample_reads",
+    ),
+    Mutation(
+        "terms are left out of a gradient that is not finite",
+        "dropped check",
+        "_set_fresh(at, marks, batch_rows, start, dy.shape[0], 0)",
+        "pass",
+        "tests/fit/test_skipping.py -k diverges",
+    ),
+    Mutation(
+        "lists have the elements of a tile's first sample",
+        "missing term",
+        "        word |= bits[w, row]",
+        "        word |= 0",
+        "tests/kernels/test_skipping.py",
+    ),
+    # Kernels that are compiled once.
+    Mutation(
+        "a kernel from the cache forgets the symbols that its callers need",
+        "state",
+        "loaded.library._reload_init.update(loaded.reload_init)",
+        "pass",
+        "tests/test_apart.py",
+    ),
+    Mutation(
+        "a kernel that is kept apart is compiled for each literal number",
+        "missing term",
+        "tuple(types.unliteral(argument) for argument in arguments)",
+        "arguments",
+        "tests/test_apart.py",
     ),
 ]

@@ -1,0 +1,109 @@
+"""Whether an instruction leaves out terms that are zero (`skipping.py`): decided from what was seen, in `Batch.marks`.
+
+Looking costs a dense product one or two hundredths. So after a look nothing is asked for PATIENCE batches: neither
+where lists pay nor where they do not. Results have the same bits either way, so it does not matter who looks when.
+
+0 times NaN or infinity is NaN, in a product that leaves nothing out. Where a program computes a loss, a product
+therefore leaves nothing out as long as a weight or, for the gradient, any gradient is not finite: a training that goes
+wrong does so in the same step. Predictions do not look at weights that they do not read.
+
+An instruction's marks, for batches of at most R rows (whole tiles) of I inputs:
+
+    NOT_FINITE, USED, then for each tile of rows: a patience, whether its bitmaps are those of this batch;
+    for each tile of inputs: a patience; then the bitmaps.
+
+A patience above 0 counts the batches in which lists are not tried, one below 0 those in which they are used.
+"""
+
+import numpy as np
+
+from .arrays import ROWS, all_finite, flattened, matrix
+from .jit import jit, jit_part
+from .skipping import WORD, mark, samples_left, terms_left
+from .tile import DEPTH
+
+SMALLEST_INPUTS = 64  # with fewer, a product takes hardly longer than a look
+PATIENCE = 64
+NOT_FINITE, USED, _TILES = range(3)
+# Lists pay if they leave out an eighth of the terms: a listed term costs a few hundredths more than one in order.
+_PAYING, _OF = 7, 8
+
+
+def marks_size(rows, inputs):
+    """The length of an instruction's marks."""
+    return _TILES + 2 * (rows // ROWS) + -(-inputs // ROWS) + rows * -(-inputs // WORD)
+
+
+@jit_part
+def marked_bits(at, marks, batch_rows, inputs):
+    """The bitmaps [words, R] of the batch."""
+    bitmaps = at + _TILES + 2 * (batch_rows // ROWS) + (inputs + ROWS - 1) // ROWS
+    return matrix(marks, bitmaps, (inputs + WORD - 1) // WORD, batch_rows)
+
+
+@jit_part
+def _set_fresh(at, marks, batch_rows, start, rows, fresh):
+    first = at + _TILES + batch_rows // ROWS + start // ROWS
+    for tile in range((rows + ROWS - 1) // ROWS):
+        marks[first + tile] = fresh
+
+
+@jit
+def input_pays(at, marks, batch_rows, x, w, start, inputs):
+    """Whether the forward product of these rows shall use lists; if so, their bitmaps are made."""
+    rows, place = x.shape[0], at + _TILES + start // ROWS
+    patience = marks[place]
+    pays = patience < 0
+    if patience > 0 and rows > 1:  # a single row's bitmap costs nothing beside its product
+        marks[place] = patience - 1
+    elif marks[at + NOT_FINITE] == 0:
+        bits = marked_bits(at, marks, batch_rows, inputs)
+        mark(bits, x, start, rows, inputs)
+        if not pays:
+            tiles = (rows + ROWS - 1) // ROWS
+            pays = terms_left(bits, start, rows) * _OF <= tiles * inputs * _PAYING and all_finite(flattened(w))
+            patience = -PATIENCE if pays else PATIENCE
+            marks[at + USED] |= pays
+        marks[place] = patience + pays
+    else:
+        pays = False
+    _set_fresh(at, marks, batch_rows, start, rows, np.int64(pays))
+    return pays
+
+
+@jit
+def gradient_pays(at, marks, batch_rows, batch, first, rows, inputs):
+    """Whether the gradient of `rows` rows of the weight from `first` on, over `batch` samples, shall use lists."""
+    tiles = batch_rows // ROWS
+    for tile in range((batch + ROWS - 1) // ROWS):
+        if marks[at + _TILES + tiles + tile] == 0:
+            return False
+    place = at + _TILES + 2 * tiles + first // ROWS
+    patience = marks[place]
+    pays = patience < 0
+    if patience > 0:
+        marks[place] = patience - 1
+        return False
+    if not pays:
+        samples, groups = min(DEPTH, batch), (rows + ROWS - 1) // ROWS
+        bits = marked_bits(at, marks, batch_rows, inputs)
+        pays = samples_left(bits, first, rows, samples) * _OF <= groups * samples * _PAYING
+        patience = -PATIENCE if pays else PATIENCE
+    marks[place] = patience + pays
+    return pays
+
+
+@jit
+def see_gradient(at, marks, batch_rows, dy, start):
+    """Leave nothing out of the gradient of this batch if one of these rows of dy is not finite."""
+    if marks[at + _TILES + batch_rows // ROWS + start // ROWS] and not all_finite(flattened(dy)):
+        _set_fresh(at, marks, batch_rows, start, dy.shape[0], 0)
+
+
+@jit
+def see_weights(at, marks, w, begins):
+    """Leave nothing out from now on if one of these rows of the weight is not finite; look anew where a run begins."""
+    if begins:
+        marks[at + NOT_FINITE] = 0
+    if marks[at + USED] and not all_finite(flattened(w)):
+        marks[at + NOT_FINITE] = 1
