@@ -18,8 +18,8 @@ A patience above 0 counts the batches in which lists are not tried, one below 0 
 import numpy as np
 
 from .arrays import ROWS, all_finite, flattened, matrix
-from .jit import jit, jit_part
-from .skipping import WORD, mark, samples_left, terms_left
+from .jit import jit, jit_apart, jit_part
+from .skipping import WORD, list_elements, list_samples, mark
 from .tile import DEPTH
 
 SMALLEST_INPUTS = 64  # with fewer, a product takes hardly longer than a look
@@ -48,8 +48,8 @@ def _set_fresh(at, marks, batch_rows, start, rows, fresh):
         marks[first + tile] = fresh
 
 
-@jit
-def input_pays(at, marks, batch_rows, x, w, start, inputs):
+@jit_apart
+def input_pays(at, marks, batch_rows, terms, x, w, start, inputs):
     """Whether the forward product of these rows shall use lists; if so, their bitmaps are made."""
     rows, place = x.shape[0], at + _TILES + start // ROWS
     patience = marks[place]
@@ -60,8 +60,10 @@ def input_pays(at, marks, batch_rows, x, w, start, inputs):
         bits = marked_bits(at, marks, batch_rows, inputs)
         mark(bits, x, start, rows, inputs)
         if not pays:
-            tiles = (rows + ROWS - 1) // ROWS
-            pays = terms_left(bits, start, rows) * _OF <= tiles * inputs * _PAYING and all_finite(flattened(w))
+            left, tiles = 0, (rows + ROWS - 1) // ROWS
+            for first in range(0, bits.shape[0], DEPTH // WORD):
+                left += list_elements(terms, bits, start, rows, first, min(bits.shape[0], first + DEPTH // WORD))
+            pays = left * _OF <= tiles * inputs * _PAYING and all_finite(flattened(w))
             patience = -PATIENCE if pays else PATIENCE
             marks[at + USED] |= pays
         marks[place] = patience + pays
@@ -71,8 +73,8 @@ def input_pays(at, marks, batch_rows, x, w, start, inputs):
     return pays
 
 
-@jit
-def gradient_pays(at, marks, batch_rows, batch, first, rows, inputs):
+@jit_apart
+def gradient_pays(at, marks, batch_rows, terms, batch, first, rows, inputs):
     """Whether the gradient of `rows` rows of the weight from `first` on, over `batch` samples, shall use lists."""
     tiles = batch_rows // ROWS
     for tile in range((batch + ROWS - 1) // ROWS):
@@ -87,7 +89,7 @@ def gradient_pays(at, marks, batch_rows, batch, first, rows, inputs):
     if not pays:
         samples, groups = min(DEPTH, batch), (rows + ROWS - 1) // ROWS
         bits = marked_bits(at, marks, batch_rows, inputs)
-        pays = samples_left(bits, first, rows, samples) * _OF <= groups * samples * _PAYING
+        pays = list_samples(terms, bits, first, rows, np.int64(0), samples) * _OF <= groups * samples * _PAYING
         patience = -PATIENCE if pays else PATIENCE
     marks[place] = patience + pays
     return pays

@@ -19,7 +19,7 @@ from numba import types
 from numba.extending import intrinsic
 
 from .arrays import ROWS, flattened, lanes
-from .jit import JIT_ENABLED, jit, jit_apart
+from .jit import JIT_ENABLED, jit, jit_apart, jit_part
 from .llvm import load_vector
 from .processor import SIMD_BYTES
 from .tile import (
@@ -80,18 +80,8 @@ def lowest(word):
     return (int(word) & -int(word)).bit_length() - 1
 
 
-@intrinsic
-def _ones(typing_context, word):
-    return types.int64(types.int64), lambda context, builder, signature, args: builder.ctpop(args[0])
-
-
-def ones(word):
-    """How many bits are set."""
-    return (int(word) & (2**WORD - 1)).bit_count()
-
-
 if JIT_ENABLED:
-    nonzero_bits, lowest, ones = _nonzero_bits, _lowest, _ones
+    nonzero_bits, lowest = _nonzero_bits, _lowest
 
 
 @jit
@@ -109,7 +99,7 @@ def mark(bits, x, start, rows, inputs):
         bits[words - 1, start + i] &= last
 
 
-@jit
+@jit_part
 def union(bits, w, first, stop):
     """The bits of word w that are set in any of rows [first, stop)."""
     word = bits[w, first]
@@ -118,7 +108,7 @@ def union(bits, w, first, stop):
     return word
 
 
-@jit
+@jit_part
 def set_in_any(bits, w, shift, first, stop):
     """Bit k: whether row first + k has any of the ROWS bits from bit `shift` of word w on; at most 64 rows."""
     word = np.int64(0)
@@ -127,23 +117,13 @@ def set_in_any(bits, w, shift, first, stop):
     return word
 
 
-@jit
-def terms_left(bits, start, rows):
-    """How many terms the lists of all tiles of `rows` rows from `start` on have."""
-    left = 0
-    for i in range(start, start + rows, ROWS):
-        for w in range(bits.shape[0]):
-            left += ones(union(bits, w, i, min(i + ROWS, start + rows)))
-    return left
-
-
 # ---------------------------------------------------------------------------------------------------------------------
 # Lists. None is empty: a single zero term does no harm, and the tile need not look.
 
 
-@jit
+@jit_part
 def append(terms, n, first, word):
-    """Append first + k for each bit k of the word; returns where the next one goes."""
+    """Write first + k from terms[n] on, for each bit k of the word; returns where the next one goes."""
     while word != 0:
         terms[n] = first + lowest(word)
         n += 1
@@ -153,19 +133,29 @@ def append(terms, n, first, word):
 
 @jit
 def list_elements(terms, bits, start, rows, first_word, last_word):
-    """A list for each tile of rows: the elements, counted from word `first_word` on, that are not zero in any row."""
+    """A list for each tile of rows: the elements, counted from word `first_word` on, that are not zero in any row.
+
+    Returns how many terms all lists have.
+    """
+    left = 0
     for i in range(0, rows, ROWS):
         at, stop = i // ROWS * LIST, start + min(i + ROWS, rows)
         n = at
         terms[n] = 0
         for w in range(first_word, last_word):
             n = append(terms, n, (w - first_word) * WORD, union(bits, w, start + i, stop))
+        left += n - at
         terms[at + LIST - 1] = max(1, n - at)
+    return left
 
 
 @jit
 def list_samples(terms, bits, first_input, inputs, first, samples):
-    """A list for each tile of inputs: which of `samples` samples from `first` on have any of them that is not zero."""
+    """A list for each tile of inputs: which of `samples` samples from `first` on have any of them that is not zero.
+
+    Returns how many terms all lists have.
+    """
+    left = 0
     for i in range(0, inputs, ROWS):
         at = i // ROWS * LIST
         w, shift = (first_input + i) // WORD, np.int64((first_input + i) % WORD)
@@ -173,17 +163,8 @@ def list_samples(terms, bits, first_input, inputs, first, samples):
         terms[n] = 0
         for k in range(0, samples, WORD):
             n = append(terms, n, k, set_in_any(bits, w, shift, first + k, first + min(k + WORD, samples)))
+        left += n - at
         terms[at + LIST - 1] = max(1, n - at)
-
-
-@jit
-def samples_left(bits, first_input, inputs, samples):
-    """How many terms these lists have, for the first `samples` samples."""
-    left = 0
-    for i in range(0, inputs, ROWS):
-        w, shift = (first_input + i) // WORD, np.int64((first_input + i) % WORD)
-        for k in range(0, samples, WORD):
-            left += ones(set_in_any(bits, w, shift, k, min(k + WORD, samples)))
     return left
 
 
@@ -228,7 +209,7 @@ def add_listed(c, a, a_from, a_row, a_column, b, first, sums, sums_row, rows, co
         j += vectors * width
 
 
-@jit
+@jit_apart
 def skipping_forward(y, x, w, b, bits, terms, start, rows, inputs, outputs):
     """y[B, O] = x[B, I] w[I, O] + b[O], for the rows of the batch from `start` on."""
     sums, sums_row = b, 0
@@ -238,7 +219,7 @@ def skipping_forward(y, x, w, b, bits, terms, start, rows, inputs, outputs):
         sums, sums_row = flattened(y), y.shape[1]
 
 
-@jit
+@jit_apart
 def skipping_backward_kernel(dw, x, dy, zeros, bits, terms, first, rows, batch, outputs):
     """dw[I, O] = x[B, I] transposed times dy[B, O], for `rows` rows of dw from row `first` of the kernel on."""
     sums, sums_row = zeros, 0

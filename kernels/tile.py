@@ -18,7 +18,7 @@ from numba.extending import intrinsic
 
 from .arrays import ROWS, flattened, lanes, lanes_of
 from .jit import JIT_ENABLED, jit_apart
-from .llvm import broadcast, load_vector, multiply_add, not_unrolled, prefetch, vector_at
+from .llvm import broadcast, keep_order, load_vector, multiply_add, not_unrolled, prefetch, vector_at
 from .processor import SIMD_BYTES
 
 # Vectors of a tile of ROWS rows: the fastest shape measured, both for 16 and for 32 registers.
@@ -84,6 +84,8 @@ def make_tile(rows, vectors, listed=False):
         b_vectors = [load(b_now, v) for v in range(vectors)]
         new_sums = []
         for i in range(rows):
+            if listed:
+                keep_order(builder)
             a_value = broadcast(builder, builder.load(builder.gep(a_now, [row_offsets[i]])), width)
             new_sums.append([multiply_add(builder, a_value, b_vectors[v], sums[i][v]) for v in range(vectors)])
         steps = [
