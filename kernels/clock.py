@@ -24,7 +24,7 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .arrays import vector
+from .arrays import ROWS, vector
 from .calls import call_entry, reference
 from .instructions import Weights
 from .jit import JIT_ENABLED, jit, jit_part
@@ -90,10 +90,15 @@ def _count(clock, number, began):
 
 
 @jit_part
-def count_skipped(weights, ins, task, multiply_adds):
-    """Let a profile know how many multiply-adds an operation left out; without one, do nothing."""
+def count_skipped(weights, ins, task, rows, depth, left):
+    """Let a profile know that the lists of a product's tiles had `left` terms; without one, do nothing.
+
+    The product has `rows` rows and `depth` terms, and the instruction's outputs as columns.
+    """
     if weights.clock.size > 0:
-        weights.clock[HEAD + COUNTERS * (TASKS * ins.place + task) + SKIPPED] += multiply_adds
+        tiles = (rows + ROWS - 1) // ROWS
+        skipped = (tiles * depth - left) * rows // tiles * ins.outputs
+        weights.clock[HEAD + COUNTERS * (TASKS * ins.place + task) + SKIPPED] += skipped
 
 
 @operation

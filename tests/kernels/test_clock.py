@@ -101,15 +101,15 @@ def test_more_steps_than_there_is_room_for(dtype, rng):
 
 
 def test_what_was_skipped_is_counted_only_in_a_profile(dtype):
-    ins = table([{"place": 1}], INSTRUCTION)[0]
+    """Two tiles of rows, whose lists have 5 of 2 * 10 terms; 3 columns."""
+    ins = table([{"place": 1, "outputs": 3}], INSTRUCTION)[0]
     weights = weight_table([], dtype)
-    clock.count_skipped(weights, ins, GRADIENT, 7)  # without a profile: nothing happens
+    clock.count_skipped(weights, ins, GRADIENT, 2 * TILE, 10, 5)  # without a profile: nothing happens
     counts = np.zeros(clock.HEAD + clock.COUNTERS * clock.TASKS * 2, np.int64)
     for _ in range(2):
-        clock.count_skipped(weights._replace(clock=counts), ins, GRADIENT, 7)
+        clock.count_skipped(weights._replace(clock=counts), ins, GRADIENT, 2 * TILE, 10, 5)
     by_task = counts[clock.HEAD :].reshape(2, clock.TASKS, clock.COUNTERS)
-    assert by_task[1, GRADIENT, clock.SKIPPED] == 14
-    assert counts.sum() == 14
+    assert by_task[1, GRADIENT, clock.SKIPPED] == counts.sum() == 2 * 15 * TILE * 3
 
 
 def test_the_clock_goes_on():
