@@ -9,6 +9,7 @@ import numpy as np
 from .. import checks
 from ..engine import peak, threads
 from ..engine.profiling import Counted, Numbers, TimedProgram
+from ..engine.program import FEW
 from ..engine.run import Run, Samples
 from ..kernels import instructions
 from ..kernels.clock import HAS_COUNTER
@@ -125,7 +126,8 @@ def _enough(seconds: float) -> int:
 def _of_predictions(model: "Sequential", x: Any, samples: Samples, calls: int | None) -> Profile:
     batch = programs.prediction_rows()
     program = programs.timed(model, "predict", batch, samples.pixels, None)
-    count = threads.threads_for(program.flops * min(batch, len(samples)))
+    # As `Program.predict_few`, a few samples are predicted by one thread.
+    count = 1 if len(samples) <= FEW else threads.threads_for(program.flops * min(batch, len(samples)))
     in_a_call = -(-len(samples) // batch)
 
     def predicted(wanted: int) -> float:
