@@ -55,11 +55,9 @@ def dense(task, ins, weights, batch, data, span):
         x, y = x_rows(ins, batch, span), y_rows(ins, batch, span)
         w = w_matrix(weights, ins.kernel, 0, ins.inputs, ins.y_stride)
         b = batch.zeros if ins.bias < 0 else w_vector(weights, ins.bias, 0, ins.y_stride)
-        marks, batch_rows = batch.marks, batch.scale.size
-        if ins.marks >= 0 and input_pays(
-            ins.marks, marks, batch_rows, batch.terms[span.thread], x, w, span.start, ins.inputs
-        ):
-            bits, terms = marked_bits(ins.marks, marks, batch_rows, ins.inputs), batch.terms[span.thread]
+        marks, batch_rows, terms = batch.marks, batch.scale.size, batch.terms[span.thread]
+        if ins.marks >= 0 and input_pays(ins.marks, marks, batch_rows, terms, x, w, span.start, ins.inputs):
+            bits = marked_bits(ins.marks, marks, batch_rows, ins.inputs)
             left = skipping_forward(y, x, w, b, bits, terms, span.start, rows, ins.inputs, ins.outputs)
             count_skipped(weights, ins, FORWARD, rows, ins.inputs, left)
         else:
@@ -76,11 +74,11 @@ def dense(task, ins, weights, batch, data, span):
         if span.which == 0:
             x = matrix(batch.activations, ins.x, span.rows, ins.x_stride)
             dw = dw_matrix(weights, ins.kernel, span.start, rows, ins.y_stride)
-            marks, batch_rows = batch.marks, batch.scale.size
+            marks, batch_rows, terms = batch.marks, batch.scale.size, batch.terms[span.thread]
             if ins.marks >= 0 and gradient_pays(
-                ins.marks, marks, batch_rows, batch.terms[span.thread], span.rows, span.start, rows, ins.inputs
+                ins.marks, marks, batch_rows, terms, span.rows, span.start, rows, ins.inputs, ins.y_stride
             ):
-                bits, terms = marked_bits(ins.marks, marks, batch_rows, ins.inputs), batch.terms[span.thread]
+                bits = marked_bits(ins.marks, marks, batch_rows, ins.inputs)
                 left = skipping_backward_kernel(
                     dw, x, dy, batch.zeros, bits, terms, span.start, rows, span.rows, ins.outputs
                 )

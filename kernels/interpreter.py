@@ -43,12 +43,15 @@ from .instructions import (
 from .jit import jit, jit_parallel, jit_part
 from .operations import call_operation, group_rows
 from .optimizers import corrected_rate, decay
+from .tile import DEPTH
 from .weights import w_vector
 
 # The most rows of the batch that a thread takes through the network at once.
 SAMPLE_ROWS = 16 * ROWS
 # Rows of weights whose gradient is computed before the optimizer updates them: few enough to stay in the L1 cache.
 GRADIENT_ROWS = 8 * ROWS
+# The same for a batch of more samples than a product adds at once: each part of the rows reads all their gradients.
+DEEP_GRADIENT_ROWS = 4 * GRADIENT_ROWS
 
 
 @jit_part
@@ -103,7 +106,7 @@ def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, opt
         ins = plan.code[p.instruction]
         row, last = part(p.rows, ROWS, thread, threads)
         while row < last:
-            count = min(GRADIENT_ROWS, last - row)
+            count = min(DEEP_GRADIENT_ROWS if rows > DEPTH else GRADIENT_ROWS, last - row)
             span = Span(row, row + count, rows, 0, 0, thread, p.which)
             if kind == PARAMETERS:
                 call_operation(GRADIENT, ins, weights, batch, data, span)

@@ -28,11 +28,6 @@ def multiply_add(builder, x, y, z):
     return builder.call(function, [x, y, z])
 
 
-def keep_order(builder):
-    """What is loaded after this place is not loaded before it: where loads in advance would take too many registers."""
-    builder.asm(ir.FunctionType(ir.VoidType(), []), "", "", [], True)
-
-
 def prefetch(builder, address):
     """Prefetch the cache line at `address`; harmless at an invalid address."""
     byte, number = ir.IntType(8).as_pointer(), ir.IntType(32)

@@ -25,8 +25,8 @@ from .tile import DEPTH
 SMALLEST_INPUTS = 64  # with fewer, a product takes hardly longer than a look
 PATIENCE = 64
 NOT_FINITE, USED, _TILES = range(3)
-# Lists pay if they leave out an eighth of the terms: a listed term costs a few hundredths more than one in order.
-_PAYING, _OF = 7, 8
+# A term in order costs its columns; one of a list this much for its place in the list, and a sixteenth more.
+_PLACE = 32
 
 
 def marks_size(rows, inputs):
@@ -39,6 +39,12 @@ def marked_bits(at, marks, batch_rows, inputs):
     """The bitmaps [words, R] of the batch."""
     bitmaps = at + _TILES + 2 * (batch_rows // ROWS) + (inputs + ROWS - 1) // ROWS
     return matrix(marks, bitmaps, (inputs + WORD - 1) // WORD, batch_rows)
+
+
+@jit_part
+def _pays(left, terms, columns):
+    """Whether a product over the `left` terms of lists is faster than one over all `terms`."""
+    return 16 * _PLACE * left + 17 * columns * left <= 16 * columns * terms
 
 
 @jit_part
@@ -63,7 +69,7 @@ def input_pays(at, marks, batch_rows, terms, x, w, start, inputs):
             left, tiles = 0, (rows + ROWS - 1) // ROWS
             for first in range(0, bits.shape[0], DEPTH // WORD):
                 left += list_elements(terms, bits, start, rows, first, min(bits.shape[0], first + DEPTH // WORD))
-            pays = left * _OF <= tiles * inputs * _PAYING and all_finite(flattened(w))
+            pays = _pays(left, tiles * inputs, w.shape[1]) and all_finite(flattened(w))
             patience = -PATIENCE if pays else PATIENCE
             marks[at + USED] |= pays
         marks[place] = patience + pays
@@ -74,7 +80,7 @@ def input_pays(at, marks, batch_rows, terms, x, w, start, inputs):
 
 
 @jit_apart
-def gradient_pays(at, marks, batch_rows, terms, batch, first, rows, inputs):
+def gradient_pays(at, marks, batch_rows, terms, batch, first, rows, inputs, columns):
     """Whether the gradient of `rows` rows of the weight from `first` on, over `batch` samples, shall use lists."""
     tiles = batch_rows // ROWS
     for tile in range((batch + ROWS - 1) // ROWS):
@@ -89,7 +95,7 @@ def gradient_pays(at, marks, batch_rows, terms, batch, first, rows, inputs):
     if not pays:
         samples, groups = min(DEPTH, batch), (rows + ROWS - 1) // ROWS
         bits = marked_bits(at, marks, batch_rows, inputs)
-        pays = list_samples(terms, bits, first, rows, np.int64(0), samples) * _OF <= groups * samples * _PAYING
+        pays = _pays(list_samples(terms, bits, first, rows, np.int64(0), samples), groups * samples, columns)
         patience = -PATIENCE if pays else PATIENCE
     marks[place] = patience + pays
     return pays

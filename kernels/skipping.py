@@ -25,9 +25,8 @@ from .processor import SIMD_BYTES
 from .tile import (
     DEPTH,
     PREFETCH,
-    VECTORS,
+    VECTORS_OF_A_LIST,
     VECTORS_OF_ONE_ROW,
-    listed_middle,
     listed_narrow,
     listed_row_narrow,
     listed_row_wide,
@@ -191,22 +190,17 @@ def add_listed(c, a, a_from, a_row, a_column, b, first, sums, sums_row, rows, co
                 listed_row_narrow(flat, j, 0, a, a_from, 0, a_column, b, b_at, b_row, count, sums, j, 0, terms, 0)
             j += VECTORS_OF_ONE_ROW * width if wide else width
             continue
-        vectors = min(VECTORS, (left + width - 1) // width)
-        if 3 * width < left <= 4 * width:
-            vectors = 2
+        wide = left > (VECTORS_OF_A_LIST - 1) * width
         for i in range(0, rows, ROWS):
             at, a_at, s_at, t = i * c_row + j, a_from + i * a_row, i * sums_row + j, i // ROWS * LIST
             count = np.int64(terms[t + LIST - 1])
-            if vectors == 3:
+            if wide:
                 listed_wide(flat, at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, count, sums, s_at, sums_row,
                             terms, t)  # fmt: skip
-            elif vectors == 2:
-                listed_middle(flat, at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, count, sums, s_at, sums_row,
-                              terms, t)  # fmt: skip
             else:
                 listed_narrow(flat, at, c_row, a, a_at, a_row, a_column, b, b_at, b_row, count, sums, s_at, sums_row,
                               terms, t)  # fmt: skip
-        j += vectors * width
+        j += VECTORS_OF_A_LIST * width if wide else width
 
 
 @jit_apart

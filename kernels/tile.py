@@ -16,15 +16,18 @@ from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 
-from .arrays import ROWS, flattened, lanes, lanes_of
+from .arrays import CACHE_LINE, ROWS, flattened, lanes, lanes_of
 from .jit import JIT_ENABLED, jit_apart
-from .llvm import broadcast, keep_order, load_vector, multiply_add, not_unrolled, prefetch, vector_at
+from .llvm import broadcast, load_vector, multiply_add, not_unrolled, prefetch, vector_at
 from .processor import SIMD_BYTES
 
 # Vectors of a tile of ROWS rows: the fastest shape measured, both for 16 and for 32 registers.
 VECTORS = 3
 # A single row cannot reuse B for other rows, so its tile is wider.
 VECTORS_OF_ONE_ROW = 8
+# Of a list LLVM loads all elements of A early, to find the next ones in time: for 8 rows, two vectors leave registers
+# for them, and with three it moves sums to the stack and back.
+VECTORS_OF_A_LIST = 2 if ROWS == 8 else 3
 # Terms that are added before the next block of columns: the part of B that they need fits into the L2 cache.
 DEPTH = 512
 # How many terms ahead A and B are prefetched: their rows lie too far apart for the processor to do it by itself.
@@ -57,41 +60,45 @@ def make_tile(rows, vectors, listed=False):
         first = [[load(start_row, v) for v in range(vectors)] for start_row in start_rows]
         row_offsets = [builder.mul(a_row, index(i)) for i in range(rows)]
         list_base = pointer(14) if listed else None
+
+        def of_term(n):
+            """Where column k of A and row k of B are, for the n-th k of the list."""
+            k = builder.zext(builder.load(builder.gep(list_base, [n])), index)
+            return builder.gep(a_base, [builder.mul(k, a_column)]), builder.gep(b_base, [builder.mul(k, b_row)])
+
+        a_first, b_first = of_term(index(0)) if listed else (a_base, b_base)
         entry = builder.block
         loop = builder.append_basic_block("tile.k")
         done = builder.append_basic_block("tile.done")
         builder.branch(loop)
 
         builder.position_at_end(loop)
-        n, a_next, b_next = builder.phi(index), builder.phi(a_base.type), builder.phi(b_base.type)
+        n, a_now, b_now = builder.phi(index), builder.phi(a_base.type), builder.phi(b_base.type)
         sums = [[builder.phi(vector_type) for _ in range(vectors)] for _ in range(rows)]
         n_next = builder.add(n, index(1))
 
-        def places(ahead):
-            """Where column k of A and row k of B are, for the k that is `ahead` terms after this one."""
+        def ahead(terms):
+            """Where A and B are so many terms later."""
             if listed:
-                k = builder.load(builder.gep(list_base, [builder.add(n, index(ahead))]))
-                k = builder.zext(k, index)
-                return builder.gep(a_base, [builder.mul(k, a_column)]), builder.gep(b_base, [builder.mul(k, b_row)])
-            by = index(ahead)
-            return builder.gep(a_next, [builder.mul(a_column, by)]), builder.gep(b_next, [builder.mul(b_row, by)])
+                return of_term(builder.add(n, index(terms)))
+            a_ahead, b_ahead = (builder.mul(step, index(terms)) for step in (a_column, b_row))
+            return builder.gep(a_now, [a_ahead]), builder.gep(b_now, [b_ahead])
 
-        a_far, b_far = places(PREFETCH)
+        a_far, b_far = ahead(PREFETCH)
         prefetch(builder, a_far)
-        for v in range(vectors):
-            prefetch(builder, builder.gep(b_far, [index(width * v)]))
-        a_now, b_now = places(0) if listed else (a_next, b_next)
+        for at in range(0, vectors * width, CACHE_LINE // size):
+            prefetch(builder, builder.gep(b_far, [index(at)]))
+        # One term ahead: in a list, finding the place takes longer than reading it.
+        a_next, b_next = ahead(1)
         b_vectors = [load(b_now, v) for v in range(vectors)]
         new_sums = []
         for i in range(rows):
-            if listed:
-                keep_order(builder)
             a_value = broadcast(builder, builder.load(builder.gep(a_now, [row_offsets[i]])), width)
             new_sums.append([multiply_add(builder, a_value, b_vectors[v], sums[i][v]) for v in range(vectors)])
         steps = [
             (n, index(0), n_next),
-            (a_next, a_base, builder.gep(a_next, [a_column])),
-            (b_next, b_base, builder.gep(b_next, [b_row])),
+            (a_now, a_first, a_next),
+            (b_now, b_first, b_next),
         ]
         steps += [(sums[i][v], first[i][v], new_sums[i][v]) for i in range(rows) for v in range(vectors)]
         for phi, at_entry, in_loop in steps:
@@ -152,8 +159,7 @@ tile_narrow = make_tile(ROWS, 1)
 tile_row_wide = make_tile(1, VECTORS_OF_ONE_ROW)
 tile_row_narrow = make_tile(1, 1)
 
-listed_wide = make_tile(ROWS, VECTORS, listed=True)
-listed_middle = make_tile(ROWS, 2, listed=True)
+listed_wide = make_tile(ROWS, VECTORS_OF_A_LIST, listed=True)
 listed_narrow = make_tile(ROWS, 1, listed=True)
 listed_row_wide = make_tile(1, VECTORS_OF_ONE_ROW, listed=True)
 listed_row_narrow = make_tile(1, 1, listed=True)

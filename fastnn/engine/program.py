@@ -11,7 +11,7 @@ from ..checks import read_only
 from ..kernels import instructions
 from ..kernels.arrays import CACHE_LINE, ROWS
 from ..kernels.calls import bound
-from ..kernels.interpreter import SAMPLE_ROWS
+from ..kernels.interpreter import DEEP_GRADIENT_ROWS
 from ..kernels.interpreter import run as run_steps
 from ..kernels.skipping import LIST
 from . import threads
@@ -79,7 +79,7 @@ class Buffers:
             scratch=np.zeros((0, lowered.scratch_elements), dtype),
             tables=np.array(lowered.tables, np.int64),
             marks=np.zeros(lowered.mark_words, np.int64),
-            terms=np.zeros((0, SAMPLE_ROWS // ROWS * LIST if lowered.mark_words else 0), np.int16),
+            terms=np.zeros((0, DEEP_GRADIENT_ROWS // ROWS * LIST if lowered.mark_words else 0), np.int16),
             zeros=aligned_zeros(width, dtype),
             one=np.ones(1, dtype),
         )
@@ -89,7 +89,7 @@ class Buffers:
         """The buffers of a batch, with scratch space and lists for `count` threads."""
         for name in ("scratch", "terms"):
             have = getattr(self.batch, name)
-            if len(have) < count and have.shape[1]:
+            if len(have) < count:
                 flat = aligned_zeros(count * have.shape[1], have.dtype)
                 self.batch = self.batch._replace(**{name: flat.reshape(count, -1)})
         return self.batch
