@@ -2,8 +2,9 @@
 
     pytest bench/                       each kernel, training and start-up, next to NumPy; about three minutes
     pytest bench/bench_kernels.py -k exp
-    python -m bench.compare             training and inference next to NumPy, JAX, PyTorch and scikit-learn
+    python -m bench.compare             training and inference next to NumPy, JAX, PyTorch, ONNX Runtime, ...
     python -m bench.compare --peers jax "MNIST, batch 128"
+    python -m bench.profiles            where the time of each workload goes
 
 How to read `pytest bench/`: each table compares fastnn and NumPy on one task; the number in parentheses is the ratio
 to the fastest row. Compare medians; `min` shows what is possible on a quiet machine, `max` how noisy it was. Kernels

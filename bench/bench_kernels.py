@@ -9,8 +9,8 @@ import fastnn
 from bench.peers.with_fastnn import Convolver, OneLayer
 from bench.workloads import Convolution, mnist
 from fastnn import layers
-from fastnn.cli.peak import peak_and_tile
 from fastnn.engine.parameters import aligned_zeros
+from fastnn.engine.peak import peak_and_tile
 from fastnn.kernels import batches, dense, elementary
 from fastnn.kernels.arrays import padded, stride
 from tests import cases

@@ -1,6 +1,6 @@
 """Training and inference next to other libraries, measured in turns.
 
-    python -m bench.compare [--peers numpy,jax,torch,sklearn] [--rounds 7] [--threads 2] [workload ...]
+    python -m bench.compare [--peers numpy,jax,torch] [--rounds 7] [--threads 2] [workload ...]
 
 Every library runs in its own process, on the same cores with the same number of threads. In each round every library
 runs once, fastnn first, so if the machine is busy or slow for some seconds, all of them are affected. The table shows
@@ -11,6 +11,7 @@ shuffling, the probabilities, the product. If a peer's result differs from fastn
 and no number. The peers' code is in `bench/peers/`; compilation, reading data and converting it to a library's own
 arrays are not timed. A call of `fit` is timed as a whole, including its checks of arguments.
 
+Peers: numpy, jax, torch, torch_compile (PyTorch compiled by `torch.compile`), onnxruntime (only predictions), sklearn.
 Choose workloads by their name or a part of it: "MNIST", "predict 1", "XOR".
 """
 
@@ -30,7 +31,7 @@ import fastnn
 
 from .workloads import WORKLOADS
 
-PEERS = ("numpy", "jax", "torch", "sklearn")
+PEERS = ("numpy", "jax", "torch", "torch_compile", "onnxruntime", "sklearn")
 BLOCK_SECONDS = 0.2  # the minimum length of a measurement
 PAUSE_SECONDS = 0.05  # after each, so that a library's threads stop spinning before the next library starts
 

@@ -25,11 +25,12 @@ from . import (
 )
 from .engine.threads import get_num_threads, set_num_threads
 from .layers import Input
-from .models import RangeTest, Sequential, learning_rate_finder
+from .models import Profile, RangeTest, Sequential, learning_rate_finder
 from .version import __version__ as __version__
 
 __all__ = [
     "Input",
+    "Profile",
     "RangeTest",
     "Sequential",
     "callbacks",

@@ -5,6 +5,7 @@ B batch, I inputs, O outputs. Rows are padded to whole vectors (`arrays.stride`)
 """
 
 from .arrays import flattened, matrix
+from .clock import count_skipped
 from .instructions import BACKWARD, COPIES, FORWARD, GRADIENT
 from .jit import jit
 from .marks import gradient_pays, input_pays, marked_bits, see_gradient, see_weights
@@ -57,7 +58,8 @@ def dense(task, ins, weights, batch, data, span):
         marks, batch_rows, terms = batch.marks, batch.scale.size, batch.terms[span.thread]
         if ins.marks >= 0 and input_pays(ins.marks, marks, batch_rows, terms, x, w, span.start, ins.inputs):
             bits = marked_bits(ins.marks, marks, batch_rows, ins.inputs)
-            skipping_forward(y, x, w, b, bits, terms, span.start, rows, ins.inputs, ins.outputs)
+            left = skipping_forward(y, x, w, b, bits, terms, span.start, rows, ins.inputs, ins.outputs)
+            count_skipped(weights, ins, FORWARD, rows, ins.inputs, left)
         else:
             dense_forward(y, x, w, b, rows, ins.inputs, ins.outputs)
     elif task == BACKWARD:
@@ -77,7 +79,10 @@ def dense(task, ins, weights, batch, data, span):
                 ins.marks, marks, batch_rows, terms, span.rows, span.start, rows, ins.inputs, ins.y_stride
             ):
                 bits = marked_bits(ins.marks, marks, batch_rows, ins.inputs)
-                skipping_backward_kernel(dw, x, dy, batch.zeros, bits, terms, span.start, rows, span.rows, ins.outputs)
+                left = skipping_backward_kernel(
+                    dw, x, dy, batch.zeros, bits, terms, span.start, rows, span.rows, ins.outputs
+                )
+                count_skipped(weights, ins, GRADIENT, rows, span.rows, left)
             else:
                 dense_backward_kernel(dw, x, dy, batch.zeros, span.start, rows, span.rows, ins.outputs)
         else:

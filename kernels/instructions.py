@@ -16,6 +16,7 @@ import numpy as np
 INSTRUCTION = np.dtype(
     [
         ("entry", np.int64),  # the address of the operation
+        ("place", np.int64),  # the index of this record, by which a profile knows it
         ("x", np.int64),
         ("x_stride", np.int64),
         ("y", np.int64),
@@ -102,12 +103,14 @@ EPOCH, ROW, STEP, NOT_FINITE = range(4)  # NOT_FINITE: the steps so far whose lo
 
 
 class Weights(NamedTuple):
-    """A program's W weights: the address of each (`weights.py`), and transposed copies."""
+    """A program's W weights: the address of each (`weights.py`), and transposed copies; and the clocks of a profile."""
 
     values: np.ndarray  # (W,) addresses; in plain Python the arrays themselves
     gradients: np.ndarray  # (W,) the same for their gradients
     slots: np.ndarray  # (slots, W) the same for the optimizer's slots
     transposed: np.ndarray  # transposed copies of kernels, for input gradients; of the weights' type
+    clock: np.ndarray  # int64: where a profile counts (`clock.py`); empty without one
+    timed: np.ndarray  # the addresses of the functions that a profile times; in plain Python the functions
 
 
 class Data(NamedTuple):

@@ -205,19 +205,24 @@ def add_listed(c, a, a_from, a_row, a_column, b, first, sums, sums_row, rows, co
 
 @jit_apart
 def skipping_forward(y, x, w, b, bits, terms, start, rows, inputs, outputs):
-    """y[B, O] = x[B, I] w[I, O] + b[O], for the rows of the batch from `start` on."""
-    sums, sums_row = b, 0
+    """y[B, O] = x[B, I] w[I, O] + b[O], for the rows of the batch from `start` on; returns the terms of all lists."""
+    sums, sums_row, left = b, 0, 0
     for k in range(0, inputs, DEPTH):
-        list_elements(terms, bits, start, rows, k // WORD, min(bits.shape[0], (k + DEPTH) // WORD))
+        left += list_elements(terms, bits, start, rows, k // WORD, min(bits.shape[0], (k + DEPTH) // WORD))
         add_listed(y, flattened(x), k, x.shape[1], 1, w, k, sums, sums_row, rows, outputs, terms)
         sums, sums_row = flattened(y), y.shape[1]
+    return left
 
 
 @jit_apart
 def skipping_backward_kernel(dw, x, dy, zeros, bits, terms, first, rows, batch, outputs):
-    """dw[I, O] = x[B, I] transposed times dy[B, O], for `rows` rows of dw from row `first` of the kernel on."""
-    sums, sums_row = zeros, 0
+    """dw[I, O] = x[B, I] transposed times dy[B, O], for `rows` rows of dw from row `first` of the kernel on.
+
+    Returns the terms of all lists.
+    """
+    sums, sums_row, left = zeros, 0, 0
     for k in range(0, batch, DEPTH):
-        list_samples(terms, bits, first, rows, k, min(DEPTH, batch - k))
+        left += list_samples(terms, bits, first, rows, k, min(DEPTH, batch - k))
         add_listed(dw, flattened(x), k * x.shape[1] + first, 1, x.shape[1], dy, k, sums, sums_row, rows, outputs, terms)
         sums, sums_row = flattened(dw), dw.shape[1]
+    return left

@@ -37,8 +37,9 @@ def model(sizes, activations, weights, pixels=False) -> fastnn.Sequential:
     result = fastnn.Sequential([fastnn.Input((sizes[0],))])
     if pixels:
         result.add(layers.Rescaling(1 / 255))
-    for units, activation in zip(sizes[1:], activations, strict=True):
-        result.add(layers.Dense(units, activation=activation))
+    for number, (units, activation) in enumerate(zip(sizes[1:], activations, strict=True), 1):
+        name = "output" if number == len(activations) else "hidden" if len(activations) == 2 else f"hidden_{number}"
+        result.add(layers.Dense(units, activation=activation, name=name))
     result.set_weights([array for pair in weights for array in pair])
     return result
 

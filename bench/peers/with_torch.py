@@ -75,9 +75,12 @@ class Trainer:
             total += self._step(x_batch, x_batch if x is y else y[chosen]) * len(chosen)
         self.loss = total / len(x)
 
+    def loss_of(self, x, y):
+        return self.loss_function(self.network(x), y)
+
     def _step(self, x, y):
         self.optimizer.zero_grad(set_to_none=True)
-        loss = self.loss_function(self.network(x), y)
+        loss = self.loss_of(x, y)
         loss.backward()
         self.optimizer.step()
         return loss.detach()

@@ -165,10 +165,10 @@ def info() -> None:
     import numba
     import numpy as np
 
+    from ..engine import peak as measure
     from ..engine.entries import kernels_are_cached
     from ..kernels import jit, processor
     from ..kernels.cache import CACHE_FOLDER
-    from . import peak as measure
 
     lanes = processor.SIMD_BYTES // 4
     width = f"{lanes} float32 lanes, {processor.SIMD_BYTES} bytes, {'with' if processor.HAS_FMA else 'without'} FMA"

@@ -10,6 +10,7 @@ import numpy as np
 from ..kernels import instructions
 from ..kernels.cache import is_cached
 from ..kernels.calls import Referenced, entry_point
+from ..kernels.clock import timed_operation, timed_share, timed_step, timed_update
 from ..kernels.interpreter import run, share
 from ..kernels.jit import JIT_ENABLED
 from ..kernels.operations import OPERATIONS
@@ -29,10 +30,11 @@ def kernels_are_cached() -> bool:
     return JIT_ENABLED and bool(is_cached(run.py_func))
 
 
-def interpreter_of(dtype: np.dtype) -> Any:
-    """The entry point of `share` for a float type, which `run` calls for each thread's share."""
+def interpreter_of(dtype: np.dtype, timed: bool = False) -> Any:
+    """The entry point of `share` for a float type, which `run` calls for each thread's share; in a profile `timed`."""
     plan, _, weights, batch, data = _examples(dtype)
-    return _entry(share, dtype, 0, 0, 1, plan, weights, batch, data, 0, 1, 1, NO_OPTIMIZER, NO_NUMBERS)
+    function = timed_share if timed else share
+    return _entry(function, dtype, 0, 0, 1, plan, weights, batch, data, 0, 1, 1, NO_OPTIMIZER, NO_NUMBERS)
 
 
 def operation_entry(operation: Any, dtype: np.dtype) -> int:
@@ -43,15 +45,37 @@ def operation_entry(operation: Any, dtype: np.dtype) -> int:
     return int(_entry(operation, dtype, instructions.FORWARD, ins, *arrays, instructions.Span(0, 0, 0, 0, 0, 0, 0, 0)))
 
 
+def timed_operation_entry(dtype: np.dtype) -> int:
+    """The field `entry` of all instructions in a profile."""
+    return operation_entry(timed_operation, dtype)
+
+
+def timed_step_entry(dtype: np.dtype) -> Any:
+    """The entry point of what takes the place of the optimizer's step in a profile."""
+    return optimizer_entry(timed_step, dtype)
+
+
 def optimizer_entry(step: Any, dtype: np.dtype) -> Any:
     """The entry point of an optimizer's step for a float type."""
     return _entry(step, dtype, _examples(dtype)[2], 0, 0, 0, 0, NO_NUMBERS)
 
 
-def update_entry(dtype: np.dtype) -> Any:
+def update_entry(dtype: np.dtype, timed: bool = False) -> Any:
     """The entry point of `update` for a float type, for `Plan.update` if a step has stages after the gradients."""
     plan, _, weights, batch, _ = _examples(dtype)
-    return _entry(update, dtype, instructions.MEASURE, plan, weights, batch, 0, 0, 1, NO_OPTIMIZER, NO_NUMBERS)
+    return _entry(
+        timed_update if timed else update,
+        dtype,
+        instructions.MEASURE,
+        plan,
+        weights,
+        batch,
+        0,
+        0,
+        1,
+        NO_OPTIMIZER,
+        NO_NUMBERS,
+    )
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -28,6 +28,22 @@ if TYPE_CHECKING:
 
 # The most bytes of a block of rows in all buffers, for networks on images: about the L2 cache.
 _BLOCK_BYTES = 1 << 20
+
+
+class Note(NamedTuple):
+    """What a profile says about an instruction.
+
+    Attributes:
+        layer: the name of the layer that it belongs to; "" for data, loss and metrics.
+        operation: the name of its operation.
+        flops: floating-point operations of its forward, for one row of the batch.
+        sums: whether backward sums up the gradients of its weights, too, which otherwise is a task of its own.
+    """
+
+    layer: str
+    operation: str
+    flops: float
+    sums: bool
 
 
 class Lowering:
@@ -56,6 +72,8 @@ class Lowering:
         sums_elements: the size of `Batch.sums`: the columns of the log, then the sums of the update's stages.
         targets_elements: the size of the targets' buffer.
         flops, entry_flops: floating-point operations for one row of the batch, and for one entry of a sparse row.
+        layer: the name of the layer whose instructions are being appended.
+        notes: what a profile says about the instructions of the finished plan.
         shape: the shape of a sample of the last layer's output.
         logits: the number of instructions before a single layer's own activation, and the `y` and `y_stride` that they
             write; None where it has none.
@@ -88,6 +106,7 @@ class Lowering:
         self.elements = self.transposed_elements = self.scratch_elements = self.partial_elements = self.mark_words = 0
         self.flops = self.entry_flops = 0.0
         self.sorted_columns = 0
+        self.layer, self.notes = "", list[Note]()
         self.log_columns = self.sums_elements = 0
         self.targets_elements = 0
         self.logits: tuple[int, int, int] | None = None
@@ -110,7 +129,7 @@ class Lowering:
     def _append(self, operation: Any, **fields: Any) -> None:
         here = {"operation": operation, "x": self.y, "x_stride": self.y_stride, "y": self.y, "y_stride": self.y_stride}
         here |= {"inputs": self.columns, "outputs": self.columns, "channels": self.shape[-1] if self.shape else 1}
-        self.code.append(here | fields)
+        self.code.append(here | {"layer": self.layer, "flops": 0.0, "sums": False} | fields)
 
     def emit(
         self,
@@ -165,6 +184,7 @@ class Lowering:
         for which, (parameter, trains) in enumerate(zip(parameters, trained, strict=True)):
             if parameter is not None:
                 self._add_parameter(parameter, which, trains)
+        fields |= {"flops": flops, "sums": partial_size > 0}
         own = {"scratch": self.scratch_elements, "partial": self.partial_elements, "table": len(self.tables)}
         line = CACHE_LINE // self.dtype.itemsize
         self.scratch_elements += -(-scratch_size // line) * line
@@ -308,8 +328,10 @@ class Lowering:
 
     def plan(self) -> instructions.Plan:
         """The finished tables."""
-        for fields in self.code:
-            fields["entry"] = operation_entry(fields.pop("operation"), self.dtype)
+        for place, fields in enumerate(self.code):
+            operation = fields.pop("operation")
+            self.notes.append(Note(fields.pop("layer"), operation.__name__, fields.pop("flops"), fields.pop("sums")))
+            fields |= {"entry": operation_entry(operation, self.dtype), "place": place}
         update = Update(self.records, self.log_columns, self.optimizer)
         self.sums_elements = update.sums_elements
         refresh = []
@@ -405,7 +427,9 @@ def lower(
     for layer in layers:
         if lowering.sparse_scale is not None:
             layer.check_sparse("x")  # again: a callback may have changed its settings
+        lowering.layer = layer.name
         layer.lower(lowering)
+    lowering.layer = ""
     if loss is not None:
         lowering.add_loss(loss, loss.fuses(layers))
         lowering.add_penalties(layers)

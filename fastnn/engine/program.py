@@ -151,7 +151,7 @@ class Program:
         self._sharing = threads.Sharing()
         operations = [fields["operation"] for fields in lowered.code]
         with compiling_all(operations, [] if optimizer is None else [optimizer.step_kernel], dtype):
-            self.plan = lowered.plan()
+            self.plan, self.notes = lowered.plan(), lowered.notes
             self.buffers = Buffers(lowered)
             self._table = weight_table(self.parameters, dtype, transposed=self.buffers.transposed)
             self._compile_driver()
@@ -188,7 +188,9 @@ class Program:
         if self.dtype not in _driven:
             run = Run(Samples(read_only(np.zeros((1, 1), self.dtype))), 1, np.zeros((1, self.values)))
             with announcing(run_steps):
-                run_steps(*self.arguments(run, 0, 1), ALONE, 0)
+                run_steps(
+                    *Program.arguments(self, run, 0, 1), ALONE, 0
+                )  # not those of a subclass, which is not made yet
             _driven.add(self.dtype)
 
     @contextmanager

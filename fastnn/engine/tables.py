@@ -37,6 +37,8 @@ def weight_table(
         gradients=address_table(places),
         slots=np.stack(by_slot) if by_slot else address_table([]).reshape(0, 0),
         transposed=np.zeros(0, dtype) if transposed is None else transposed,
+        clock=_NO_INTEGERS,
+        timed=address_table([]),
     )
 
 

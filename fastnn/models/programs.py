@@ -9,6 +9,7 @@ import numpy as np
 from ..callbacks import Logs
 from ..engine.eager import EagerProgram
 from ..engine.parameters import trained_weights
+from ..engine.profiling import TimedProgram
 from ..engine.program import FEW, Program
 from ..engine.run import Run, Runner, Samples
 from ..engine.threads import get_num_threads
@@ -82,8 +83,17 @@ def evaluate(model: "Sequential", samples: Samples) -> Logs:
 
 def predict(model: "Sequential", samples: Samples) -> np.ndarray:
     """The outputs for checked samples."""
-    rows = _ROWS_A_THREAD * min(get_num_threads(), _MOST_SHARES)
-    runner = _program(model, "predict", rows, samples, model.parameters)
+    rows = prediction_rows()
+    return predict_with(_program(model, "predict", rows, samples, model.parameters), model, samples, rows)
+
+
+def prediction_rows() -> int:
+    """The rows of a batch of predictions."""
+    return _ROWS_A_THREAD * min(get_num_threads(), _MOST_SHARES)
+
+
+def predict_with(runner: Runner, model: "Sequential", samples: Samples, rows: int) -> np.ndarray:
+    """The same by a given program."""
     if len(samples) <= FEW and isinstance(runner, Program) and not samples.sparse:
         return runner.predict_few(samples)
     predictions = np.empty((len(samples), *runner.output_shape), model.dtype)
@@ -112,17 +122,29 @@ def _program(
     if known is not None and known.key == key and known.settings == settings:
         known.changes = count
         return known.runner
-    layers, training = model.layers, kind == "train"
     loss, metrics = _measures(model, kind)
     program: Runner
-    if all(layer.compiled for layer in layers) and (
-        loss is None or (loss.compiled and all(metric.compiled for metric in metrics))
-    ):
-        program = Program(layers, rows, model._sample_shape, pixels, training, loss, metrics, optimizer, sparse)
+    if not written_in_python(model, kind):
+        training = kind == "train"
+        program = Program(model.layers, rows, model._sample_shape, pixels, training, loss, metrics, optimizer, sparse)
     else:
-        program = EagerProgram(layers, model._sample_shape, training, loss, metrics)
+        program = EagerProgram(model.layers, model._sample_shape, kind == "train", loss, metrics)
     model._programs[kind] = Made(program, key, settings, count)
     return program
+
+
+def written_in_python(model: "Sequential", kind: str) -> list[str]:
+    """The names of what such a program would compute in Python, layer by layer, because it has no kernel."""
+    loss, metrics = _measures(model, kind)
+    parts: list[Any] = [*model.layers, *([] if loss is None else [loss]), *metrics]
+    return [getattr(part, "name", type(part).__name__) for part in parts if not part.compiled]
+
+
+def timed(model: "Sequential", kind: str, rows: int, samples: Samples, optimizer: "Optimizer | None") -> TimedProgram:
+    """A program of this kind with clocks in it; it is not kept."""
+    loss, metrics = _measures(model, kind)
+    shape, training = model._sample_shape, kind == "train"
+    return TimedProgram(model.layers, rows, shape, samples.pixels, training, loss, metrics, optimizer, samples.sparse)
 
 
 def _measures(model: "Sequential", kind: str) -> tuple[Loss | None, list[Metric]]:

@@ -1,9 +1,7 @@
 """The learning-rate range test: finds a learning rate that suits a model, its optimizer and its data."""
 
-import contextlib
 import copy
 import math
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,10 +10,10 @@ import numpy.typing as npt
 
 from .. import checks
 from ..frames import is_sparse
-from ..layers.base import Layer
 from ..randomness import generator
 from ..schedules import LearningRateSchedule
 from .data import prepare_fit
+from .restoring import restored
 from .sequential import Sequential
 
 Numbers = npt.NDArray[np.float64]
@@ -118,7 +116,7 @@ def learning_rate_finder(
         y, weights = checks.numeric_array(y, "y"), samples.sample_weight
         batches = _batches(len(samples), rows, steps)
         losses, smoothed, diverged = [], [], None
-        with _restored(model), np.errstate(all="ignore"):
+        with restored(model), np.errstate(all="ignore"):
             model.optimizer.learning_rate = _Given(rates, model.optimizer.iterations)
             for batch, rate in zip(batches, rates.tolist(), strict=True):
                 part = None if weights is None else weights[batch]
@@ -151,43 +149,6 @@ def _batches(samples: int, rows: int, steps: int) -> npt.NDArray[np.intp]:
     whole = samples // rows
     epochs = [own.permutation(samples)[: whole * rows].reshape(whole, rows) for _ in range(-(-steps // whole))]
     return np.concatenate(epochs)[:steps]
-
-
-@contextlib.contextmanager
-def _restored(model: Sequential) -> Iterator[None]:
-    """Within the block the model may train, with a copy of its optimizer; afterwards everything is restored."""
-    optimizer, layers = model.optimizer, list(_with_inner(model.layers))
-    weights = [(p, p.value.copy(), p.gradient.copy()) for p in model.parameters]
-    attributes = [dict(vars(layer)) for layer in layers]
-    arrays = [
-        (value, value.copy())
-        for known in attributes
-        for value in known.values()
-        if isinstance(value, np.ndarray) and value.flags.writeable
-    ]
-    kept = (*model.parameters, optimizer.learning_rate_schedule)
-    model.optimizer = copy.deepcopy(optimizer, {id(thing): thing for thing in kept})
-    try:
-        yield
-    finally:
-        model.optimizer = optimizer
-        for layer, known in zip(layers, attributes, strict=True):
-            vars(layer).clear()
-            vars(layer).update(known)
-        for array, content in arrays:
-            array[...] = content
-        for p, value, gradient in weights:
-            p.value[...], p.gradient[...] = value, gradient
-
-
-def _with_inner(things: Iterable[Any], known: frozenset[int] = frozenset()) -> Iterator[Layer]:
-    """The layers among some objects, and the layers inside these."""
-    for thing in things:
-        if isinstance(thing, (list, tuple)):
-            yield from _with_inner(thing, known)
-        elif isinstance(thing, Layer) and id(thing) not in known:
-            yield thing
-            yield from _with_inner(vars(thing).values(), known | {id(thing)})
 
 
 def _running_mean(losses: list[float], smoothing: float) -> float:

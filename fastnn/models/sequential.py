@@ -22,6 +22,8 @@ from ..sparse_rows import SparseRows
 from . import programs
 from .data import prepare_fit, prepare_samples, prepare_sparse, weigh_classes
 from .logs import named_logs
+from .measuring import profile
+from .profile import Profile
 from .progress import line, progress_for
 from .summary import summary
 from .training import Epochs, Training
@@ -289,6 +291,45 @@ class Sequential(Stack):
         """The outputs (n, outputs) for samples x (n, ...), as from `predict`; with `training`, from `forward`."""
         habits.refuse_symbols(f"model {self.name}", x, (InputLayer, Layer))
         return self.forward(x, training=True) if training else self._predict(x)
+
+    def profile(
+        self,
+        x: Any,
+        y: Any = None,
+        batch_size: int | None = None,
+        steps: int | None = None,
+        sample_weight: Any = None,
+        verbose: int | str = "auto",
+    ) -> Profile:
+        """Measure where the time of training goes, or without y that of `predict`, and print a table.
+
+        Some steps run as in `fit`, with a clock around every kernel. Afterwards the model, its optimizer and the state
+        of the random generator are as before.
+
+        Args:
+            x: samples, as for `fit`.
+            y: labels or targets, as for `fit`; None: `predict` is measured, as a whole.
+            batch_size: samples per step, as for `fit`.
+            steps: how many steps (without y: calls of `predict`); None: as many as take about half a second, at
+                least five. More than an epoch are whole epochs.
+            sample_weight: as for `fit`.
+            verbose: 0: prints nothing.
+
+        Returns:
+            A `Profile`, whose `rows` add up to the whole.
+
+        Raises:
+            TypeError, ValueError: for invalid arguments or data, or a model with parts that are written in Python.
+
+        >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(2, activation="softmax")])
+        >>> found = model.profile(np.ones((100, 4)), verbose=0)  # of predictions: the model need not be compiled
+        >>> [(row.phase, row.operation) for row in found.rows][2:5]
+        [('forward', 'dense'), ('forward', 'softmax'), ('predictions', 'batch_to_predictions')]
+        """
+        found = profile(self, x, y, batch_size, steps, sample_weight)
+        if verbose:
+            print(found)
+        return found
 
     def summary(self, print_fn: Any = None) -> None:
         """Print the layers with their output shapes and parameters, and the totals."""

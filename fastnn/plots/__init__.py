@@ -1,4 +1,4 @@
-"""Plots of data, training, learning rates, weights and errors.
+"""Plots of data, training, learning rates, weights, errors and profiles.
 
 Each function takes plain arrays, draws on the given matplotlib axes or on a new figure, and returns the figure. No
 window opens and no display is needed: save it with `figure.savefig("name.png", dpi=150)`. In a notebook, make it the
@@ -11,6 +11,7 @@ from .classes import confusion_matrix, misclassified
 from .curves import compare, learning_curves
 from .pictures import feature_maps, filters, images, reconstructions
 from .points import decision_surface, predictions, scatter
+from .profiles import profile
 from .rates import learning_rate_finder, schedule
 from .style import one_legend, panels
 
@@ -28,6 +29,7 @@ __all__ = [
     "one_legend",
     "panels",
     "predictions",
+    "profile",
     "reconstructions",
     "scatter",
     "schedule",

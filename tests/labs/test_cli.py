@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 import fastnn
 from fastnn import cli, labs
-from fastnn.cli import peak
+from fastnn.engine import peak
 from fastnn.kernels.peak import sums_size
 from fastnn.labs import options, results
 

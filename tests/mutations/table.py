@@ -654,4 +654,26 @@ MUTATIONS = [
         "arguments",
         "tests/test_apart.py",
     ),
+    # Profiles.
+    Mutation(
+        "a profile's threads count in the first one's row",
+        "stride",
+        "vector(weights.clock, (1 + thread) * weights.clock[ROW_LENGTH]",
+        "vector(weights.clock, 1 * weights.clock[ROW_LENGTH]",
+        "tests/kernels/test_clock.py",
+    ),
+    Mutation(
+        "a profile does not subtract the optimizer's steps from the update around them",
+        "missing term",
+        "updates[:, instructions.DESCEND] -= nested",
+        "pass",
+        "tests/kernels/test_clock.py -k run_with_clocks",
+    ),
+    Mutation(
+        "a profile leaves the trained weights",
+        "state",
+        "p.value[...], p.gradient[...] = value, gradient",
+        "p.gradient[...] = gradient",
+        "tests/fit/test_profile.py -k nothing_has_changed",
+    ),
 ]

@@ -340,6 +340,7 @@ def test_all_is_what_there_is():
 DRAW_ALL = f"""
 import sys
 import numpy as np
+import fastnn
 from fastnn import RangeTest, plots, schedules
 assert "matplotlib" not in sys.modules
 x, y = np.random.default_rng(0).random((20, 2)), np.arange(20) % 2
@@ -357,6 +358,7 @@ images, drawn = np.zeros((20, 8, 8)), {{
     "one_legend": lambda: plots.one_legend(plots.learning_curves({LOGGED}).axes),
     "panels": lambda: plots.panels(2, 2)[0],
     "predictions": lambda: plots.predictions(x, y, 1 - y),
+    "profile": lambda: plots.profile(fastnn.Sequential([fastnn.layers.Dense(3)]).profile(x, verbose=0)),
     "reconstructions": lambda: plots.reconstructions(images, images),
     "scatter": lambda: plots.scatter(x, y),
     "schedule": lambda: plots.schedule(schedules.OneCycle(0.1, 10), 10),

@@ -1,16 +1,17 @@
-"""Measures the peak speed of this machine and how much of it the tile reaches: the last lines of `fastnn info`."""
+"""Measures the peak speed of this machine, and for `fastnn info` how much of it the tile reaches."""
 
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 
-from ..engine.parameters import aligned_zeros
 from ..kernels.arrays import padded, stride
 from ..kernels.dense import dense_forward
 from ..kernels.peak import multiply_adds, sums_size
+from .parameters import aligned_zeros
 
 ROWS, INPUTS, OUTPUTS = 128, 784, 256  # the largest product of the default network, for one batch
 _ROUNDS, _MOST_ROUNDS, _SECONDS_A_ROUND = 10, 100, 0.01
@@ -18,6 +19,14 @@ _POSSIBLE = 1.1  # times the peak: the clock rate may have been higher when the 
 _MULTIPLY_ADDS = 20_000  # per call, which takes about 50 microseconds
 
 Work = Callable[[], None]
+
+
+def peak(threads: int, dtype: np.dtype) -> float:
+    """GFLOP/s of multiply-adds in registers, the best of several short rounds, each of the threads doing the same."""
+    with ThreadPoolExecutor(threads) as pool:
+        works, calls = _prepare(lambda: _register_work(dtype), threads)
+        seconds = min(_seconds(pool, works, calls) for _ in range(_ROUNDS))
+    return float(threads * calls * 2e-9 * sums_size(dtype) * _MULTIPLY_ADDS / seconds)
 
 
 def peak_and_tile(threads: int = 1) -> tuple[float, float]:
@@ -45,8 +54,8 @@ def is_possible(peak: float, tile: float) -> bool:
     return tile <= _POSSIBLE * peak
 
 
-def _register_work() -> Work:
-    sums = np.zeros(sums_size(np.float32), np.float32)
+def _register_work(dtype: Any = np.float32) -> Work:
+    sums = np.zeros(sums_size(dtype), dtype)
     return lambda: multiply_adds(sums, 0.5, 1.0, _MULTIPLY_ADDS)
 
 

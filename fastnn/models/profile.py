@@ -1,0 +1,153 @@
+"""Profiles: where the time of a step goes, as rows and as a table."""
+
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .logs import printable
+
+_WIDTH = 110  # of the table, at most
+_LEAST_SHOWN = 0.0005  # of the whole; what takes less is one row of the printed table
+
+
+@dataclass(frozen=True)
+class ProfileRow:
+    """A row of a profile.
+
+    Attributes:
+        layer: the layer's name; "" for what belongs to no layer.
+        phase: what it does for the layer: "forward", "backward" (the gradient of its input; in convolutions that of the
+            weights, too), "gradient" (of its weights), "update" (the optimizer's step), "copy" (of transposed weights);
+            or what it does without a layer.
+        operation: the name of the kernel.
+        seconds: per step: the mean over the threads.
+        share: of the whole step.
+        flops: floating-point operations per step of matrix products and convolutions, without those that were skipped.
+        bytes: read and written per step, each array that it works on once.
+        skipped: the share of its multiply-adds that were left out, because a term was zero.
+        gflops: billions of floating-point operations a second, of all threads together; None where it has none.
+        peak: this as a share of what the machine can do; None where it has none, or without compiled kernels.
+        thread_seconds: seconds per step of each thread.
+    """
+
+    layer: str
+    phase: str
+    operation: str
+    seconds: float
+    share: float
+    flops: float
+    bytes: float
+    skipped: float
+    gflops: float | None
+    peak: float | None
+    thread_seconds: tuple[float, ...]
+
+    @property
+    def name(self) -> str:
+        """Layer and phase, or only the phase."""
+        return f"{self.layer} {self.phase}".strip()
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What `Sequential.profile` found. `print` prints it as a table, `fastnn.plots.profile` draws it.
+
+    Attributes:
+        rows: `ProfileRow`s, whose `seconds` add up to `seconds`.
+        seconds: of a step, or of a call of `predict`.
+        steps: how many of them were measured.
+        batch_size: samples per step, or per call of `predict`.
+        threads: how many threads shared each step.
+        peak: billions of multiply-adds and additions a second that this machine could do on these threads at that time;
+            None without compiled kernels.
+        training: whether these were steps of training; otherwise calls of `predict`.
+        checks: seconds that `fit` takes to check its arguments, once a call; for `predict` it is one of the rows.
+
+    >>> model = fastnn.Sequential([fastnn.Input((4,)), fastnn.layers.Dense(3, "relu"), fastnn.layers.Dense(1)])
+    >>> model.compile("sgd", "mse")
+    >>> found = model.profile(np.ones((64, 4)), np.ones((64, 1)), steps=4, verbose=0)
+    >>> found.steps, found.batch_size, {row.phase for row in found.rows if row.layer} >= {"forward", "gradient"}
+    (4, 32, True)
+    >>> bool(np.isclose(sum(row.seconds for row in found.rows), found.seconds))
+    True
+    """
+
+    rows: tuple[ProfileRow, ...]
+    seconds: float
+    steps: int
+    batch_size: int
+    threads: int
+    peak: float | None
+    training: bool
+    checks: float
+
+    def shown(self, least: float) -> tuple[list[ProfileRow], list[ProfileRow]]:
+        """The rows with at least this share of the whole, and the others; one alone stays among the first."""
+        small = [row for row in self.rows if row.share < least]
+        if len(small) == 1:
+            return list(self.rows), []
+        return [row for row in self.rows if row.share >= least], small
+
+    def __repr__(self) -> str:
+        """What was measured, without the rows."""
+        what = "steps of training" if self.training else "calls of predict"
+        return f"Profile({self.steps} {what}, {_duration(self.seconds)} each, {len(self.rows)} rows)"
+
+    def __str__(self) -> str:
+        """The table."""
+        return _table(self)
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The table.
+
+
+def _duration(seconds: float) -> str:
+    unit, size = next(((u, s) for u, s in (("s", 1.0), ("ms", 1e-3)) if seconds >= s), ("us", 1e-6))
+    return f"{seconds / size:.3g} {unit}"
+
+
+def _size(count: float) -> str:
+    unit, size = next(((u, s) for u, s in (("MB", 1e6), ("KB", 1e3)) if count >= s), ("B", 1.0))
+    return f"{count / size:.3g} {unit}"
+
+
+def _cells(row: ProfileRow) -> Iterator[str]:
+    yield _duration(row.seconds)
+    yield f"{100 * row.share:.1f} %"
+    yield "" if row.gflops is None else f"{row.gflops:.3g}"
+    yield "" if row.peak is None else f"{100 * row.peak:.0f} %"
+    yield _size(row.bytes) if row.bytes else ""
+    yield f"{100 * row.skipped:.0f} %" if row.skipped else ""
+
+
+def _table(found: Profile) -> str:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table("layer and phase", "kernel", box=box.SIMPLE_HEAD, pad_edge=False)
+    for heading in ("time", "share", "GFLOP/s", "of peak", "bytes", "skipped"):
+        table.add_column(heading, justify="right")
+    shown, small = found.shown(_LEAST_SHOWN)
+    for row in shown:
+        table.add_row(Text(printable(row.name)), Text(printable(row.operation)), *_cells(row))
+    if small:
+        seconds, share = sum(row.seconds for row in small), sum(row.share for row in small)
+        table.add_row(f"{len(small)} smaller ones", "", _duration(seconds), f"{100 * share:.1f} %")
+    table.add_section()
+    flops = sum(row.flops for row in found.rows)
+    rate = flops / found.seconds / 1e9
+    reached = f"{100 * rate / found.peak:.0f} %" if found.peak else ""
+    table.add_row("all", "", _duration(found.seconds), "100 %", f"{rate:.3g}" if flops else "", reached)
+    text = io.StringIO()
+    # In a notebook rich would show the table at once, instead of writing it into the text.
+    Console(file=text, width=_WIDTH, color_system=None, force_jupyter=False).print(table)
+    what = "steps of training, each of" if found.training else "calls of predict, each of"
+    lines = [f"{found.steps} {what} {found.batch_size} samples, on {found.threads} thread{'s' * (found.threads > 1)}"]
+    if found.peak:
+        lines[0] += f" (peak {found.peak:.0f} GFLOP/s)"
+    if found.training:
+        lines.append(f"once a call of fit: checks of arguments, {_duration(found.checks)}")
+    return "\n".join([lines[0], *map(str.rstrip, text.getvalue().strip("\n").split("\n")), *lines[1:]])

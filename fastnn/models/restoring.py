@@ -1,0 +1,50 @@
+"""Training that leaves no trace, for what only tries or measures."""
+
+import contextlib
+import copy
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..layers.base import Layer
+
+if TYPE_CHECKING:
+    from .sequential import Sequential
+
+
+@contextlib.contextmanager
+def restored(model: "Sequential") -> Iterator[None]:
+    """Within the block the model may train, with a copy of its optimizer; afterwards everything is restored."""
+    optimizer, layers = model.optimizer, list(_with_inner(model.layers))
+    weights = [(p, p.value.copy(), p.gradient.copy()) for p in model.parameters]
+    attributes = [dict(vars(layer)) for layer in layers]
+    arrays = [
+        (value, value.copy())
+        for known in attributes
+        for value in known.values()
+        if isinstance(value, np.ndarray) and value.flags.writeable
+    ]
+    kept = (*model.parameters, optimizer.learning_rate_schedule)
+    model.optimizer = copy.deepcopy(optimizer, {id(thing): thing for thing in kept})
+    try:
+        yield
+    finally:
+        model.optimizer = optimizer
+        for layer, known in zip(layers, attributes, strict=True):
+            vars(layer).clear()
+            vars(layer).update(known)
+        for array, content in arrays:
+            array[...] = content
+        for p, value, gradient in weights:
+            p.value[...], p.gradient[...] = value, gradient
+
+
+def _with_inner(things: Iterable[Any], known: frozenset[int] = frozenset()) -> Iterator[Layer]:
+    """The layers among some objects, and the layers inside these."""
+    for thing in things:
+        if isinstance(thing, (list, tuple)):
+            yield from _with_inner(thing, known)
+        elif isinstance(thing, Layer) and id(thing) not in known:
+            yield thing
+            yield from _with_inner(vars(thing).values(), known | {id(thing)})
