@@ -6,8 +6,9 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 import fastnn
-from bench.peers.with_fastnn import Convolver, shared_dense_forward
+from bench.peers.with_fastnn import Convolver, OneLayer
 from bench.workloads import Convolution, mnist
+from fastnn import layers
 from fastnn.engine.parameters import aligned_zeros
 from fastnn.engine.peak import peak_and_tile
 from fastnn.kernels import batches, dense, elementary
@@ -83,13 +84,11 @@ def bench_tile(benchmark, record_property, rng, who, shape, threads):
     if who == "numpy":
         with threadpool_limits(n, "blas"):
             benchmark(np.matmul, a, b, out=np.empty((rows, columns), np.float32))
-    else:
+    elif threads == "one":
         c = padded_copy(np.zeros((rows, columns), np.float32))
-        arguments = c, padded_copy(a), padded_copy(b), zeros_row(columns), rows, depth, columns
-        if threads == "one":
-            benchmark(dense.dense_forward, *arguments)
-        else:
-            benchmark(shared_dense_forward, *arguments, n)
+        benchmark(dense.dense_forward, c, padded_copy(a), padded_copy(b), zeros_row(columns), rows, depth, columns)
+    else:
+        benchmark(OneLayer(layers.Dense(columns, use_bias=False), a, b, n).run, 1)
     record_speed(benchmark, record_property, 2.0 * rows * depth * columns)
 
 

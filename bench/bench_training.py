@@ -9,7 +9,7 @@ import pytest
 
 import fastnn
 from bench.peers import with_fastnn, with_numpy
-from bench.workloads import WORKLOADS
+from bench.workloads import WORKLOADS, documents
 from fastnn.datasets import points
 from fastnn.engine import threads
 from fastnn.labs import backprop, mnist
@@ -36,6 +36,17 @@ def bench_prediction(benchmark, name, peer):
     benchmark.group = name
     predictor = peer.make(WORKLOADS[name])
     benchmark(predictor.run, 1)
+
+
+@pytest.mark.parametrize("columns", [50_000, 500_000])
+def bench_documents(benchmark, columns):
+    """With plain SGD the cost grows with what is not zero, and hardly with the columns."""
+    benchmark.group = "20,000 documents of 100 words, 64-4, SGD, an epoch"
+    x, y = documents(columns)
+    layers = [fastnn.layers.Dense(64, activation="relu"), fastnn.layers.Dense(4, activation="softmax")]
+    model = fastnn.Sequential([fastnn.Input((columns,)), *layers])
+    model.compile(fastnn.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
+    benchmark.pedantic(model.fit, (x, y), {"batch_size": 200, "verbose": 0}, rounds=ROUNDS, warmup_rounds=1)
 
 
 # Two tasks from the labs: five folds on all cores or one, and 100,000 epochs of backpropagation.

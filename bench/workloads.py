@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
@@ -58,6 +59,24 @@ def xor_points() -> tuple[Array, Array]:
     return np.array(points, np.float32), np.array([0] * 11 + [1] * 10, np.float32)[:, np.newaxis]
 
 
+@cache
+def documents(columns: int = 50_000) -> tuple[Any, Array]:
+    """20,000 rows of a CSR matrix with 100 weights of words each, most of them of frequent words, and four classes."""
+    from scipy.sparse import csr_matrix  # only who measures this needs SciPy
+
+    rng, rows, words = np.random.default_rng(4), 20_000, 100
+    shares = np.cumsum(1 / (np.arange(columns) + 20.0))  # Zipf's law
+    order = rng.permutation(columns).astype(np.int32)
+    indices = np.empty((rows, words), np.int32)
+    for row in indices:
+        drawn = np.unique(np.searchsorted(shares, rng.random(4 * words) * shares[-1]))
+        row[:] = np.sort(order[rng.choice(drawn, words, replace=False)])
+    values = rng.random((rows, words), np.float32) + np.float32(0.1)
+    values /= np.linalg.norm(values, axis=1, keepdims=True)
+    x = csr_matrix((values.ravel(), indices.ravel(), np.arange(0, rows * words + 1, words)), (rows, columns))
+    return x, (x @ rng.standard_normal((columns, 4), np.float32)).argmax(axis=1)
+
+
 @dataclass(frozen=True)
 class Training:
     """Epochs of a dense network.
@@ -70,16 +89,18 @@ class Training:
         data: returns x, uint8 or floats, and y; y is x for an autoencoder.
         batch_size: rows per step; None: all rows, without shuffling.
         check_epochs: after this number of epochs without shuffling all losses must agree.
+        sparse: whether x is a sparse matrix, for libraries that take one.
     """
 
     name: str
     sizes: Sequence[int]
     activations: Sequence[str]
-    data: Callable[[], tuple[Array, Array]]
+    data: Callable[[], tuple[Any, Array]]
     batch_size: int | None
     loss: str = "sparse_cross_entropy"
     optimizer: Optimizer = MOMENTUM
     check_epochs: int = 1
+    sparse: bool = False
     unit = "epoch"
     tolerance = 0.01  # rounding makes losses drift apart a little; a mistake makes a larger difference
 
@@ -87,7 +108,7 @@ class Training:
     def shuffled(self) -> bool:
         return self.batch_size is not None
 
-    def float_data(self) -> tuple[Array, Array]:
+    def float_data(self) -> tuple[Any, Array]:
         """The data for peers that need floats in [0, 1]."""
         x, y = self.data()
         return (scaled_mnist()[: len(x)] if x.dtype == np.uint8 else x), y
@@ -231,6 +252,15 @@ _all: list[Workload] = [
         loss="mean_squared_error",
         optimizer=("sgd", {"learning_rate": 1.0}),
         check_epochs=200,
+    ),
+    Training(
+        "documents, Adam",
+        (50_000, 64, 4),
+        ("relu", "softmax"),
+        documents,
+        batch_size=200,
+        optimizer=ADAM,
+        sparse=True,
     ),
     Convnet("convnet 8-16, Adam", (8, 16), batch_size=128),
     Convolution("convolution 8-16, 14x14", 128, 14, 8, 16),

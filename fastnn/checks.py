@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Mapping, Sequence, Set, Sized
 from numbers import Integral, Real
 from typing import Any
 
@@ -115,10 +115,14 @@ def numeric_array(value: Any, argument: str, hint: str = "") -> np.ndarray:
 
 
 def refuse_batches(value: Any, argument: str) -> None:
-    """A TypeError for what hands out batches, such as a generator or a Keras Sequence.
+    """A TypeError for what hands out batches, such as a generator or a Keras Sequence, and for sparse matrices.
 
-    NumPy would make an array of one object of the former, and would ask the latter for items for ever.
+    NumPy would make an array of one object of a generator or a matrix, and would ask a Sequence for items for ever.
     """
+    if frames.is_sparse(value):
+        raise TypeError(
+            f"{argument} must be an array of numbers, received the sparse {type(value).__name__}; its toarray() is one"
+        )
     items, inside = [value], value
     while isinstance(inside, (list, tuple)) and inside and len(items) < 64:  # a list may hold itself
         items += {type(item): item for item in inside}.values()
@@ -196,7 +200,7 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def same_length(a: np.ndarray, a_name: str, b: np.ndarray, b_name: str) -> None:
+def same_length(a: Sized, a_name: str, b: Sized, b_name: str) -> None:
     """A ValueError unless both have one entry per sample."""
     if len(a) != len(b):
         raise ValueError(f"{a_name} and {b_name} must have the same length, received {len(a)} and {len(b)}")

@@ -1,6 +1,6 @@
 """Tables and columns of pandas, polars and pyarrow as arrays of numbers, or an error that names the column.
 
-None of the three is imported here: whoever passes one of their tables has done that.
+None of the three is imported here, nor is SciPy: whoever passes one of their tables has done that.
 """
 
 import sys
@@ -29,6 +29,12 @@ def as_numbers(value: Any, argument: str, hint: str = "") -> Any:
         if library in sys.modules and any(base.__module__.partition(".")[0] == library for base in type(value).__mro__):
             return convert(sys.modules[library], value, _Column(argument, hint))
     return value
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether it is a sparse matrix or array of SciPy, which no array is made of unless the user asks for it."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(value))
 
 
 class _Column:

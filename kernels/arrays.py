@@ -7,7 +7,6 @@ kernels have no remainders to handle.
 import numpy as np
 from numba import types
 from numba.core import cgutils
-from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
@@ -133,28 +132,8 @@ def numbers_at(kind, table, at):
     return kind(*table[at : at + len(kind._fields)])
 
 
-@intrinsic
-def _writable(typing_context, array):
-    result = types.Array(array.dtype, array.ndim, array.layout)
-
-    def code(context, builder, signature, args):
-        return impl_ret_borrowed(context, builder, result, args[0])
-
-    return result(array), code
-
-
-def writable(array):
-    """The same array, typed as writable.
-
-    Python passes all data as read-only arrays, so that their Numba type is always the same; inside `prange` Numba drops
-    the read-only flag. Dropping it everywhere avoids compiling everything for both types.
-    """
-    return array
-
-
 if JIT_ENABLED:
-    vector, matrix, flattened, writable, lanes = _vector, _matrix, _flattened, _writable, _lanes
-    numbers_at = _numbers_at
+    vector, matrix, flattened, lanes, numbers_at = _vector, _matrix, _flattened, _lanes, _numbers_at
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,8 +1,7 @@
 """Calling compiled functions by address, and passing named tuples to them by reference.
 
-Numba makes LLVM optimise a function together with all that it calls, again at each level of calls, and a function with
-`prange` in several libraries. A function that is called by its address is compiled separately, once, and only if it is
-used.
+Numba makes LLVM optimise a function together with all that it calls, again at each level of calls. A function that is
+called by its address is compiled separately, once, and only if it is used.
 """
 
 import numba

@@ -36,7 +36,7 @@ ROW_LENGTH, STEPS, UPDATES, TRACES, ROOM = range(5)
 HEAD = 8
 COUNTERS = 3
 TICKS, CALLS, SKIPPED = range(COUNTERS)
-TASKS = 6  # of an operation
+TASKS = 8  # of an operation
 # The first entries of `Weights.timed`; those of the operations follow.
 SHARE, STEP, UPDATE, OPERATIONS_FROM = range(4)
 
@@ -111,10 +111,10 @@ def timed_operation(task, ins, weights, batch, data, span):
 
 
 @jit
-def timed_step(weights, number, start, size, hyper):
+def timed_step(weights, number, start, size, gradient, hyper):
     """The optimizer's step on elements of a weight, timed."""
     began = ticks()
-    call_entry(weights.timed[STEP], (reference(weights), number, start, size, hyper))
+    call_entry(weights.timed[STEP], (reference(weights), number, start, size, gradient, hyper))
     _count(weights.clock, weights.clock[STEPS] + number, began)
 
 

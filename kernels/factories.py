@@ -167,12 +167,13 @@ def _chosen(*places):
 def step(kernel, slots, *places):
     """The function that the interpreter calls for an optimizer's step on elements [start, start + size) of a weight.
 
-    `places` are the indices in `hyper` of the scalars that the kernel takes after its arrays and the rate.
+    Their gradient begins at element `gradient` of the weight's gradient. `places` are the indices in `hyper` of the
+    scalars that the kernel takes after its arrays and the rate.
     """
     slots_of, numbers_of = _SLOTS[slots], _chosen(*places)
 
-    def run(weights, number, start, size, hyper):
-        p, g = w_vector(weights, number, start, size), dw_vector(weights, number, start, size)
+    def run(weights, number, start, size, gradient, hyper):
+        p, g = w_vector(weights, number, start, size), dw_vector(weights, number, gradient, size)
         kernel(p, g, *slots_of(weights, number, start, size), hyper[RATE], *numbers_of(hyper))
 
     return jit(_named(run, kernel, f"{kernel.__name__}_step"))

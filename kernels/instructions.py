@@ -52,6 +52,8 @@ PARAMETER = np.dtype(
         ("rows", np.int64),
         ("stride", np.int64),  # elements from one row to the next
         ("trained", np.int64),  # 1: the parameter stage computes its gradient and updates it
+        ("prepared", np.int64),  # 1: PREPARE comes before its gradient, which is written where `Span.into` says
+        ("touched_only", np.int64),  # 1: only the rows that PREPARE has put down have a gradient and are updated
         # Only the stages after the gradients read the rest (`updating.py`).
         ("sums", np.int64),  # where its sums start in Batch.sums
         ("l1", np.float64),  # the factors of its penalty, l1 sum |w| + l2 sum w^2
@@ -88,7 +90,7 @@ MEASURE, SUM_UP, DESCEND, CONSTRAIN = range(4)
 NO_CONSTRAINT, NON_NEGATIVE, NORM = range(3)
 
 # The tasks of an operation (`operations.py`).
-FORWARD, BACKWARD, TOTAL_FORWARD, TOTAL_BACKWARD, GRADIENT, COPIES = range(6)
+FORWARD, BACKWARD, TOTAL_FORWARD, TOTAL_BACKWARD, GRADIENT, COPIES, PREPARE, GRADIENT_OF_TOUCHED = range(8)
 
 # The indices of an optimizer's numbers in the vector `hyper`. RATE, LEARNING_RATE and ITERATION are set in every step.
 # 0 switches a feature off; averages have the switch AVERAGED, because their momentum may be 0.
@@ -116,6 +118,9 @@ class Data(NamedTuple):
 
     pixels: np.ndarray  # (N, F) uint8
     features: np.ndarray  # (N, F) float
+    indptr: np.ndarray  # (N + 1,) int64: sparse samples (`sparse.py`) ...
+    indices: np.ndarray  # (entries,) int32: ... their columns ...
+    values: np.ndarray  # (entries,) float: ... and values
     labels: np.ndarray  # (N,) int64
     targets: np.ndarray  # (N, C) float
     sample_weight: np.ndarray  # (N,) float; empty: all 1
@@ -139,6 +144,8 @@ class Batch(NamedTuple):
     tables: np.ndarray  # int64: the instructions' own integers
     marks: np.ndarray  # int64: what is not zero in the inputs of some instructions, and whether that pays
     terms: np.ndarray  # (threads, terms) int16: each thread's lists of what is not zero
+    lists: np.ndarray  # int32: the entries of a batch of sparse rows by column (`sparse.py`); first, the rows touched
+    entries: np.ndarray  # the values of these entries
     zeros: np.ndarray  # as long as the longest row
     one: np.ndarray  # (1,): the number 1
 
@@ -159,10 +166,11 @@ class Plan(NamedTuple):
 class Span(NamedTuple):
     """What part of the work an operation does."""
 
-    start: int  # rows [start, stop): of the batch, or for GRADIENT and COPIES of the weight
+    start: int  # rows [start, stop): of the batch, or for tasks on a weight its rows
     stop: int
     rows: int  # of the whole batch
     first: int  # the index of the batch's row 0 in `Data.order`
     step: int  # of the training, from 1
     thread: int  # whose scratch space to use
-    which: int  # GRADIENT and COPIES: which of the instruction's weights
+    which: int  # for tasks on a weight: which of the instruction's weights
+    into: int  # GRADIENT: if the weight is `prepared`, where to write, as a row of the gradient

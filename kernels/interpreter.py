@@ -7,13 +7,14 @@
    it is in the cache, the optimizer's step on them. If a step depends on all gradients (clipping by their norm), it
    follows in separate stages.
 
-No thread adds to a result of another one, so results are bit-identical for any number of threads.
+No thread adds to a result of another one, so results are bit-identical for any number of threads. A stage has as many
+shares as a run has threads, but they are claimed by whoever is there (`shares.py`): the thread that leads the run, and
+helpers, which Python sends into the same function `run` (`engine/crew.py`).
 """
 
 import numpy as np
-from numba import prange
 
-from .arrays import ROWS, writable
+from .arrays import ROWS
 from .batches import shuffle
 from .calls import call_entry, reference
 from .instructions import (
@@ -24,10 +25,12 @@ from .instructions import (
     EPOCH,
     FORWARD,
     GRADIENT,
+    GRADIENT_OF_TOUCHED,
     ITERATION,
     LEARNING_RATE,
     NOT_FINITE,
     PARAMETERS,
+    PREPARE,
     RATE,
     REFRESH,
     ROW,
@@ -37,12 +40,12 @@ from .instructions import (
     UPDATE,
     UPDATE_TOGETHER,
     WEIGHT_DECAY,
-    Data,
     Span,
 )
-from .jit import jit, jit_parallel, jit_part
+from .jit import jit, jit_part
 from .operations import call_operation, group_rows
 from .optimizers import corrected_rate, decay
+from .shares import GENERATION, STOP, changed, claim, finished, load, publish, published, wait_for_all
 from .tile import DEPTH
 from .weights import w_vector
 
@@ -72,12 +75,12 @@ def sample_stage(plan, stage, weights, batch, data, span):
 
 
 @jit
-def optimize(weights, number, start, size, optimizer, hyper):
-    """One optimizer step on elements [start, start + size) of a weight."""
+def optimize(weights, number, start, size, gradient, optimizer, hyper):
+    """One optimizer step on elements [start, start + size) of a weight, whose gradient begins at `gradient`."""
     if hyper[WEIGHT_DECAY] > 0:
         decay(w_vector(weights, number, start, size), hyper[WEIGHT_DECAY] * hyper[LEARNING_RATE])
     call_entry(
-        optimizer, (reference(weights), number, start, size, hyper)
+        optimizer, (reference(weights), number, start, size, gradient, hyper)
     )  # a call from Python passes the tuple itself
 
 
@@ -97,21 +100,51 @@ def has_copies(ins, p):
 
 
 @jit_part
-def parameter_stage(plan, kind, weights, batch, data, rows, thread, threads, optimizer, hyper):
+def update_touched(p, ins, weights, batch, data, row, last, rows, thread, optimizer, hyper):
+    """Gradients of, and the optimizer's step on, those of a weight's rows [row, last) that PREPARE has put down.
+
+    So the cost of a step does not grow with the rows that nothing has touched. All gradients are written to the same
+    few rows, which stay in the L1 cache.
+    """
+    place = row
+    while place < last and batch.lists[place] >= 0:
+        stop = place + 1
+        while stop < min(last, place + GRADIENT_ROWS) and batch.lists[stop] >= 0:
+            stop += 1
+        span = Span(place, stop, rows, 0, 0, thread, p.which, row)
+        call_operation(GRADIENT_OF_TOUCHED, ins, weights, batch, data, span)
+        for i in range(place, stop):
+            at, gradient = np.int64(batch.lists[i]) * p.stride, (row + i - place) * p.stride
+            optimize(weights, p.number, at, p.stride, gradient, optimizer, hyper)
+        place = stop
+
+
+@jit_part
+def parameter_stage(plan, kind, weights, batch, data, first, rows, thread, threads, optimizer, hyper):
     """A thread's share of every weight: gradients and the optimizer's step, or (REFRESH) only transposed copies."""
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
         if not p.trained:
             continue
         ins = plan.code[p.instruction]
-        row, last = part(p.rows, ROWS, thread, threads)
+        begin, last = part(p.rows, ROWS, thread, threads)
+        if p.prepared and kind == PARAMETERS and begin < last:
+            span = Span(begin, last, rows, first, 0, thread, p.which, 0)
+            call_operation(PREPARE, ins, weights, batch, data, span)
+            if p.touched_only:
+                update_touched(p, ins, weights, batch, data, begin, last, rows, thread, optimizer, hyper)
+                continue
+        row = begin
         while row < last:
             count = min(DEEP_GRADIENT_ROWS if rows > DEPTH else GRADIENT_ROWS, last - row)
-            span = Span(row, row + count, rows, 0, 0, thread, p.which)
+            # As in `update_touched`: rows of zeros, which are most of them, need not go through memory.
+            into = begin if p.prepared and plan.steps_at_once else row
+            span = Span(row, row + count, rows, 0, 0, thread, p.which, into)
             if kind == PARAMETERS:
                 call_operation(GRADIENT, ins, weights, batch, data, span)
                 if plan.steps_at_once:
-                    optimize(weights, p.number, row * p.stride, count * p.stride, optimizer, hyper)
+                    at, gradient = row * p.stride, into * p.stride
+                    optimize(weights, p.number, at, count * p.stride, gradient, optimizer, hyper)
             if has_copies(ins, p) and (kind == REFRESH or plan.steps_at_once):
                 call_operation(COPIES, ins, weights, batch, data, span)
             row += count
@@ -125,14 +158,14 @@ def share(stage, thread, threads, plan, weights, batch, data, first, rows, step,
         start, stop = part(rows, group_rows(rows) if plan.grouped else ROWS, thread, threads)
         while start < stop:
             end = min(stop, start + plan.block)
-            sample_stage(plan, now, weights, batch, data, Span(start, end, rows, first, step, thread, 0))
+            sample_stage(plan, now, weights, batch, data, Span(start, end, rows, first, step, thread, 0, 0))
             start = end
     elif now.kind == TOTAL:
-        call_operation(now.stop, plan.code[now.start], weights, batch, data, Span(0, rows, rows, first, step, 0, 0))
+        call_operation(now.stop, plan.code[now.start], weights, batch, data, Span(0, rows, rows, first, step, 0, 0, 0))
     elif now.kind == UPDATE or now.kind == UPDATE_TOGETHER:
         call_entry(plan.update, (now.start, plan, weights, batch, rows, thread, threads, optimizer, hyper))
     else:
-        parameter_stage(plan, now.kind, weights, batch, data, rows, thread, threads, optimizer, hyper)
+        parameter_stage(plan, now.kind, weights, batch, data, first, rows, thread, threads, optimizer, hyper)
 
 
 @jit
@@ -143,7 +176,7 @@ def refresh_all(plan, weights, batch, data):
         ins = plan.code[p.instruction]
         if has_copies(ins, p):
             # A batch of 0 rows: the run begins.
-            call_operation(COPIES, ins, weights, batch, data, Span(0, p.rows, 0, 0, 0, 0, 0))
+            call_operation(COPIES, ins, weights, batch, data, Span(0, p.rows, 0, 0, 0, 0, 0, 0))
 
 
 @jit
@@ -178,29 +211,44 @@ def add_to_log(log, batch, rows, means):
     return loss
 
 
-@jit_parallel
+@jit
+def take_shares(entry, board, generation, me, threads, plan, weights, batch, data, optimizer, hyper):
+    """Claim and do shares of the stage that is on the board, the own one first, until all are claimed."""
+    for i in range(threads):
+        number = (me + i) % threads
+        if claim(board, number, generation):
+            stage, first, rows, step = published(board)
+            call_entry(entry, (stage, number, threads, plan, weights, batch, data, first, rows, step, optimizer, hyper))
+            finished(board)
+
+
+@jit
+def help_out(entry, board, me, threads, plan, weights, batch, data, optimizer, hyper):
+    """Take shares of one stage after the other, until the run is over or there is nothing new for long."""
+    generation, known = load(board, GENERATION), np.int64(-2)
+    while generation != STOP and generation != known:
+        take_shares(entry, board, generation, me, threads, plan, weights, batch, data, optimizer, hyper)
+        known = generation
+        generation = changed(board, GENERATION, known)
+
+
+@jit
 def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates, batch_size, steps, threads, seed,
-        shuffled, training):  # fmt: skip
-    """Execute at most `steps` batches on `threads` threads, until each row of `log` has its epoch.
+        shuffled, training, board, me):  # fmt: skip
+    """Execute at most `steps` batches in `threads` shares, until each row of `log` has its epoch.
 
     The sums of loss and metrics over the samples are added to `log[epoch]`. `cursor` says where to begin and, in the
     end, where the run stopped: after the first step with a loss that is not finite it stops early, so that Python can
     warn. `rates` are the learning rates of the next steps; if there are fewer, the last one stays. Without `training`
     no weight changes. `entry` is the `entry_point` of `share` for references to these arguments, `optimizer` that of
-    the optimizer's step.
+    the optimizer's step. `board` connects the leader of the run, who is `me` 0, with its helpers, who are 1, 2, ...
     """
-    data = Data(
-        writable(data.pixels),
-        writable(data.features),
-        writable(data.labels),
-        writable(data.targets),
-        writable(data.sample_weight),
-        data.predictions,
-        data.order,
-    )
-    order, samples = data.order, data.order.size
     zero, one = np.int64(0), np.int64(1)  # a literal 0 has a type of its own, for which all would be compiled again
     all_plan, all_weights, all_batch, all_data = reference(plan), reference(weights), reference(batch), reference(data)
+    if me > 0:
+        help_out(entry, board, me, threads, all_plan, all_weights, all_batch, all_data, optimizer, hyper)
+        return
+    order, samples, generation = data.order, data.order.size, zero
     if training or plan.means.size > 0:  # predictions do not look whether weights are finite
         refresh_all(all_plan, all_weights, all_batch, all_data)
     for done in range(steps):
@@ -223,10 +271,11 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
                 call_entry(entry, (stage, zero, one, all_plan, all_weights, all_batch, all_data, first, rows, step,
                                    optimizer, hyper))  # fmt: skip
             else:
-                for thread in prange(threads):  # its body can use arrays and numbers, but no references
-                    t = np.int64(thread)  # prange counts in unsigned integers
-                    call_entry(entry, (stage, t, threads, reference(plan), reference(weights), reference(batch),
-                                       reference(data), first, rows, step, optimizer, hyper))  # fmt: skip
+                generation += 1
+                publish(board, generation, stage, first, rows, step)
+                take_shares(entry, board, generation, zero, threads, all_plan, all_weights, all_batch, all_data,
+                            optimizer, hyper)  # fmt: skip
+                wait_for_all(board, generation * threads)
         loss = add_to_log(log[epoch], batch, rows, plan.means)
         cursor[ROW] = first + rows
         if first + rows == samples:

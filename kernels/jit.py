@@ -25,7 +25,7 @@ def _compiled(function, **options):
     if not JIT_ENABLED:
         # Kernels rely on integers that wrap around and on divisions that give infinity, silently, as in C.
         return np.errstate(over="ignore", divide="ignore", invalid="ignore")(function)
-    options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True, "_nrt": "parallel" in options} | options
+    options = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True, "_nrt": False} | options
     dispatcher = numba.njit(**options)(function)
     dispatcher.compile = held_back()(dispatcher.compile)
     if not options.keys() & {"forceinline", "inline"} and can_be_kept(function):
@@ -59,11 +59,6 @@ def jit_part(function):
     With every level of ordinary calls LLVM optimises everything below it once more.
     """
     return _compiled(function, inline="always")
-
-
-def jit_parallel(function):
-    """`jit` with `prange` over threads: for the interpreter's driver and nothing else."""
-    return _compiled(function, parallel=True)
 
 
 def by_precision(single, double):

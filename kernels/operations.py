@@ -8,6 +8,10 @@ references (`calls.reference`).
   wanted) or `ins.trainable` is set.
 - TOTAL_FORWARD, TOTAL_BACKWARD: one thread, between two stages, for all rows: [0, span.rows).
 - GRADIENT: rows [span.start, span.stop) of the gradient of its weight number `span.which`.
+- PREPARE: what GRADIENT needs for a `prepared` weight, once in a step for all rows [span.start, span.stop) of a thread.
+  Into `batch.lists` it writes, from span.start on, which of these rows have a gradient; -1 ends them if they are fewer.
+- GRADIENT_OF_TOUCHED: the gradient of the rows that `batch.lists` names at [span.start, span.stop), one after the other
+  from row `span.into` on.
 - COPIES: refresh what it keeps of those rows of its weight: its transposed copy, whether they are finite. span.rows is
   0 where a run begins, for all rows at once.
 

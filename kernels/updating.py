@@ -251,7 +251,7 @@ def _descend(p, weights, sums, thread, threads, optimizer, hyper):
             clip_values(g, hyper[CLIP_VALUE])
         if p.decayed and hyper[SEPARATE_DECAY] > 0:
             decay(w, hyper[SEPARATE_DECAY] * hyper[LEARNING_RATE])
-        optimize(weights, p.number, start, size, optimizer, hyper)
+        optimize(weights, p.number, start, size, start, optimizer, hyper)
         if hyper[AVERAGED] > 0:
             a = slot_vector(weights, weights.slots.shape[0] - 1, p.number, start, size)
             average(a, w, 0.0 if hyper[ITERATION] == 1 else hyper[EMA_MOMENTUM])

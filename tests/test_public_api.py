@@ -198,7 +198,7 @@ HEAVY = {
     "typer",
     "click",
     "PIL",
-    "scipy",
+    "scipy.sparse",  # scipy itself is imported by Numba, where it is installed
     "pandas",
     "sklearn",
     "torch",

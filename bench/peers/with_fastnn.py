@@ -9,11 +9,9 @@ import fastnn
 from bench.workloads import Convnet, Convolution, Prediction, Product, Training, Workload, mnist
 from fastnn import layers, optimizers
 from fastnn.checks import read_only
-from fastnn.engine.parameters import aligned_zeros
+from fastnn.engine.crew import crew
 from fastnn.engine.program import Program
 from fastnn.engine.run import Run, Samples
-from fastnn.kernels.arrays import ROWS, padded, stride
-from fastnn.kernels.dense import dense_forward
 from fastnn.kernels.interpreter import run
 
 LOSSES = {
@@ -94,38 +92,50 @@ class ConvnetTrainer:
         return history.history["loss"][-1]
 
 
-class Convolver:
-    """Only the instruction of the convolution, as in the middle of a network: its input is already in the batch."""
+class OneLayer:
+    """Only the instruction of a layer without bias, as in the middle of a network: its input is in the batch."""
 
-    def __init__(self, workload: Convolution, threads: int | None = None):
-        x, kernel = workload.arrays()
-        layer = layers.Conv2D(workload.filters, 3, padding="same", use_bias=False)
+    def __init__(self, layer: layers.Layer, x: np.ndarray, kernel: np.ndarray, threads: int):
         layer.build_once(x.shape)
         layer.set_weights([kernel])
-        self.threads = threads or fastnn.get_num_threads()
-        self.rows = len(x)
+        self.rows, self.threads = len(x), threads
         self.program = Program([layer], self.rows, x.shape[1:], pixels=False)
         self.y = np.zeros((self.rows, *layer.output_shape[1:]), x.dtype)
         self.samples = Samples(read_only(x.reshape(self.rows, -1)))
-        self._call(1)
+        self.run(1)
         code = self.program.plan.code[1]
         self.output = slice(code["y"], code["y"] + self.rows * code["y_stride"])
         stages = self.program.plan.stages.copy()
-        assert self.program.plan.code.size == 3  # gather, convolution, predict
+        assert self.program.plan.code.size == 3  # gather, the layer, predict
         stages["start"], stages["stop"] = 1, 2
         self.program.plan = self.program.plan._replace(stages=stages)
 
-    def check(self) -> list[float]:
-        self._call(1)
+    def last_sample(self) -> np.ndarray:
+        self.run(1)
         batch = self.program.buffers.batch.activations[self.output].reshape(self.rows, -1)
-        return batch[-1, : math.prod(self.y.shape[1:])].reshape(self.y.shape[1:])[-1, 0].tolist()
+        return batch[-1, : math.prod(self.y.shape[1:])].reshape(self.y.shape[1:])
 
     def run(self, calls: int) -> None:
-        self._call(calls)
-
-    def _call(self, calls: int) -> None:
         job = Run(self.samples, self.rows, np.zeros((calls, 0)), predictions=self.y.reshape(self.rows, -1))
-        run(*self.program.arguments(job, calls, self.threads))
+        crew.lead(run, self.program.arguments(job, calls, self.threads), self.threads)
+
+
+class Convolver(OneLayer):
+    def __init__(self, workload: Convolution, threads: int | None = None):
+        layer = layers.Conv2D(workload.filters, 3, padding="same", use_bias=False)
+        super().__init__(layer, *workload.arrays(), threads or fastnn.get_num_threads())
+
+    def check(self) -> list[float]:
+        return self.last_sample()[-1, 0].tolist()
+
+
+class Multiplier(OneLayer):
+    def __init__(self, workload: Product):
+        layer = layers.Dense(workload.n, use_bias=False)
+        super().__init__(layer, *workload.matrices(), fastnn.get_num_threads())
+
+    def check(self) -> list[float]:
+        return self.last_sample()[:10].tolist()
 
 
 class Predictor:
@@ -141,32 +151,3 @@ class Predictor:
     def run(self, calls: int) -> None:
         for _ in range(calls):
             self.predict(self.x)
-
-
-@numba.njit(parallel=True)
-def shared_dense_forward(y, x, w, b, rows, inputs, outputs, threads):
-    """`dense_forward`, with the rows shared among threads as in the interpreter."""
-    tiles = (rows + ROWS - 1) // ROWS
-    for thread in numba.prange(threads):
-        first, last = np.int64(thread) * tiles // threads * ROWS, (np.int64(thread) + 1) * tiles // threads * ROWS
-        dense_forward(y[first:last], x[first:last], w, b, min(rows, last) - first, inputs, outputs)
-
-
-class Multiplier:
-    def __init__(self, workload: Product):
-        n = self.n = workload.n
-        a, b = workload.matrices()
-        shape = padded(n), stride(n, a.dtype)
-        self.a, self.b, self.c = (aligned_zeros(math.prod(shape), a.dtype).reshape(shape) for _ in range(3))
-        self.a[:n, :n], self.b[:n, :n] = a, b
-        self.zeros = np.zeros(self.c.shape[1], a.dtype)
-
-    def check(self) -> list[float]:
-        self.run(1)
-        return self.c[self.n - 1, :10].tolist()
-
-    def run(self, products: int) -> None:
-        for _ in range(products):
-            shared_dense_forward(
-                self.c, self.a, self.b, self.zeros, self.n, self.n, self.n, fastnn.get_num_threads()
-            )  # fmt: skip

@@ -12,7 +12,9 @@ def version() -> str:
 
 def make(workload: Workload):
     maker = {Training: Trainer, Prediction: Predictor, Product: Multiplier}.get(type(workload))
-    return None if maker is None else maker(workload)  # no convolutions
+    if maker is None or getattr(workload, "sparse", False):  # no convolutions, no sparse matrices
+        return None
+    return maker(workload)
 
 
 def network(sizes, activations, loss, optimizer, weights) -> Network:

@@ -18,7 +18,7 @@ def make(workload: Workload):
     makers = {
         Training: Trainer, Convnet: ConvnetTrainer, Convolution: Convolver, Prediction: Predictor, Product: Multiplier
     }  # fmt: skip
-    return makers[type(workload)](workload)
+    return None if getattr(workload, "sparse", False) else makers[type(workload)](workload)
 
 
 def network(activations, weights, last_activation: bool) -> nn.Sequential:

@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 import fastnn
 
-from .. import _command, datasets, labs, layers
+from .. import _command, datasets, labs
 
 # ClickException, which is a class of Typer in some versions and of Click in others.
 _OPTION_ERROR: Any = typer.BadParameter.__mro__[2]
@@ -167,7 +167,6 @@ def info() -> None:
     _show("Numba", numba.__version__)
     _show("llvmlite", llvmlite.__version__)
     _show("threads", str(fastnn.get_num_threads()))
-    _show("threading layer", _threading_layer())
     _show("SIMD width", width)
     _show("kernel cache", cache)
     if not jit.JIT_ENABLED:
@@ -179,17 +178,6 @@ def info() -> None:
         share = f"{100 * tile / peak:.0f} %" if measure.is_possible(peak, tile) else "other programs disturb: try again"
         text = f"peak {peak:.0f} GFLOP/s, tile {tile:.0f} GFLOP/s ({share})"
         _show(f"  {n} thread{'s' if n > 1 else ''}", text)
-
-
-def _threading_layer() -> str:
-    """Numba chooses it when the first parallel kernel is loaded, which is quick if it is already compiled."""
-    from ..engine import threads
-    from ..engine.entries import kernels_are_cached
-
-    if not kernels_are_cached():
-        return "chosen at the first use"
-    fastnn.Sequential([fastnn.Input((1,)), layers.Dense(1)]).predict([[0.0]])
-    return threads.threading_layer()
 
 
 def _show(name: str, value: str) -> None:

@@ -72,6 +72,7 @@ class EagerProgram:
             if run.row == 0 and run.shuffled:
                 shuffle(run.order, run.seed, run.step)
             rows = run.order[run.row : run.row + run.batch_size]
+            assert isinstance(run.samples.x, np.ndarray)  # sparse samples are refused before (`models/data.py`)
             x = run.samples.x[rows].astype(self.layers[0].dtype).reshape(-1, *self.sample_shape)
             loss = 0.0
             if self.loss is None:

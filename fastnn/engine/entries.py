@@ -45,7 +45,7 @@ def operation_entry(operation: Any, dtype: np.dtype) -> int:
     if not JIT_ENABLED:
         return int(OPERATIONS.index(operation))
     _, ins, *arrays = _examples(dtype)
-    return int(_entry(operation, dtype, instructions.FORWARD, ins, *arrays, instructions.Span(0, 0, 0, 0, 0, 0, 0)))
+    return int(_entry(operation, dtype, instructions.FORWARD, ins, *arrays, instructions.Span(0, 0, 0, 0, 0, 0, 0, 0)))
 
 
 def timed_operation_entry(dtype: np.dtype) -> int:
@@ -60,7 +60,7 @@ def timed_step_entry(dtype: np.dtype) -> Any:
 
 def optimizer_entry(step: Any, dtype: np.dtype) -> Any:
     """The entry point of an optimizer's step for a float type."""
-    return _entry(step, dtype, _examples(dtype)[2], 0, 0, 0, NO_NUMBERS)
+    return _entry(step, dtype, _examples(dtype)[2], 0, 0, 0, 0, NO_NUMBERS)
 
 
 def update_entry(dtype: np.dtype, timed: bool = False) -> Any:
@@ -130,5 +130,4 @@ def _show(erased: bool, names: list[str]) -> None:
 def _examples(dtype: np.dtype) -> tuple[Any, ...]:
     """A plan, instruction, weights, batch and data of the types that all programs have."""
     weights, plan, batch = weight_table([], dtype), plan_of(code=[{}], parameters=[{}], stages=[{}]), empty_batch(dtype)
-    data = instructions.Data(*(array.copy() for array in empty_data(dtype)))  # writable, as the driver passes them on
-    return Referenced(plan), plan.code[0], Referenced(weights), Referenced(batch), Referenced(data)
+    return Referenced(plan), plan.code[0], Referenced(weights), Referenced(batch), Referenced(empty_data(dtype))

@@ -63,12 +63,15 @@ class Lowering:
         tables: the instructions' own integers so far.
         stage_ends: the numbers of instructions after which a stage ends (`end_stage`).
         clocks: the layers that count their steps, and the fields of their instructions, or None without one.
+        sparse_scale: while nothing has read samples that are sparse rows, what their values are multiplied by; else
+            None.
+        sorted_columns: if training sorts the entries of a batch by column, the number of columns; else 0.
         totals: the instructions whose task `TOTAL_FORWARD` is called at the end of the batch.
         means: the column of the log for each row of the batch's values.
         log_columns: the number of columns of the log.
         sums_elements: the size of `Batch.sums`: the columns of the log, then the sums of the update's stages.
         targets_elements: the size of the targets' buffer.
-        flops: floating-point operations for one row of the batch.
+        flops, entry_flops: floating-point operations for one row of the batch, and for one entry of a sparse row.
         layer: the name of the layer whose instructions are being appended.
         notes: what a profile says about the instructions of the finished plan.
         shape: the shape of a sample of the last layer's output.
@@ -86,6 +89,7 @@ class Lowering:
         training: bool = False,
         alone: bool = False,
         optimizer: "Optimizer | None" = None,
+        sparse: bool = False,
     ):
         self.dtype, self.rows, self.training, self.alone = dtype, padded(rows), training, alone
         self.optimizer = optimizer
@@ -100,7 +104,8 @@ class Lowering:
         self.means: list[int] = []
         self.tables: list[int] = []
         self.elements = self.transposed_elements = self.scratch_elements = self.partial_elements = self.mark_words = 0
-        self.flops = 0.0
+        self.flops = self.entry_flops = 0.0
+        self.sorted_columns = 0
         self.layer, self.notes = "", list[Note]()
         self.log_columns = self.sums_elements = 0
         self.targets_elements = 0
@@ -109,6 +114,10 @@ class Lowering:
         self._overwritable = True
         self._images = False  # whether a layer's output has samples with more than one axis
         self.shape, self.columns = shape, math.prod(shape)
+        self.sparse_scale: float | None = 1.0 if sparse else None
+        if sparse:  # they are read where they are, not gathered
+            self.y = self.y_stride = 0
+            return
         self.y, self.y_stride = self._buffer(self.columns), stride(self.columns, dtype)
         self._append(kernels.pixels_to_batch if pixels else kernels.features_to_batch, alpha=1.0, beta=0.0)
 
@@ -192,6 +201,31 @@ class Lowering:
         self._overwritable = not (needs_output and self.backward)
         return self.code[-1]
 
+    def emit_sparse(
+        self,
+        operation: Any,
+        outputs: int,
+        parameters: "Sequence[Parameter | None]",
+        trainable: bool,
+        entry_flops: float,
+    ) -> None:
+        """Append the instruction that reads sparse rows, whose output is dense. The arguments are those of `emit`.
+
+        Args:
+            operation: multiplies them by its first weight; its task PREPARE sorts the batch's entries by column.
+            outputs: the number of its outputs.
+            parameters: its weights, the first of which has a row for each column.
+            trainable: whether its weights are trained.
+            entry_flops: floating-point operations of its forward, for one entry.
+        """
+        assert self.sparse_scale is not None
+        columns, records = self.columns, len(self.records)
+        fields = self.emit(operation, outputs, parameters=parameters, trainable=trainable, alpha=self.sparse_scale)
+        self.sparse_scale = None
+        self.entry_flops = entry_flops * (1 + fields["trainable"])
+        if fields["trainable"] and self.records[records]["trained"]:
+            self.records[records]["prepared"], self.sorted_columns = 1, columns
+
     def number(self, parameter: "Parameter | None") -> int:
         """The number by which instructions name a weight; -1 for none."""
         if parameter is None:
@@ -238,6 +272,9 @@ class Lowering:
 
         Not for a single layer: its gradient with respect to x may be asked for, and gathering has no backward.
         """
+        if self.sparse_scale is not None:
+            self.sparse_scale *= scale  # there is no offset (`Layer.check_sparse`)
+            return True
         gather = self.code[0]
         if self.alone or len(self.code) > 1 or (gather["alpha"], gather["beta"]) != (1.0, 0.0):
             return False
@@ -301,6 +338,9 @@ class Lowering:
         if update.stages:
             self.scratch_elements += LANES
             refresh = [{"kind": instructions.REFRESH}] if self.training else []
+        for record in update.records:
+            if record.get("prepared"):
+                self._choose_rows(record, bool(update.stages))
         return instructions.Plan(
             code=table(self.code, instructions.INSTRUCTION),
             parameters=table(update.records, instructions.PARAMETER),
@@ -311,6 +351,18 @@ class Lowering:
             update=update_entry(self.dtype) if update.stages else 0,
             steps_at_once=int(not update.stages and not self.alone),  # a single layer computes only gradients
         )
+
+    def _choose_rows(self, record: dict[str, Any], separate: bool) -> None:
+        """Whether a step goes through all rows of a weight that multiplies sparse rows, or those that a batch touches.
+
+        Args:
+            record: the weight's fields.
+            separate: whether stages after that of the gradients update the weights: they go through all rows.
+        """
+        optimizer = self.optimizer
+        record["touched_only"] = int(optimizer is not None and optimizer.needs_gradient and not separate)
+        if not record["touched_only"]:
+            self.flops += 10.0 * record["rows"] * record["stride"] / self.rows
 
     def _stages(self) -> list[dict[str, Any]]:
         """Forward stages, the same backward, then the weights."""
@@ -374,6 +426,8 @@ def lower(
     """Lower `layers`, then loss and metrics, or the predictions."""
     for layer in layers:
         lowering.layer = layer.name
+        if lowering.sparse_scale is not None:
+            layer.check_sparse("x")  # again: a callback may have changed its settings
         layer.lower(lowering)
     lowering.layer = ""
     if loss is not None:

@@ -14,7 +14,9 @@ from ..kernels.calls import bound
 from ..kernels.interpreter import DEEP_GRADIENT_ROWS
 from ..kernels.interpreter import run as run_steps
 from ..kernels.skipping import LIST
+from ..sparse_rows import SparseRows
 from . import threads
+from .crew import ALONE, crew
 from .entries import NO_NUMBERS, NO_OPTIMIZER, announcing, interpreter_of, optimizer_entry
 from .lowering import Lowering, lower
 from .parameters import aligned_zeros
@@ -43,7 +45,7 @@ class _Few:
         job = Run(Samples(read_only(self.x)), n, np.zeros((1, 0)), predictions=self.y.reshape(n, -1))
         program.run(job)  # compiled or loaded from here on
         self.cursor = job.cursor
-        self.arguments = program.arguments(job, 1, 1)
+        self.arguments = (*program.arguments(job, 1, 1), ALONE, 0)
         self.run = bound(run_steps, *self.arguments)
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
@@ -84,6 +86,7 @@ class Buffers:
             one=np.ones(1, dtype),
         )
         self.transposed = aligned_zeros(lowered.transposed_elements, dtype)
+        self._sorted_columns = lowered.sorted_columns
 
     def for_threads(self, count: int) -> instructions.Batch:
         """The buffers of a batch, with scratch space and lists for `count` threads."""
@@ -94,6 +97,14 @@ class Buffers:
                 self.batch = self.batch._replace(**{name: flat.reshape(count, -1)})
         return self.batch
 
+    def for_entries(self, most: int) -> None:
+        """Make room for the lists of the batches of sparse rows, if training sorts them: at most `most` entries."""
+        size = 3 * self._sorted_columns + most
+        if self._sorted_columns and self.batch.lists.size < size:
+            # New ones will do: nothing in them is needed after a step.
+            entries = np.zeros(most, self.batch.entries.dtype)
+            self.batch = self.batch._replace(lists=np.zeros(size, np.int32), entries=entries)
+
 
 class Program:
     """The instructions of a network for batches of at most `rows` rows, and the buffers that they work in.
@@ -102,7 +113,7 @@ class Program:
         layers: built layers, all of which have kernels.
         rows: the largest batch.
         sample_shape: the shape of one sample.
-        pixels: whether samples come as uint8.
+        pixels, sparse: whether samples come as uint8, or as sparse rows.
         training: whether to run backward and update the weights.
         loss, metrics: computed from the output; without a loss, the program predicts.
         optimizer: the one that will train it; it decides which stages follow the gradients.
@@ -118,15 +129,18 @@ class Program:
         loss: "Loss | None" = None,
         metrics: Sequence["Metric"] = (),
         optimizer: "Optimizer | None" = None,
+        sparse: bool = False,
     ):
         self.dtype = dtype = layers[0].dtype
         self.parameters = [p for layer in layers for p in layer.parameters]  # the tables name their memory
-        lowered = Lowering(dtype, rows, sample_shape, self.parameters, pixels, training, optimizer=optimizer)
+        lowered = Lowering(
+            dtype, rows, sample_shape, self.parameters, pixels, training, optimizer=optimizer, sparse=sparse
+        )
         lower(layers, lowered, loss, metrics, predict=loss is None)
         self.plan, self.notes = lowered.plan(), lowered.notes
         self.rows, self.training = rows, training
         self.output_shape = layers[-1].sample_output_shape
-        self.flops = lowered.flops
+        self.flops, self._entry_flops = lowered.flops, lowered.entry_flops
         self.values = lowered.log_columns
         self.buffers = Buffers(lowered)
         self._table = weight_table(self.parameters, dtype, transposed=self.buffers.transposed)
@@ -134,7 +148,8 @@ class Program:
         self._slots_from: tuple[Optimizer | None, int, int] = None, 0, 0
         self._empty = empty_data(dtype)
         self._few: dict[int, _Few] = {}
-        self._seconds_per_step = 1e-5 + rows * self.flops / 1e10  # until the first measurement
+        # The seconds of a step, and for how many floating-point operations a row: a guess until the first measurement.
+        self._seconds_per_step, self._measured_flops = 1e-5 + rows * self.flops / 1e10, self.flops
         self._sharing = threads.Sharing()
         places = {id(fields): i for i, fields in enumerate(lowered.code)}
         self._clocks = [(layer, fields and self.plan.code[places[id(fields)]]) for layer, fields in lowered.clocks]
@@ -143,22 +158,29 @@ class Program:
         """Continue until the run is finished, `steps` are done, or it is time to return to Python."""
         run.follow_optimizer()
         if self.dtype not in _driven:
-            # With 0 steps: this compiles or loads the driver, after which Numba knows its threading layer.
             with announcing(run_steps):
-                run_steps(*self.arguments(run, 0, 1))
+                run_steps(*self.arguments(run, 0, 1), ALONE, 0)  # compiles or loads it
             _driven.add(self.dtype)
-        shared = self._sharing.threads(self.flops * min(run.batch_size, len(run.order)))
+        flops = self.flops_for(run.samples)
+        shared = self._sharing.threads(flops * min(run.batch_size, len(run.order)))
         if steps is None:
             seconds = _SECONDS_BETWEEN_RETURNS / (10 if self._sharing.brief else 1)
-            steps = max(1, int(seconds / self._seconds_per_step))
+            denser = max(0.0, flops - self._measured_flops) * run.batch_size / 1e10
+            steps = max(1, int(seconds / (self._seconds_per_step + denser)))
         steps = min(steps, run.steps_left)  # a schedule is not asked for rates beyond the last step
         before, began = run.rows_done, time.perf_counter()
         with self._counted(run):
-            run_steps(*self.arguments(run, steps, shared))
+            crew.lead(run_steps, self.arguments(run, steps, shared), shared)
         done = (run.rows_done - before) / run.batch_size
         if done > 0:
-            self._seconds_per_step = (time.perf_counter() - began) / done
+            self._seconds_per_step, self._measured_flops = (time.perf_counter() - began) / done, flops
             self._sharing.measured(shared, self._seconds_per_step)
+
+    def flops_for(self, samples: Samples) -> float:
+        """Floating-point operations for one row of a batch of these samples."""
+        if not isinstance(samples.x, SparseRows):
+            return self.flops
+        return self.flops + self._entry_flops * samples.x.entries / len(samples)
 
     @contextmanager
     def _counted(self, run: Run) -> Iterator[None]:
@@ -176,19 +198,22 @@ class Program:
                 layer.step += run.step - before
 
     def predict_few(self, samples: Samples) -> np.ndarray:
-        """The outputs for at most FEW samples, with as little Python as possible."""
+        """The outputs for at most FEW samples, which are not sparse, with as little Python as possible."""
         count = len(samples)
+        assert not isinstance(samples.x, SparseRows)
         if count not in self._few:
             self._few[count] = _Few(self, samples.x)
         return self._few[count](samples.x)
 
     def arguments(self, run: Run, steps: int, thread_count: int) -> tuple[Any, ...]:
-        """The interpreter's arguments, valid until the optimizer is changed."""
+        """The interpreter's arguments but for the last two (`Crew.lead`), valid until the optimizer is changed."""
         weights, step, hyper, rates = self._table, NO_OPTIMIZER, NO_NUMBERS, NO_NUMBERS
         if run.optimizer is not None:
             weights = self._with_slots(run.optimizer)
             step, hyper = optimizer_entry(run.optimizer.step_kernel, self.dtype), run.optimizer.hyper()
             rates = run.optimizer.rates(run.step, steps)
+        if self.training and isinstance(run.samples.x, SparseRows):
+            self.buffers.for_entries(run.samples.x.most_entries(run.batch_size))
         return (
             interpreter_of(self.dtype), self.plan, weights, self.buffers.for_threads(thread_count), self._data(run),
             run.cursor, run.log, step, hyper, rates, run.batch_size, steps, thread_count, run.seed, run.shuffled,
@@ -208,7 +233,10 @@ class Program:
     def _data(self, run: Run) -> instructions.Data:
         """The arrays that the interpreter reads, and the one for predictions."""
         samples, fields = run.samples, {"order": run.order}
-        fields["pixels" if samples.pixels else "features"] = samples.x
+        if isinstance(samples.x, SparseRows):
+            fields |= {"indptr": samples.x.indptr, "indices": samples.x.indices, "values": samples.x.values}
+        else:
+            fields["pixels" if samples.pixels else "features"] = samples.x
         if samples.y is not None:
             fields["labels" if samples.y.ndim == 1 else "targets"] = samples.y
         if samples.sample_weight is not None:

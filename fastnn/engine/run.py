@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Protocol
 import numpy as np
 
 from ..kernels.instructions import EPOCH, NOT_FINITE, ROW, STEP
+from ..sparse_rows import SparseRows
 
 if TYPE_CHECKING:
     from ..optimizers import Optimizer
@@ -15,12 +16,14 @@ class Samples:
     """Checked data in the form that programs take.
 
     Args:
-        x: (n, features), uint8 or the model's type, read-only.
+        x: (n, features), uint8 or the model's type, read-only; or sparse rows.
         y: labels (n,) int64, or targets (n, outputs).
         sample_weight: (n,), or None.
     """
 
-    def __init__(self, x: np.ndarray, y: np.ndarray | None = None, sample_weight: np.ndarray | None = None):
+    def __init__(
+        self, x: np.ndarray | SparseRows, y: np.ndarray | None = None, sample_weight: np.ndarray | None = None
+    ):
         self.x, self.y, self.sample_weight = x, y, sample_weight
 
     def __len__(self) -> int:
@@ -31,11 +34,15 @@ class Samples:
         """Whether x is uint8."""
         return self.x.dtype == np.uint8
 
+    @property
+    def sparse(self) -> bool:
+        """Whether x are sparse rows."""
+        return isinstance(self.x, SparseRows)
+
     def part(self, start: int, stop: int) -> "Samples":
         """Samples [start, stop), without copying."""
-        cut = [None if a is None else a[start:stop] for a in (self.x, self.y, self.sample_weight)]
-        assert cut[0] is not None
-        return Samples(cut[0], cut[1], cut[2])
+        y, weight = (None if a is None else a[start:stop] for a in (self.y, self.sample_weight))
+        return Samples(self.x[start:stop], y, weight)
 
 
 class _Place:

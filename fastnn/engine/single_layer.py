@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..checks import read_only
 from ..kernels import instructions
 from ..kernels.calls import bound
 from ..kernels.interpreter import run_stages
@@ -48,9 +49,7 @@ class SingleLayer:
         if lowered.logits is not None:
             _, *self._logits = lowered.logits
             self._to_logits, self._from_logits = np.array([to_logits]), np.append(from_logits, self._backward[1:])
-        # All arrays writable, as the driver passes them on: other types would be compiled again.
-        data = instructions.Data(*(a.copy() for a in empty_data(layer.dtype)))
-        self._data = data._replace(order=np.arange(rows))
+        self._data = empty_data(layer.dtype)._replace(order=np.arange(rows))
         self._entry, self._batch = interpreter_of(layer.dtype), self._buffers.for_threads(1)
         self._step = 0
         self._run_stages: Any = None
@@ -93,7 +92,7 @@ class SingleLayer:
     def _gather(self, x: np.ndarray, step: int) -> None:
         self._step = step
         x = x.reshape(self._rows, math.prod(self._shape))
-        self._data = self._data._replace(features=x if x.flags.writeable else x.copy())
+        self._data = self._data._replace(features=read_only(x))
 
     def _back(self, dy: np.ndarray, place: Sequence[int], stages: np.ndarray) -> np.ndarray:
         if self._idle:

@@ -48,13 +48,15 @@ def empty_batch(dtype: np.dtype, **arrays: np.ndarray) -> instructions.Batch:
     empty = dict.fromkeys(instructions.Batch._fields, flat)
     empty |= dict.fromkeys(("labels", "tables", "marks"), _NO_INTEGERS)
     empty |= {"sums": np.zeros(0), "scratch": np.zeros((0, 0), dtype), "terms": np.zeros((0, 0), np.int16)}
+    empty["lists"] = np.zeros(0, np.int32)
     return instructions.Batch(**empty | arrays)
 
 
 def empty_data(dtype: np.dtype) -> instructions.Data:
     """Data without samples, of the types that all runs have."""
-    arrays = [np.zeros((0, 0), np.uint8), np.zeros((0, 0), dtype), np.zeros(0, np.int64), np.zeros((0, 0), dtype)]
-    arrays.append(np.zeros(0, dtype))
+    arrays = [np.zeros((0, 0), np.uint8), np.zeros((0, 0), dtype)]
+    arrays += [np.zeros(0, np.int64), np.zeros(0, np.int32), np.zeros(0, dtype)]
+    arrays += [np.zeros(0, np.int64), np.zeros((0, 0), dtype), np.zeros(0, dtype)]
     for array in arrays:
         array.flags.writeable = False
     return instructions.Data(*arrays, np.zeros((0, 0), dtype), np.zeros(0, np.int64))

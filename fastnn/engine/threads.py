@@ -1,15 +1,9 @@
 """How many threads the kernels use, depending on when sharing the work would be slower or unsafe."""
 
-import contextlib
-import functools
 import math
-import os
-import threading
-from collections.abc import Iterator
-
-import numba
 
 from .. import checks
+from .crew import crew
 
 # In a step, threads wait for each other twice, for about a microsecond each; with less work one thread is faster.
 _SMALLEST_SHARED_WORK = 2e6  # floating-point operations
@@ -17,18 +11,6 @@ _SMALLEST_SHARED_WORK = 2e6  # floating-point operations
 MOST_THREADS = 1024  # each needs scratch memory, and a share of every step
 
 _asked: int | None = None
-_forked = False
-_occupied = 0  # the number of threads in `occupying_a_core`
-_occupied_lock = threading.Lock()
-
-
-def _mark_fork() -> None:
-    global _forked
-    _forked = True
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_mark_fork)
 
 
 def set_num_threads(n: int) -> None:
@@ -56,48 +38,14 @@ def get_num_threads() -> int:
     >>> fastnn.get_num_threads() >= 1
     True
     """
-    return _default_threads() if _asked is None else _asked
-
-
-@functools.cache
-def _default_threads() -> int:
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(cores, int(numba.config.NUMBA_NUM_THREADS)))
-
-
-def threading_layer() -> str:
-    """What Numba runs threads with: "omp", "tbb" or "workqueue"; "none" until a kernel has run."""
-    try:
-        return str(numba.threading_layer())
-    except ValueError:
-        return "none"
+    return crew.size if _asked is None else _asked
 
 
 def threads_for(operations: float) -> int:
-    """The number of threads for a step of so many floating-point operations.
-
-    1 if sharing costs more than it saves, or if a parallel region could crash or hang: in a forked child (GNU OpenMP
-    aborts there) and outside the main thread, where other threads may be computing as well. Numba's `workqueue` layer
-    takes 85 microseconds to share a step, so it is used only after `set_num_threads`.
-    """
-    if _forked or threading.current_thread() is not threading.main_thread():
+    """The number of shares of a step of so many floating-point operations: 1 if sharing costs more than it saves."""
+    if _asked is None and operations < _SMALLEST_SHARED_WORK:
         return 1
-    if _asked is None and (operations < _SMALLEST_SHARED_WORK or threading_layer() == "workqueue"):
-        return 1
-    return max(1, get_num_threads() - _occupied)
-
-
-@contextlib.contextmanager
-def occupying_a_core() -> Iterator[None]:
-    """While a thread is in this block, the main thread uses one thread less."""
-    global _occupied
-    with _occupied_lock:
-        _occupied += 1
-    try:
-        yield
-    finally:
-        with _occupied_lock:
-            _occupied -= 1
+    return get_num_threads()
 
 
 class Sharing:

@@ -111,4 +111,4 @@ def step(parameters: Sequence[Parameter], optimizer: "Optimizer", hyper: np.ndar
     else:
         weights = weight_table(parameters, dtype, None, slots)
         for number, p in enumerate(parameters):
-            optimize(weights, number, 0, p.rows * p.stride, entry, hyper)
+            optimize(weights, number, 0, p.rows * p.stride, 0, entry, hyper)

@@ -229,6 +229,24 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
             argument: the name of the user's argument.
         """
 
+    def check_sparse(self, argument: str) -> bool:
+        """Whether samples that are sparse rows are still sparse after the layer.
+
+        Called before a model uses such samples, for its first layers up to the one that reads them and gives dense
+        outputs.
+
+        Args:
+            argument: the name of the user's argument.
+
+        Raises:
+            TypeError: if the layer needs dense samples.
+        """
+        raise TypeError(
+            f"layer {self.name} ({type(self).__name__}) needs dense samples in {argument}, received a sparse matrix; "
+            f"its toarray() is dense. {argument} can be sparse only if a Dense comes first, or after layers that "
+            "reshape and a Rescaling without offset"
+        )
+
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
         """The output for inputs x; keeps what `backward` needs."""
         raise NotImplementedError(f"{type(self).__name__} has no forward")

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import checks
 from ..kernels import dense as kernels
+from ..kernels.sparse import sparse_dense
 from ..settings import Fixed
 from .activations import Activation
 from .base import Shape
@@ -76,8 +77,16 @@ class Dense(KernelAndBias):
         inputs = checks.integer(input_shape[-1], "input_shape")
         self.add_kernel_and_bias((inputs, self.units))
 
+    def check_sparse(self, argument: str) -> bool:
+        """False: it takes sparse samples, and its outputs are dense."""
+        return False
+
     def lower_logits(self, lowering: "Lowering") -> None:
         """Append z = x kernel + bias."""
+        if lowering.sparse_scale is not None:
+            weights = self.kernel, self.bias
+            lowering.emit_sparse(sparse_dense, self.units, weights, self.trainable, entry_flops=2.0 * self.units)
+            return
         lowering.emit(
             kernels.dense,
             outputs=self.units,

@@ -26,6 +26,15 @@ class Rescaling(KernelLayer):
         super().__init__(**kwargs)
         self.scale, self.offset = scale, offset
 
+    def check_sparse(self, argument: str) -> bool:
+        """True; a TypeError with an offset, which makes all zeros other numbers."""
+        if self.offset:
+            raise TypeError(
+                f"layer {self.name} (Rescaling) needs dense samples in {argument} for its offset of {self.offset:g}, "
+                "received a sparse matrix; use no offset, or the matrix's toarray()"
+            )
+        return True
+
     def lower(self, lowering: "Lowering") -> None:
         """No instruction if gathering the batch can scale it, otherwise one."""
         if not lowering.rescale_gather(self.scale, self.offset):

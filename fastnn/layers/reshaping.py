@@ -30,6 +30,10 @@ class _Reshaping(Layer):
         """dy in the shape of x."""
         return dy.reshape(self._shape)
 
+    def check_sparse(self, argument: str) -> bool:
+        """True: in memory nothing changes."""
+        return True
+
     def lower(self, lowering: "Lowering") -> None:
         """No instruction: in memory a sample is already a row."""
         lowering.reshape(self.sample_output_shape)

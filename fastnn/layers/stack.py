@@ -252,19 +252,19 @@ class Stack(Guarded, module="fastnn", abstract=True):
             keep_free(type(layer), layer.name)
         return model
 
-    def _build_for(self, x: np.ndarray) -> None:
-        """Build the layers for samples like x, if they are not built yet."""
+    def _build_for(self, shape: tuple[int, ...]) -> None:
+        """Build the layers for x of this shape, if they are not built yet."""
         if not self._layers:
             raise ValueError(f"model {self.name} has no layers; add some first")
         if not self.built:
-            if x.ndim < 2 or x.size == 0:
-                raise ValueError(f"x must have shape (n, features, ...) and hold samples, received shape {x.shape}")
-            self.build((None, *x.shape[1:]))
+            if len(shape) < 2 or 0 in shape:
+                raise ValueError(f"x must have shape (n, features, ...) and hold samples, received shape {shape}")
+            self.build((None, *shape[1:]))
 
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
         """The output for x, one layer at a time; each layer keeps what its `backward` needs."""
         y = checks.numeric_array(x, "x")
-        self._build_for(y)
+        self._build_for(y.shape)
         if y.shape[1:] != self._sample_shape or y.ndim == 0:
             raise ValueError(f"x must have shape (n, {', '.join(map(str, self._sample_shape))}), received {y.shape}")
         return eager.forward(self._layers, y, training)

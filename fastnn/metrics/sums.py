@@ -260,7 +260,7 @@ class R2Score(SumsMetric):
         """The sums over these samples."""
         state = np.zeros(self.state_size(y.shape[1]))
         origin = self._origin if self._origin.size == y.shape[1] else targets[0].copy()
-        kernels.squared_sums(state, y, targets, origin, len(y), y.shape[1])
+        kernels.squared_sums(state, y, targets, checks.read_only(origin), len(y), y.shape[1])
         return state
 
     def result(self, state: np.ndarray) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 from .. import checks
 from ..callbacks import Callback, Logs
 from ..engine import threads
+from ..engine.crew import crew
 from ..engine.parameters import trained_weights
 from ..kernels.interrupts import compiling_unless
 from ..models.progress import line
@@ -86,12 +87,12 @@ def cross_validate(
     shown = _InOrder(folds) if verbose else None
 
     def work(i: int) -> None:
-        folds[i].run({"verbose": 0} | fit_arguments, return_train_score, _Stopping(crew))
-        if shown is not None and not crew.ended:
+        folds[i].run({"verbose": 0} | fit_arguments, return_train_score, _Stopping(team))
+        if shown is not None and not team.ended:
             shown.finished(i)
 
-    crew = _Crew(work, [fold.model for fold in folds])
-    crew.run(min(jobs, len(folds)))
+    team = _Team(work, [fold.model for fold in folds])
+    team.run(min(jobs, len(folds)))
     results: dict[str, Any] = {name: np.array([fold.scores[name] for fold in folds]) for name in folds[0].scores}
     results["fit_time"] = np.array([fold.seconds for fold in folds])
     results["histories"] = [fold.model.history for fold in folds]
@@ -207,7 +208,7 @@ class _InOrder:
                 self.next += 1
 
 
-class _Crew:
+class _Team:
     """The calling thread and some helper threads, each of which takes one fold after the other.
 
     The last fold is left to the calling thread, because the main thread can share its steps among all free cores.
@@ -236,7 +237,7 @@ class _Crew:
             raise self.errors[0]
 
     def _help(self) -> None:
-        with threads.occupying_a_core(), compiling_unless(lambda: self.ended):
+        with crew.at_work(), compiling_unless(lambda: self.ended):
             self._work_off(len(self.models) - 1)
 
     def _work_off(self, end: int) -> None:
@@ -262,14 +263,14 @@ class _Crew:
 
 
 class _Stopping(Callback):
-    """Stops a fold that was about to start when its crew ended, and therefore missed `stop_training`."""
+    """Stops a fold that was about to start when its team ended, and therefore missed `stop_training`."""
 
-    def __init__(self, crew: _Crew):
+    def __init__(self, team: _Team):
         super().__init__()
-        self.crew = crew
+        self.team = team
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        self.model.stop_training |= self.crew.ended
+        self.model.stop_training |= self.team.ended
 
 
 def _join(helpers: list[threading.Thread]) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import checks
 from ..engine.run import Samples
+from ..sparse_rows import SparseRows, sparse_rows
 
 if TYPE_CHECKING:
     from .sequential import Sequential
@@ -32,10 +33,45 @@ def prepare_samples(
     checks.same_length(rows, names[0], targets, names[1])
     targets = checks.read_only(targets)
     _check_metrics(model, targets, names[1])
+    if isinstance(rows, SparseRows):
+        if not loss.compiled:
+            raise TypeError(_runs_in_python(f"the loss {loss!r}", names[0]))
+        for metric in model._metrics:
+            if not metric.compiled:
+                raise TypeError(_runs_in_python(f"the metric {metric.name}", names[0]))
     weights = None
     if sample_weight is not None:
         weights = checks.sample_weights(sample_weight, len(rows), model.dtype, names[2])
     return Samples(rows, targets, weights)
+
+
+def prepare_sparse(model: "Sequential", x: Any, argument: str) -> SparseRows:
+    """Checked samples from a sparse matrix, which the model's first layers can take; builds the model for them.
+
+    Raises:
+        TypeError: for a layer that needs dense samples, or that runs one layer at a time.
+    """
+    rows = sparse_rows(x, argument, model.dtype)
+    model._build_for(rows.shape)
+    if model._sample_shape != rows.shape[1:]:
+        expected = ", ".join(["n", *map(str, model._sample_shape)])
+        raise ValueError(f"{argument} must have shape ({expected}), received {rows.shape}")
+    for layer in model._layers:
+        if not layer.check_sparse(argument):
+            break
+    else:
+        raise TypeError(f"{argument} must be dense for a model without a Dense layer; a sparse matrix's toarray() is")
+    for layer in model._layers:
+        if not layer.compiled:
+            raise TypeError(_runs_in_python(f"layer {layer.name} ({type(layer).__name__})", argument))
+    return rows
+
+
+def _runs_in_python(what: str, argument: str) -> str:
+    return (
+        f"{what} is written in Python, and models with such parts need dense samples in {argument}; received a sparse "
+        "matrix, whose toarray() is dense"
+    )
 
 
 def _check_metrics(model: "Sequential", targets: np.ndarray, argument: str) -> None:

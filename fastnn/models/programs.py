@@ -59,7 +59,7 @@ def trainer(model: "Sequential", rows: int, samples: Samples, optimizer: "Optimi
                 trained += settings_of(p.regularizer), settings_of(p.constraint)
     optimizer.build(parameters)
     known = model._programs.get("train")
-    runner = _program(model, "train", rows, samples.pixels, parameters, [*trained, optimizer.update_key], optimizer)
+    runner = _program(model, "train", rows, samples, parameters, [*trained, optimizer.update_key], optimizer)
     if model._programs["train"] is not known and parameters and not trained_weights(model._layers):
         warnings.warn(
             f"model {model.name} has no trainable weights, so training changes none: "
@@ -73,7 +73,7 @@ def trainer(model: "Sequential", rows: int, samples: Samples, optimizer: "Optimi
 def evaluate(model: "Sequential", samples: Samples) -> Logs:
     """Loss and metrics of checked samples."""
     penalties = [(p, p.regularizer, settings_of(p.regularizer)) for p in penalized(model._layers)]
-    runner = _program(model, "evaluate", _ROWS_EVALUATED, samples.pixels, model.parameters, penalties)
+    runner = _program(model, "evaluate", _ROWS_EVALUATED, samples, model.parameters, penalties)
     run = Run(samples, _ROWS_EVALUATED, np.zeros((1, runner.values)))
     run.not_finite = 1  # a loss that is not finite is a result here, not a reason to stop
     while not run.finished:
@@ -84,7 +84,7 @@ def evaluate(model: "Sequential", samples: Samples) -> Logs:
 def predict(model: "Sequential", samples: Samples) -> np.ndarray:
     """The outputs for checked samples."""
     rows = prediction_rows()
-    return predict_with(_program(model, "predict", rows, samples.pixels, model.parameters), model, samples, rows)
+    return predict_with(_program(model, "predict", rows, samples, model.parameters), model, samples, rows)
 
 
 def prediction_rows() -> int:
@@ -94,7 +94,7 @@ def prediction_rows() -> int:
 
 def predict_with(runner: Runner, model: "Sequential", samples: Samples, rows: int) -> np.ndarray:
     """The same by a given program."""
-    if len(samples) <= FEW and isinstance(runner, Program):
+    if len(samples) <= FEW and isinstance(runner, Program) and not samples.sparse:
         return runner.predict_few(samples)
     predictions = np.empty((len(samples), *runner.output_shape), model.dtype)
     run = Run(samples, rows, np.zeros((1, 0)), predictions=predictions.reshape(len(samples), -1))
@@ -107,13 +107,14 @@ def _program(
     model: "Sequential",
     kind: str,
     rows: int,
-    pixels: bool,
+    samples: Samples,
     parameters: "list[Parameter]",
     trained: object = None,
     optimizer: "Optimizer | None" = None,
 ) -> Runner:
     """The program of this kind: the last one if it was made for the same arguments and settings, or a new one."""
-    key, known = (rows, pixels, parameters, trained), model._programs.get(kind)
+    pixels, sparse = samples.pixels, samples.sparse
+    key, known = (rows, pixels, sparse, parameters, trained), model._programs.get(kind)
     count = changes.count  # before the settings, and these before the program: what is set meanwhile counts next time
     if known is not None and known.key == key and known.changes == count:
         return known.runner
@@ -124,7 +125,8 @@ def _program(
     loss, metrics = _measures(model, kind)
     program: Runner
     if not written_in_python(model, kind):
-        program = Program(model.layers, rows, model._sample_shape, pixels, kind == "train", loss, metrics, optimizer)
+        training = kind == "train"
+        program = Program(model.layers, rows, model._sample_shape, pixels, training, loss, metrics, optimizer, sparse)
     else:
         program = EagerProgram(model.layers, model._sample_shape, kind == "train", loss, metrics)
     model._programs[kind] = Made(program, key, settings, count)
@@ -138,10 +140,11 @@ def written_in_python(model: "Sequential", kind: str) -> list[str]:
     return [getattr(part, "name", type(part).__name__) for part in parts if not part.compiled]
 
 
-def timed(model: "Sequential", kind: str, rows: int, pixels: bool, optimizer: "Optimizer | None") -> TimedProgram:
+def timed(model: "Sequential", kind: str, rows: int, samples: Samples, optimizer: "Optimizer | None") -> TimedProgram:
     """A program of this kind with clocks in it; it is not kept."""
     loss, metrics = _measures(model, kind)
-    return TimedProgram(model.layers, rows, model._sample_shape, pixels, kind == "train", loss, metrics, optimizer)
+    pixels, sparse, training = samples.pixels, samples.sparse, kind == "train"
+    return TimedProgram(model.layers, rows, model._sample_shape, pixels, training, loss, metrics, optimizer, sparse)
 
 
 def _measures(model: "Sequential", kind: str) -> tuple[Loss | None, list[Metric]]:

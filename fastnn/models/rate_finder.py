@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import checks
+from ..frames import is_sparse
 from ..randomness import generator
 from ..schedules import LearningRateSchedule
 from .data import prepare_fit
@@ -111,7 +112,8 @@ def learning_rate_finder(
     with model._turns.lock:  # predictions in other threads wait, and never see diverged weights
         with model._unchanged_on_error():
             samples, _, rows = prepare_fit(model, x, y, batch_size, 0.0, None, class_weight, sample_weight)
-        x, y, weights = checks.numeric_array(x, "x"), checks.numeric_array(y, "y"), samples.sample_weight
+        x = x.tocsr() if is_sparse(x) else checks.numeric_array(x, "x")
+        y, weights = checks.numeric_array(y, "y"), samples.sample_weight
         batches = _batches(len(samples), rows, steps)
         losses, smoothed, diverged = [], [], None
         with restored(model), np.errstate(all="ignore"):

@@ -12,13 +12,15 @@ from .. import checks, habits, losses, metrics, optimizers, saving
 from ..callbacks import History, Logs
 from ..callbacks.base import flat
 from ..engine.run import Run, Samples
+from ..frames import is_sparse
 from ..layers.activations import output_activation
 from ..layers.base import Layer
 from ..layers.input import InputLayer
 from ..layers.stack import Stack
 from ..metrics import Metric
+from ..sparse_rows import SparseRows
 from . import programs
-from .data import prepare_fit, prepare_samples, weigh_classes
+from .data import prepare_fit, prepare_samples, prepare_sparse, weigh_classes
 from .logs import named_logs
 from .measuring import profile
 from .profile import Profile
@@ -173,7 +175,10 @@ class Sequential(Stack):
 
         Args:
             x: samples (n, ...), an array or what NumPy makes one of, or a table of pandas, polars or pyarrow; uint8 and
-                the model's float type are used without a copy.
+                the model's float type are used without a copy. Or a sparse matrix of scipy.sparse (n, features), best
+                in the CSR format, if a `Dense` layer comes first, or after layers that reshape and a `Rescaling`
+                without offset; it is never made dense. Of a kernel it reads the rows of its entries' columns: a weight
+                elsewhere that is no longer finite shows at the end of `fit`, not in the loss.
             y: labels (n,), or targets (n, outputs), depending on the loss.
             batch_size: samples per step; None: 32.
             epochs: the number of the last epoch; 0 trains nothing.
@@ -223,7 +228,7 @@ class Sequential(Stack):
         return_dict: bool = False,
         **unknown: Never,
     ) -> Any:
-        """The loss and the metrics for samples x and targets y.
+        """The loss and the metrics for samples x and targets y, as `fit` takes them.
 
         Returns:
             [loss, metric, ...], or only the loss if there are no metrics; a dict with `return_dict`.
@@ -242,7 +247,7 @@ class Sequential(Stack):
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", **unknown: Never
     ) -> np.ndarray:
-        """The outputs (n, outputs) for samples x (n, ...). They do not depend on `batch_size`."""
+        """The outputs (n, outputs) for samples x (n, ...), as `fit` takes them. They do not depend on `batch_size`."""
         if unknown:
             self._refuse("predict", unknown)
         if batch_size is not None:
@@ -356,11 +361,14 @@ class Sequential(Stack):
             return dict(sorted(logs.items()))
         return list(logs.values()) if self._metrics else logs["loss"]
 
-    def _prepare_x(self, x: Any, argument: str = "x") -> np.ndarray:
+    def _prepare_x(self, x: Any, argument: str = "x") -> np.ndarray | SparseRows:
         """Checked samples as rows; builds the model for them if it is not built yet."""
+        if is_sparse(x):
+            with self._turns.lock, self._unchanged_on_error():
+                return prepare_sparse(self, x, argument)
         if not self.built:
             with self._turns.lock, self._unchanged_on_error():
-                self._build_for(checks.finite(checks.numeric_array(x, argument), argument))
+                self._build_for(checks.finite(checks.numeric_array(x, argument), argument).shape)
                 return self._rows(x, argument)
         return self._rows(x, argument)
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import numpy as np
+
 from ..kernels import optimizers as kernels
 from ..kernels.instructions import BETA_1, BETA_2, EPSILON, MOMENTUM, RHO
 from ..settings import switch, within
@@ -50,6 +52,11 @@ class Adagrad(Optimizer):
     def step_kernel(self) -> Any:
         """`adagrad_step`."""
         return kernels.adagrad_step
+
+    @property
+    def needs_gradient(self) -> bool:
+        """True without weight decay; but an epsilon that is 0 in float32 may make 0 / 0."""
+        return not self.weight_decay and bool(np.float32(self.epsilon) > 0)
 
     def _numbers(self) -> dict[int, float]:
         return {EPSILON: self.epsilon}

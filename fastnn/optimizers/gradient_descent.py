@@ -44,5 +44,10 @@ class SGD(Optimizer):
             return kernels.sgd_step
         return kernels.nesterov_step if self.nesterov else kernels.momentum_step
 
+    @property
+    def needs_gradient(self) -> bool:
+        """True without momentum and weight decay."""
+        return self._slots_now == 0 and not self.weight_decay
+
     def _numbers(self) -> dict[int, float]:
         return {MOMENTUM: self.momentum}

@@ -3,6 +3,7 @@
 import pytest
 
 from fastnn.engine import threads
+from fastnn.engine.crew import crew
 
 LARGE, SMALL = 1e9, 1e3  # operations of a step
 
@@ -10,8 +11,7 @@ LARGE, SMALL = 1e9, 1e3  # operations of a step
 @pytest.fixture
 def sharing(monkeypatch):
     monkeypatch.setattr(threads, "_asked", None)
-    monkeypatch.setattr(threads, "threading_layer", lambda: "omp")
-    monkeypatch.setattr(threads, "_default_threads", lambda: 2)
+    monkeypatch.setattr(crew, "_size", 2)
     return threads.Sharing()
 
 

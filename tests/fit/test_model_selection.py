@@ -11,6 +11,7 @@ import pytest
 import fastnn
 from fastnn import callbacks, layers
 from fastnn.engine import threads
+from fastnn.engine.crew import crew
 from fastnn.model_selection import KFold, StratifiedKFold, cross_validate, train_test_split
 
 from ..subprocesses import python_at_work
@@ -333,7 +334,7 @@ def test_an_error_in_one_fold_ends_all_of_them(hook):
     with pytest.raises(Bad, match="fold 1") as caught:
         cross_validate(remembered, big, np.arange(40_000) % 3, epochs=10_000_000, callbacks=[Fails()], n_jobs=3)
     assert caught.value.__notes__ == ["in fold 1 of cross_validate"]
-    assert threads._occupied == 0
+    assert crew.working == 0
 
 
 @pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt])
@@ -360,13 +361,13 @@ def test_no_thread_to_be_had(monkeypatch):
     with pytest.raises(RuntimeError, match="can't start new thread"):
         validated(epochs=10_000_000, n_jobs=3)
     assert not started[0].is_alive()
-    assert threads._occupied == 0
+    assert crew.working == 0
 
 
 CTRL_C = """
     import os, signal, sys, threading, numpy as np, fastnn
     from fastnn import layers
-    from fastnn.engine import threads
+    from fastnn.engine.crew import crew
     from fastnn.model_selection import cross_validate
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -385,7 +386,7 @@ CTRL_C = """
     try:
         cross_validate(build, x, y, epochs=10_000_000, n_jobs=3, callbacks=[Says()])
     except KeyboardInterrupt:
-        print("ended", threads._occupied, threading.active_count())
+        print("ended", crew.working, threading.active_count())
 """
 
 
@@ -412,17 +413,19 @@ def test_ctrl_c_ends_the_folds_of_other_threads_too():
     with pytest.raises(KeyboardInterrupt):
         validated(epochs=10_000_000, callbacks=[Interrupts()], n_jobs=3)
     assert threading.active_count() == before
-    assert threads._occupied == 0
+    assert crew.working == 0
 
 
-def test_the_main_thread_leaves_cores_to_the_others(monkeypatch):
-    monkeypatch.setattr(threads, "_asked", 4)
-    assert threads.threads_for(1e12) == 4
-    with threads.occupying_a_core():
-        assert threads.threads_for(1e12) == 3
-        with threads.occupying_a_core(), threads.occupying_a_core(), threads.occupying_a_core():
-            assert threads.threads_for(1e12) == 1
-    assert threads.threads_for(1e12) == 4
+def test_helpers_leave_cores_to_the_folds():
+    seen = []
+
+    class Counts(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(crew.working)  # between two runs
+
+    validated(callbacks=[Counts()], n_jobs=3)
+    assert max(seen) >= 2
+    assert crew.working == 0
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Forked and spawned processes, and other threading layers: never a crash, a hang or other numbers."""
+"""Forked and spawned processes: never a crash, a hang or other numbers."""
 
 import concurrent.futures
 import multiprocessing
@@ -64,7 +64,7 @@ def run_script(code, **variables):
 
 NETWORK = """
 import sys, threading, numpy as np, fastnn
-from fastnn.engine import threads
+fastnn.set_num_threads(2)
 rng = np.random.default_rng(1)
 x, y = rng.normal(size=(600, 300)).astype(np.float32), rng.integers(3, size=600)
 def train():
@@ -176,42 +176,3 @@ model.fit(x, y, epochs=3, verbose=0, callbacks=fastnn.callbacks.LambdaCallback(o
 model.compile("sgd", "mse")
 """
     assert run_script(NETWORK + script) == ["refused", "in", "fit"]
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Other threading layers.
-
-WORKQUEUE = (
-    NETWORK
-    + """
-print(train(), flush=True)
-print(threads.threading_layer(), threads.threads_for(1e12))
-fastnn.set_num_threads(2)
-print(train(), flush=True)
-losses = []
-others = [threading.Thread(target=lambda: losses.extend(train() for _ in range(5))) for _ in range(3)]
-for other in others:
-    other.start()
-print(*{train() for _ in range(5)})
-for other in others:
-    other.join()
-print(*set(losses))
-"""
-)
-
-
-def test_the_workqueue_layer():
-    """It aborts the process when two threads start parallel regions at once: only the main thread does."""
-    first, layer, count, *rest = run_script(WORKQUEUE, NUMBA_THREADING_LAYER="workqueue")
-    assert (layer, count) == ("workqueue", "1")
-    assert rest == [first] * 3
-
-
-def test_a_machine_without_libgomp():
-    blocked = "import sys\nfor name in ('omppool', 'tbbpool'): sys.modules['numba.np.ufunc.' + name] = None\n"
-    first, layer, count, *rest = run_script(blocked + WORKQUEUE)
-    assert (layer, count) == ("workqueue", "1")
-    assert rest == [first] * 3
-    with_libgomp, layer, *_ = run_script(WORKQUEUE)
-    assert layer in ("omp", "tbb", "workqueue")
-    assert with_libgomp == first

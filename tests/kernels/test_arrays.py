@@ -17,7 +17,6 @@ from fastnn.kernels.arrays import (
     padded,
     stride,
     vector,
-    writable,
 )
 from fastnn.kernels.processor import SIMD_BYTES
 
@@ -59,12 +58,6 @@ def _fill_matrix(flat, offset, rows, columns, value):
 
 
 @numba.njit
-def _first_through_writable(array, value):
-    view = writable(array)
-    view[0, 0] = value
-
-
-@numba.njit
 def _lanes(array):
     return lanes(array)
 
@@ -77,12 +70,6 @@ def test_views_reach_their_part_of_the_flat_array(dtype):
     expected[2:5] = [5, 6, 7]
     expected[7:19] = [100, 101, 102, 103, 110, 111, 112, 113, 120, 121, 122, 123]
     np.testing.assert_array_equal(flat, expected)
-
-
-def test_writable_is_the_same_array(dtype):
-    array = np.zeros((2, 3), dtype)
-    _first_through_writable(array, 4)
-    assert array[0, 0] == 4
 
 
 def test_lanes(dtype):

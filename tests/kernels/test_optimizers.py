@@ -80,7 +80,7 @@ def test_as_the_interpreter_calls_it(case, dtype, rng):
         hyper = optimizer.hyper()
         if case.name.startswith(("adam", "amsgrad")):
             hyper[RATE] = corrected_rate(hyper[LEARNING_RATE], 0.8, 0.95, step)
-        optimize(weights, 1, at, count, optimizer_entry(optimizer.step_kernel, dtype), hyper)
+        optimize(weights, 1, at, count, at, optimizer_entry(optimizer.step_kernel, dtype), hyper)
     assert_same_bits(weight.value, p)
     assert_same_bits(weight.gradient, g)
     for got, wanted in zip(optimizer.slots_of(weight), slots, strict=True):

@@ -311,7 +311,6 @@ def test_info_shows_every_item():
         r"Numba +\d+\.\d+\.\d+",
         r"llvmlite +\d+\.\d+\.\d+",
         rf"threads +{fastnn.get_num_threads()}",
-        r"threading layer +(omp|tbb|workqueue|chosen at the first use)",
         r"SIMD width +\d+ float32 lanes, (16|32|64) bytes, with(out)? FMA",
         r"kernel cache +.+",
         r"measured +float32, 128x784x256",

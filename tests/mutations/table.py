@@ -561,6 +561,34 @@ MUTATIONS = [
         "tests/test_files.py -k leftovers",
     ),
     Mutation(
+        "a share may be claimed by who comes too late",
+        "off by one",
+        "exchange(board, CLAIMS + LINE * share, generation - 1, generation)",
+        "exchange(board, CLAIMS + LINE * share, min(generation - 1, board[CLAIMS + LINE * share]), generation)",
+        "tests/kernels/test_shares.py",
+    ),
+    Mutation(
+        "the leader does not wait for the shares of others",
+        "off by one",
+        "wait_for_all(board, generation * threads)",
+        "wait_for_all(board, board[DONE])",
+        "tests/fit/test_same_bits.py -k test_threads",
+    ),
+    Mutation(
+        "helpers that have not left a finished run yet count as working",
+        "state",
+        "sum(not run.over for run in list(self._helping.values()))",
+        "len(self._helping)",
+        "tests/fit/test_crew.py -k free_again",
+    ),
+    Mutation(
+        "a quota of one and a half cores counts as one",
+        "off by one",
+        "math.ceil(quota) for quota in _quotas(files)",
+        "math.floor(quota) for quota in _quotas(files)",
+        "tests/test_cores.py",
+    ),
+    Mutation(
         "a forked child keeps the locks of threads that it lacks",
         "state",
         ":\n        owner.renew_locks()",
@@ -588,6 +616,28 @@ MUTATIONS = [
         "        word |= bits[w, row]",
         "        word |= 0",
         "tests/kernels/test_skipping.py",
+    ),
+    # Sparse matrices.
+    Mutation(
+        "a thread's sorted entries begin where those of the first one do",
+        "off by one",
+        "before += at - indptr[row]",
+        "before += 0",
+        "tests/kernels/test_sparse.py",
+    ),
+    Mutation(
+        "the indices of a sparse matrix stay the caller's memory",
+        "dropped check",
+        "copied = indices.astype(np.int32)",
+        "copied = np.asarray(indices, np.int32)",
+        "tests/fit/test_sparse_bad_input.py -k later",
+    ),
+    Mutation(
+        "weight decay leaves out the rows that no sample touches",
+        "dropped check",
+        "return self._slots_now == 0 and not self.weight_decay",
+        "return self._slots_now == 0",
+        "tests/fit/test_sparse.py",
     ),
     # Kernels that are compiled once.
     Mutation(
