@@ -161,7 +161,7 @@ class Program:
     def run(self, run: Run, steps: int | None = None) -> None:
         """Continue until the run is finished, `steps` are done, or it is time to return to Python."""
         run.follow_optimizer()
-        flops = self._flops_for(run.samples)
+        flops = self.flops_for(run.samples)
         ahead = run.steps_left if steps is None else min(steps, run.steps_left)
         shared = self._sharing.threads(flops * min(run.batch_size, len(run.order)), ahead)
         if steps is None:
@@ -177,7 +177,7 @@ class Program:
             self._seconds_per_step, self._measured_flops = (time.perf_counter() - began) / done, flops
             self._sharing.measured(shared, self._seconds_per_step)
 
-    def _flops_for(self, samples: Samples) -> float:
+    def flops_for(self, samples: Samples) -> float:
         """Floating-point operations for one row of a batch of these samples."""
         if not isinstance(samples.x, SparseRows):
             return self.flops

@@ -92,7 +92,7 @@ def _refuse_python(model: "Sequential", kind: str) -> None:
 def _of_training(model: "Sequential", samples: Samples, batch: int, steps: int | None, checking: float) -> Profile:
     optimizer = model.optimizer
     program = programs.timed(model, "train", batch, samples, optimizer)
-    count, epoch = threads.threads_for(program.flops * batch), -(-len(samples) // batch)
+    count, epoch = threads.threads_for(program.flops_for(samples) * batch), -(-len(samples) // batch)
 
     def trained(wanted: int) -> Run:
         epochs = max(1, round(wanted / epoch))
@@ -129,7 +129,8 @@ def _of_predictions(model: "Sequential", x: Any, samples: Samples, calls: int | 
     batch = programs.prediction_rows()
     program = programs.timed(model, "predict", batch, samples, None)
     # As `Program.predict_few`, a few samples are predicted by one thread.
-    count = 1 if len(samples) <= FEW else threads.threads_for(program.flops * min(batch, len(samples)))
+    few = len(samples) <= FEW and not samples.sparse
+    count = 1 if few else threads.threads_for(program.flops_for(samples) * min(batch, len(samples)))
     in_a_call = -(-len(samples) // batch)
 
     def predicted(wanted: int) -> float:

@@ -55,7 +55,9 @@ def test_a_run_with_clocks(dtype, rng, clipped, threads):
 
     # Everything is counted as often as it was called, for its own layer.
     places = [note.operation for note in program.notes]
-    calls = program.clock[1:, clock.HEAD : clock.HEAD + 3 * clock.TASKS * len(places)].reshape(threads, -1, 6, 3)
+    calls = program.clock[1:, clock.HEAD : clock.HEAD + 3 * clock.TASKS * len(places)].reshape(
+        threads, -1, clock.TASKS, 3
+    )
     calls = calls[..., clock.CALLS].sum(axis=0)
     first, tanh, last = places.index("dense"), places.index("tanh"), len(places) - 1 - places[::-1].index("dense")
     assert program.notes[last].layer == model.layers[-1].name
