@@ -12,6 +12,7 @@ from .marks import gradient_pays, input_pays, marked_bits, see_gradient, see_wei
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
 from .skipping import skipping_backward_kernel, skipping_forward
 from .tile import product
+from .transposing import square, transpose_square
 from .weights import dw_matrix, w_matrix, w_vector
 
 
@@ -42,9 +43,16 @@ def dense_backward_bias(db, dy, one, zeros, batch, outputs):
 @jit
 def transpose(w_transposed, w, first, rows, outputs):
     """w_transposed[O, I] = w[I, O] transposed, for `rows` rows of w from `first` on."""
-    for j in range(outputs):
-        for i in range(first, first + rows):
-            w_transposed[j, i] = w[i, j]
+    block, last = square(w), first + rows
+    to, at, to_row, row = flattened(w_transposed), flattened(w), w_transposed.shape[1], w.shape[1]
+    for j in range(0, outputs, block):
+        for i in range(first, last, block):
+            if j + block <= outputs and i + block <= last:
+                transpose_square(to, j * to_row + i, to_row, at, i * row + j, row)
+            else:
+                for b in range(j, min(j + block, outputs)):
+                    for a in range(i, min(i + block, last)):
+                        w_transposed[b, a] = w[a, b]
 
 
 @operation

@@ -128,7 +128,9 @@ def _logarithm_functions(real, integer, mantissa_bits, terms_log, terms_log1p, e
 
     @jit_inline
     def logistic(x):
-        return one / (one + exp(-x))
+        """1 / (1 + exp(-x)), from exp(-|x|), which `softplus` needs as well: beside it, it is nearly free."""
+        e = exp(-abs(x))
+        return (e if x < zero else one) / (one + e)
 
     return log, log1p, log1p_ratio, softplus, tanh, logistic
 
