@@ -121,33 +121,43 @@ def update_touched(p, ins, weights, batch, data, row, last, rows, thread, optimi
 
 @jit_part
 def parameter_stage(plan, kind, weights, batch, data, first, rows, thread, threads, optimizer, hyper):
-    """A thread's share of every weight: gradients and the optimizer's step, or (REFRESH) only transposed copies."""
+    """A thread's share of every weight: gradients and the optimizer's step, or (REFRESH) only transposed copies.
+
+    Each thread has as many pieces of the rows, dealt in turn: the rows of some cost more than those of others, because
+    less of their gradient is left out, and neighbours cost about the same.
+    """
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
         if not p.trained:
             continue
         ins = plan.code[p.instruction]
-        begin, last = part(p.rows, ROWS, thread, threads)
-        if p.prepared and kind == PARAMETERS and begin < last:
-            span = Span(begin, last, rows, first, 0, thread, p.which, 0)
-            call_operation(PREPARE, ins, weights, batch, data, span)
-            if p.touched_only:
-                update_touched(p, ins, weights, batch, data, begin, last, rows, thread, optimizer, hyper)
+        most = DEEP_GRADIENT_ROWS if rows > DEPTH and not p.prepared else GRADIENT_ROWS
+        pieces = (p.rows + most * threads - 1) // (most * threads)
+        begin, piece, step = 0, thread, threads
+        if p.prepared:  # for rows that lie together
+            piece, step = thread * pieces, 1
+            begin, last = part(p.rows, ROWS, thread, threads)
+            if kind == PARAMETERS and begin < last:
+                span = Span(begin, last, rows, first, 0, thread, p.which, 0)
+                call_operation(PREPARE, ins, weights, batch, data, span)
+                if p.touched_only:
+                    update_touched(p, ins, weights, batch, data, begin, last, rows, thread, optimizer, hyper)
+                    continue
+        for _ in range(pieces):
+            row, stop = part(p.rows, ROWS, piece, pieces * threads)
+            piece += step
+            if row >= stop:
                 continue
-        row = begin
-        while row < last:
-            count = min(DEEP_GRADIENT_ROWS if rows > DEPTH and not p.prepared else GRADIENT_ROWS, last - row)
             # As in `update_touched`: rows of zeros, which are most of them, need not go through memory.
             into = begin if p.prepared and plan.steps_at_once else row
-            span = Span(row, row + count, rows, 0, 0, thread, p.which, into)
+            span = Span(row, stop, rows, 0, 0, thread, p.which, into)
             if kind == PARAMETERS:
                 call_operation(GRADIENT, ins, weights, batch, data, span)
                 if plan.steps_at_once:
-                    at, gradient = row * p.stride, into * p.stride
-                    optimize(weights, p.number, at, count * p.stride, gradient, optimizer, hyper)
+                    size = (stop - row) * p.stride
+                    optimize(weights, p.number, row * p.stride, size, into * p.stride, optimizer, hyper)
             if has_copies(ins, p) and (kind == REFRESH or plan.steps_at_once):
                 call_operation(COPIES, ins, weights, batch, data, span)
-            row += count
 
 
 @jit
