@@ -12,7 +12,7 @@ from .arrays import vector
 from .elementary import logistic
 from .factories import metric, sparse_metric
 from .instructions import TOTAL_FORWARD
-from .jit import jit
+from .jit import jit, jit_apart
 from .operations import label_rows, operation, target_rows, y_rows
 
 # Targets this close to 0 and 1 are taken as these: scaled data are often off by some rounding errors.
@@ -30,7 +30,7 @@ def _largest(row, classes):
     return best
 
 
-@jit
+@jit_apart
 def sparse_categorical_accuracy(values, y, labels, classes):
     """1 where the largest output is the label's, else 0."""
     for i in range(labels.size):

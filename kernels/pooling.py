@@ -10,7 +10,7 @@ import numpy as np
 
 from .arrays import flattened, numbers_at, vector
 from .instructions import BACKWARD, FORWARD
-from .jit import jit, jit_inline
+from .jit import jit, jit_apart, jit_inline
 from .operations import dx_rows, dy_rows, operation, x_rows, y_rows
 from .vectors import add, divide, larger, load, spread, store, where_reached, width
 
@@ -98,7 +98,7 @@ def give_all(dx, share, apart, at, line, channels, count, rows, columns):
 # All windows.
 
 
-@jit
+@jit_apart
 def max_pooling_forward(y, x, w, channels):
     """y[B, rows columns C] = the largest number in each of the windows w of x[B, height width C], or NaN."""
     line = w.width * channels
@@ -118,7 +118,7 @@ def max_pooling_forward(y, x, w, channels):
                     to += channels
 
 
-@jit
+@jit_apart
 def max_pooling_backward(dx, dy, x, y, w, channels):
     """dx[B, height width C] = the sum of dy[B, rows columns C] over the windows w whose (first) largest number is x."""
     line, apart = w.width * channels, w.row_step >= w.window_height and w.column_step >= w.window_width
@@ -142,7 +142,7 @@ def max_pooling_backward(dx, dy, x, y, w, channels):
         clear(dx, i * dx.shape[1] + ready * line, (w.height - ready) * line)
 
 
-@jit
+@jit_apart
 def average_pooling_forward(y, x, w, channels):
     """y[B, rows columns C] = the mean of each of the windows w of x[B, height width C]."""
     line = w.width * channels
@@ -162,7 +162,7 @@ def average_pooling_forward(y, x, w, channels):
                     to += channels
 
 
-@jit
+@jit_apart
 def average_pooling_backward(dx, dy, w, channels):
     """dx[B, height width C] = the sum of dy[B, rows columns C] / pixels of the window, over the windows w around x."""
     line, apart = w.width * channels, w.row_step >= w.window_height and w.column_step >= w.window_width

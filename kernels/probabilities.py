@@ -10,7 +10,7 @@ from .arrays import matrix, sum_up
 from .elementary import exp, log, log1p_ratio, logistic
 from .factories import loss, sparse_loss
 from .instructions import FORWARD
-from .jit import jit
+from .jit import jit, jit_apart
 from .operations import operation, target_rows
 
 _EPSILON = 1e-7  # keras.config.epsilon()
@@ -26,7 +26,7 @@ def smooth_targets(smoothed, targets, smoothing, classes, columns):
             smoothed[i, j] = targets[i, j] * keep + shared
 
 
-@jit
+@jit_apart
 def sparse_softmax_cross_entropy(values, dx, y, labels, scale, classes):
     """loss = log sum exp(x) - x[label]; dx = scale (y - 1 at the label)."""
     for i in range(labels.size):
@@ -39,7 +39,7 @@ def sparse_softmax_cross_entropy(values, dx, y, labels, scale, classes):
         dx[i, label] -= scale[i]
 
 
-@jit
+@jit_apart
 def softmax_cross_entropy(values, dx, y, targets, scale, classes):
     """loss = sum t (log sum exp(x) - x); dx = scale (y sum t - t), where sum t is 1 for one-hot targets."""
     real = y.dtype.type

@@ -130,7 +130,7 @@ def append(terms, n, first, word):
     return n
 
 
-@jit
+@jit_apart
 def list_elements(terms, bits, start, rows, first_word, last_word):
     """A list for each tile of rows: the elements, counted from word `first_word` on, that are not zero in any row.
 
@@ -148,7 +148,7 @@ def list_elements(terms, bits, start, rows, first_word, last_word):
     return left
 
 
-@jit
+@jit_apart
 def list_samples(terms, bits, first_input, inputs, first, samples):
     """A list for each tile of inputs: which of `samples` samples from `first` on have any of them that is not zero.
 
