@@ -6,8 +6,9 @@ import pytest
 import fastnn
 from bench.peers import with_fastnn, with_numpy
 from bench.workloads import WORKLOADS, documents
+from bench.workloads import mnist as mnist_data
 from fastnn.datasets import points
-from fastnn.engine import threads
+from fastnn.engine import lowering, threads
 from fastnn.labs import backprop, mnist
 from fastnn.model_selection import cross_validate
 
@@ -43,6 +44,29 @@ def bench_documents(benchmark, columns):
     model = fastnn.Sequential([fastnn.Input((columns,)), *layers])
     model.compile(fastnn.optimizers.SGD(0.5), "sparse_categorical_crossentropy")
     benchmark.pedantic(model.fit, (x, y), {"batch_size": 200, "verbose": 0}, rounds=ROUNDS, warmup_rounds=1)
+
+
+# What leaving out zeros saves, where there are some, and what looking for them costs, where there are none.
+
+SHARES_OF_ZEROS = {"mnist": None, "dense": 0.0, "nine tenths zeros": 0.9}
+
+
+@pytest.mark.parametrize("skips", [True, False], ids=["skips", "all"])
+@pytest.mark.parametrize("data", SHARES_OF_ZEROS)
+def bench_zeros(benchmark, monkeypatch, data, skips):
+    benchmark.group = f"784-256-10, batch 128, 12,800 samples, one thread: {data}"
+    monkeypatch.setattr(threads, "_asked", 1)
+    if not skips:
+        monkeypatch.setattr(lowering, "SMALLEST_INPUTS", 2**60)
+    x, y = mnist_data()
+    x, y, rng = x[:12_800] / np.float32(255), y[:12_800], np.random.default_rng(0)
+    if SHARES_OF_ZEROS[data] is not None:
+        x = (rng.random(x.shape) + 0.01).astype(np.float32) * (rng.random(x.shape) >= SHARES_OF_ZEROS[data])
+    model = fastnn.Sequential(
+        [fastnn.Input((784,)), fastnn.layers.Dense(256, "relu"), fastnn.layers.Dense(10, "softmax")]
+    )
+    model.compile(fastnn.optimizers.SGD(0.01, momentum=0.9), "sparse_categorical_crossentropy")
+    benchmark.pedantic(model.fit, (x, y), {"batch_size": 128, "verbose": 0}, rounds=2 * ROUNDS, warmup_rounds=1)
 
 
 # What sharing a step costs and saves: from work that is far too small to share to some 100 million operations.
