@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from llvmlite import binding
 from numba import types
-from numba.core import cgutils
+from numba.core import cgutils, config
 
 # By name, functions that make the dispatchers: each is defined in a module that its callers' modules import.
 _kernels: dict[str, Any] = {}
@@ -41,8 +41,11 @@ def _called_through(symbol, compiled):
         kind = convention.get_function_type(described.restype, described.argtypes)
         function = cgutils.get_or_insert_function(builder.module, kind, str(symbol))
         convention.decorate_function(function, described.args, described.argtypes)
-        _, result = convention.call_function(builder, function, described.restype, described.argtypes, args)
-        return result  # the status is that of success: kernels raise nothing
+        status, result = convention.call_function(builder, function, described.restype, described.argtypes, args)
+        if config.BOUNDSCHECK:  # otherwise the status is that of success: kernels raise nothing
+            with cgutils.if_unlikely(builder, status.is_error):
+                convention.return_status_propagate(builder, status)
+        return result
 
     call.signature, call.libs = described.argtypes, ()
     return call

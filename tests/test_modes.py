@@ -65,6 +65,25 @@ def test_bounds_are_checked_when_that_is_asked_for():
     run_python(BOUNDS_ARE_CHECKED, **CHECKED)
 
 
+BOUNDS_ARE_CHECKED_THROUGH_SYMBOLS = """
+    import numba, numpy as np, pytest
+    from fastnn.kernels.arrays import ROWS
+    from fastnn.kernels.marks import gradient_pays
+
+    @numba.njit
+    def caller(marks, terms):
+        return gradient_pays(0, marks, ROWS, terms, ROWS, 0, ROWS, 64, 32)
+
+    with pytest.raises(IndexError):
+        caller(np.zeros(1, np.int64), np.zeros(600, np.int16))
+"""
+
+
+def test_so_are_those_of_a_kernel_that_is_compiled_apart_from_its_caller():
+    """Its caller must not go on as if all were well."""
+    run_python(BOUNDS_ARE_CHECKED_THROUGH_SYMBOLS, **CHECKED)
+
+
 DIGEST = """
     from fastnn.kernels.processor import SIMD_BYTES
     from tests.kernels.test_tile import digest
