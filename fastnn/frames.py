@@ -1,6 +1,6 @@
 """Tables and columns of pandas, polars and pyarrow as arrays of numbers, or an error that names the column.
 
-None of the three is imported here, nor is SciPy: whoever passes one of their tables has done that.
+None of the three is imported here, nor is SciPy: whoever passes a table or matrix of theirs has done that.
 """
 
 import sys

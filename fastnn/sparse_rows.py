@@ -93,14 +93,18 @@ def _as_csr(x: Any, argument: str) -> Any:
     if x.format == "csr":
         return x
     _check_type(x, argument)
-    if x.format in ("bsr", "dia"):
-        x = x.tocoo()  # in Python, so that the next check counts
     if x.format == "csc":
         _structure(x, argument, *reversed(x.shape))
-    elif x.format == "coo":
-        for indices, size in zip((x.row, x.col), x.shape, strict=True):
-            _in_range(np.asarray(indices), size, argument)
-    return x.tocsr()
+    try:
+        coordinates = x.tocoo() if x.format in ("bsr", "dia") else x  # in Python, so that the next check counts
+        if coordinates.format == "coo":
+            for indices, size in zip((coordinates.row, coordinates.col), x.shape, strict=True):
+                _in_range(np.asarray(indices), size, argument)
+        return coordinates.tocsr()
+    except ValueError as error:  # SciPy's, which do not say whose arrays are wrong
+        if str(error).startswith(argument):
+            raise
+        raise ValueError(f"{argument} must be a valid matrix in the format {x.format}: {error}") from error
 
 
 def _structure(x: Any, argument: str, lines: int, across: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -110,7 +114,7 @@ def _structure(x: Any, argument: str, lines: int, across: int) -> tuple[np.ndarr
         if not isinstance(array, np.ndarray) or array.ndim != 1 or (name != "data" and array.dtype.kind not in "iu"):
             raise TypeError(
                 f"{argument}.{name} must be a vector of {'numbers' if name == 'data' else 'integers'}, received "
-                f"{array!r}"
+                + (f"{array.dtype} of shape {array.shape}" if isinstance(array, np.ndarray) else type(array).__name__)
             )
     indptr = np.array(x.indptr, np.int64)
     if len(indptr) != lines + 1:

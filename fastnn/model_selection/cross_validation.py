@@ -40,7 +40,7 @@ def cross_validate(
 
     Args:
         build_model: makes a compiled model; called once for each fold, before the first is trained.
-        x: samples, as `fit` takes them.
+        x: samples, as `fit` takes them, but for sparse matrices.
         y: labels or targets, as `fit` takes them.
         cv: a number of folds, a splitter such as `KFold(5, shuffle=True)`, or pairs of (training, test) indices. A
             number means `StratifiedKFold` if y holds integer labels, otherwise `KFold`, without shuffling.

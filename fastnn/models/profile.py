@@ -1,12 +1,13 @@
 """Profiles: where the time of a step goes, as rows and as a table."""
 
 import io
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .logs import printable
 
-_WIDTH = 110  # of the table, at most
+_LEAST_WIDTH, _WIDTH = 80, 110  # of the table, depending on the terminal
 _LEAST_SHOWN = 0.0005  # of the whole; what takes less is one row of the printed table
 
 
@@ -127,9 +128,9 @@ def _table(found: Profile) -> str:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("layer and phase", "kernel", box=box.SIMPLE_HEAD, pad_edge=False)
+    table = Table("layer and phase", "kernel", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
     for heading in ("time", "share", "GFLOP/s", "of peak", "bytes", "skipped"):
-        table.add_column(heading, justify="right")
+        table.add_column(heading, justify="right", no_wrap=True)
     shown, small = found.shown(_LEAST_SHOWN)
     for row in shown:
         table.add_row(Text(printable(row.name)), Text(printable(row.operation)), *_cells(row))
@@ -143,7 +144,8 @@ def _table(found: Profile) -> str:
     table.add_row("all", "", _duration(found.seconds), "100 %", f"{rate:.3g}" if flops else "", reached)
     text = io.StringIO()
     # In a notebook rich would show the table at once, instead of writing it into the text.
-    Console(file=text, width=_WIDTH, color_system=None, force_jupyter=False).print(table)
+    width = max(_LEAST_WIDTH, min(_WIDTH, shutil.get_terminal_size((_WIDTH, 0)).columns))
+    Console(file=text, width=width, color_system=None, force_jupyter=False).print(table)
     what = "steps of training, each of" if found.training else "calls of predict, each of"
     lines = [f"{found.steps} {what} {found.batch_size} samples, on {found.threads} thread{'s' * (found.threads > 1)}"]
     if found.peak:

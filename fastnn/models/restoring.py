@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..kernels.interrupts import held_back
 from ..layers.base import Layer
 
 if TYPE_CHECKING:
@@ -26,18 +27,20 @@ def restored(model: "Sequential") -> Iterator[None]:
         if isinstance(value, np.ndarray) and value.flags.writeable
     ]
     kept = (*model.parameters, optimizer.learning_rate_schedule)
-    model.optimizer = copy.deepcopy(optimizer, {id(thing): thing for thing in kept})
     try:
+        model.optimizer = copy.deepcopy(optimizer, {id(thing): thing for thing in kept})
         yield
     finally:
-        model.optimizer = optimizer
-        for layer, known in zip(layers, attributes, strict=True):
-            vars(layer).clear()
-            vars(layer).update(known)
-        for array, content in arrays:
-            array[...] = content
-        for p, value, gradient in weights:
-            p.value[...], p.gradient[...] = value, gradient
+        with held_back():  # a Ctrl-C waits, as it may well have come in the block, and another one follows
+            model.optimizer = optimizer
+            for layer, known in zip(layers, attributes, strict=True):
+                vars(layer).update(known)  # never emptied: a layer may be in use in another model and thread
+                for added in vars(layer).keys() - known.keys():
+                    del vars(layer)[added]
+            for array, content in arrays:
+                array[...] = content
+            for p, value, gradient in weights:
+                p.value[...], p.gradient[...] = value, gradient
 
 
 def _with_inner(things: Iterable[Any], known: frozenset[int] = frozenset()) -> Iterator[Layer]:

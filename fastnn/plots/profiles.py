@@ -100,4 +100,5 @@ def _note(row: ProfileRow) -> str:
 def _title(result: Profile, unit: str, size: float) -> str:
     what = "a step of training" if result.training else "a call of predict"
     cores = f"{result.threads} thread{'s' if result.threads > 1 else ''}"
-    return f"{what}: {result.batch_size:,} samples, {result.seconds / size:.3g} {unit}, {cores}"
+    samples = f"{result.batch_size:,} sample{'s' if result.batch_size > 1 else ''}"
+    return f"{what}: {samples}, {result.seconds / size:.3g} {unit}, {cores}"

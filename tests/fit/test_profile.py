@@ -1,6 +1,9 @@
 """`model.profile`: what its rows say, and that it leaves no trace."""
 
 import copy
+import inspect
+import signal
+import sys
 import time
 
 import numpy as np
@@ -11,7 +14,7 @@ from fastnn import layers, optimizers
 from fastnn.engine import threads
 from fastnn.kernels import clock
 from fastnn.kernels.jit import JIT_ENABLED
-from fastnn.models import measuring
+from fastnn.models import measuring, restoring
 from fastnn.randomness import generator
 
 from ..limits import Own
@@ -169,6 +172,37 @@ def test_nothing_has_changed_after_an_interruption(monkeypatch, error):
     assert everything(model)[1] == before[1]
 
 
+def test_ctrl_c_while_everything_is_restored():
+    """A signal at each line after the steps waits until all is as before; no layer is ever without attributes."""
+    model, x, y = noisy(), samples(), labels()
+    model.fit(x, y, verbose=0)
+    before, code = everything(model), inspect.unwrap(restoring.restored).__code__
+    first = inspect.getsource(restoring).split("model.optimizer = optimizer")[0].count("\n") + 1
+    left = {line for *_, line in code.co_lines() if line and line >= first}
+
+    def trace(frame, event, argument):
+        if frame.f_code is code and event == "line" and frame.f_lineno in left:
+            left.remove(frame.f_lineno)
+            sys.settrace(None)
+            signal.raise_signal(signal.SIGINT)
+        return trace
+
+    interruptions = 0
+    while left:
+        try:
+            sys.settrace(trace)
+            model.profile(x, y, steps=2, verbose=0)
+            break  # what is left are lines that do not run
+        except KeyboardInterrupt:
+            interruptions += 1
+        finally:
+            sys.settrace(None)
+        for got, expected in zip(everything(model)[0], before[0], strict=True):
+            np.testing.assert_array_equal(got, expected)
+        assert everything(model)[1] == before[1]
+    assert interruptions > 5
+
+
 def test_a_training_without_a_profile_has_no_clocks():
     model, x, y = classifier(), samples(), labels()
     model.fit(x, y, verbose=0)
@@ -249,6 +283,17 @@ def test_the_table(capsys):
     assert max(map(len, text)) <= 110
     assert str(model.profile(x, verbose=0)).splitlines()[0].endswith("GFLOP/s)") == JIT_ENABLED
     assert "Profile(5 steps of training, " in repr(found)
+
+
+@pytest.mark.parametrize("columns", [80, 200])
+def test_the_table_fits_the_terminal(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", str(columns))
+    found = wide().profile(samples(50, WIDE_FEATURES), labels(50), steps=2, verbose=0)
+    text = str(found).splitlines()
+    assert max(map(len, text)) <= min(columns, 110)
+    for row in found.rows:  # whole numbers and units, whatever becomes of the names
+        if row.share > 0.01:
+            assert any(f" {100 * row.share:.1f} %" in line and (" us " in line or " ms " in line) for line in text)
 
 
 def test_an_unbuilt_model_is_built():

@@ -86,9 +86,9 @@ def bad_arrays():
     yield "fewer indices", changed(indices=X.indices[:-1]), ValueError, f"received {LAST - 1} and {LAST}"
     yield "fewer values", changed(data=X.data[:-1]), ValueError, f"received {LAST} and {LAST - 1}"
     floats = changed(indices=X.indices.astype(float))
-    yield "indices of floats", floats, TypeError, "x.indices must be a vector of integers, received array"
+    yield "indices of floats", floats, TypeError, f"integers, received float64 of shape ({LAST},)"
     yield "indptr of floats", changed(indptr=X.indptr.astype(float)), TypeError, "x.indptr must be a vector of integers"
-    yield "list", changed(indices=X.indices.tolist()), TypeError, "x.indices must be a vector of integers, received ["
+    yield "list", changed(indices=X.indices.tolist()), TypeError, "must be a vector of integers, received list"
     yield "no data", changed(data=None), TypeError, "x.data must be a vector of numbers, received None"
     yield "two axes", changed(data=X.data[:, np.newaxis]), TypeError, "x.data must be a vector of numbers"
     columns = X.tocsc()
@@ -99,7 +99,10 @@ def bad_arrays():
     yield "coo", triples, ValueError, "x must have indices in [0, 5) for its shape, received 5 at position 2"
     blocks = X.copy().tobsr((1, 1))
     blocks.indices[2] = FEATURES
-    yield "bsr", blocks, ValueError, "index 5 exceeds matrix dimension 5"  # SciPy's own
+    yield "bsr", blocks, ValueError, "x must be a valid matrix in the format bsr: axis 1 index 5 exceeds"
+    short = X.copy().tocoo()
+    short.data = short.data[:-1]
+    yield "coo lengths", short, ValueError, "x must be a valid matrix in the format coo: all index and data arrays"
 
 
 BAD = {name: rest for cases in (bad_values(), bad_shapes(), bad_arrays()) for name, *rest in cases}
