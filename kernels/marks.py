@@ -5,11 +5,12 @@ where lists pay nor where they do not. Results have the same bits either way, so
 
 0 times NaN or infinity is NaN, in a product that leaves nothing out. Where a program computes a loss, a product
 therefore leaves nothing out as long as a weight or, for the gradient, any gradient is not finite: a training that goes
-wrong does so in the same step. Predictions do not look at weights that they do not read.
+wrong does so in the same step. Predictions never look at weights that they do not read.
 
 An instruction's marks, for batches of at most R rows (whole tiles) of I inputs:
 
-    NOT_FINITE, USED, then for each tile of rows: a patience, whether its bitmaps are those of this batch;
+    NOT_FINITE, USED, CHECKED (whether weights have to be finite); then for each tile of rows: a patience, whether its
+    bitmaps are those of this batch;
     for each tile of inputs: a patience; then the bitmaps.
 
 A patience above 0 counts the batches in which lists are not tried, one below 0 those in which they are used.
@@ -24,7 +25,7 @@ from .tile import DEPTH
 
 SMALLEST_INPUTS = 64  # with fewer, a product takes hardly longer than a look
 PATIENCE = 64
-NOT_FINITE, USED, _TILES = range(3)
+NOT_FINITE, USED, CHECKED, _TILES = range(4)
 # A term in order costs its columns; one of a list this much for its place in the list, and a sixteenth more.
 _PLACE = 32
 
@@ -69,9 +70,10 @@ def input_pays(at, marks, batch_rows, terms, x, w, start, inputs):
             left, tiles = 0, (rows + ROWS - 1) // ROWS
             for first in range(0, bits.shape[0], DEPTH // WORD):
                 left += list_elements(terms, bits, start, rows, first, min(bits.shape[0], first + DEPTH // WORD))
-            pays = _pays(left, tiles * inputs, w.shape[1]) and all_finite(flattened(w))
+            pays = _pays(left, tiles * inputs, w.shape[1]) and (marks[at + CHECKED] == 0 or all_finite(flattened(w)))
             patience = -PATIENCE if pays else PATIENCE
-            marks[at + USED] |= pays
+            if pays:
+                marks[at + USED] = 1
         marks[place] = patience + pays
     else:
         pays = False
@@ -112,6 +114,6 @@ def see_gradient(at, marks, batch_rows, dy, start):
 def see_weights(at, marks, w, begins):
     """Leave nothing out from now on if one of these rows of the weight is not finite; look anew where a run begins."""
     if begins:
-        marks[at + NOT_FINITE] = 0
+        marks[at + NOT_FINITE], marks[at + CHECKED] = 0, 1
     if marks[at + USED] and not all_finite(flattened(w)):
         marks[at + NOT_FINITE] = 1

@@ -128,7 +128,12 @@ class Lowering:
 
     def _append(self, operation: Any, **fields: Any) -> None:
         here = {"operation": operation, "x": self.y, "x_stride": self.y_stride, "y": self.y, "y_stride": self.y_stride}
-        here |= {"inputs": self.columns, "outputs": self.columns, "channels": self.shape[-1] if self.shape else 1}
+        here |= {
+            "inputs": self.columns,
+            "outputs": self.columns,
+            "marks": -1,
+            "channels": self.shape[-1] if self.shape else 1,
+        }
         self.code.append(here | {"layer": self.layer, "flops": 0.0, "sums": False} | fields)
 
     def emit(
@@ -360,7 +365,7 @@ class Lowering:
             separate: whether stages after that of the gradients update the weights: they go through all rows.
         """
         optimizer = self.optimizer
-        record["touched_only"] = int(optimizer is not None and optimizer.needs_gradient and not separate)
+        record["touched_only"] = int(optimizer is not None and optimizer.idle_without_gradient and not separate)
         if not record["touched_only"]:
             self.flops += 10.0 * record["rows"] * record["stride"] / self.rows
 

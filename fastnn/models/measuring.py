@@ -70,9 +70,10 @@ def profile(
                 rows = model._prepare_x(x)
             _refuse_python(model, kind)
             return _of_predictions(model, x, Samples(rows), steps)
+        with model._unchanged_on_error():  # the first time may build the model and load a kernel
+            prepare_fit(model, x, y, batch_size, 0.0, None, None, sample_weight)
         began = time.perf_counter()
-        with model._unchanged_on_error():
-            samples, _, batch = prepare_fit(model, x, y, batch_size, 0.0, None, None, sample_weight)
+        samples, _, batch = prepare_fit(model, x, y, batch_size, 0.0, None, None, sample_weight)
         checking = time.perf_counter() - began
         _refuse_python(model, kind)
         with restored(model), np.errstate(all="ignore"):
@@ -83,8 +84,8 @@ def _refuse_python(model: "Sequential", kind: str) -> None:
     names = programs.written_in_python(model, kind)
     if names:
         raise ValueError(
-            f"profile measures compiled kernels, but {', '.join(map(printable, names))} of this model is written in "
-            "Python, which runs layer by layer: Python's own profiler shows where its time goes, "
+            f"profile measures compiled kernels, but this model has parts that are written in Python and run layer by "
+            f"layer: {', '.join(map(printable, names))}; Python's own profiler shows where its time goes, "
             "python -m cProfile -s cumtime FILE"
         )
 

@@ -54,7 +54,7 @@ class Adagrad(Optimizer):
         return kernels.adagrad_step
 
     @property
-    def needs_gradient(self) -> bool:
+    def idle_without_gradient(self) -> bool:
         """True without weight decay; but an epsilon that is 0 in float32 may make 0 / 0."""
         return not self.weight_decay and bool(np.float32(self.epsilon) > 0)
 

@@ -199,7 +199,7 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
         return self.norms or self.clipvalue is not None or self.use_ema or self._excludes
 
     @property
-    def needs_gradient(self) -> bool:
+    def idle_without_gradient(self) -> bool:
         """Whether a step leaves a weight and its slots as they are where the gradient is 0.
 
         Then only the rows of a kernel that a batch of sparse samples touches need a step.
@@ -209,7 +209,7 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
     @property
     def update_key(self) -> tuple[object, ...]:
         """The settings that a training program depends on."""
-        return self.norms, self.separate, self._excluded, self._excluded_names, self.needs_gradient
+        return self.norms, self.separate, self._excluded, self._excluded_names, self.idle_without_gradient
 
     @property
     def _excludes(self) -> bool:

@@ -45,7 +45,7 @@ class SGD(Optimizer):
         return kernels.nesterov_step if self.nesterov else kernels.momentum_step
 
     @property
-    def needs_gradient(self) -> bool:
+    def idle_without_gradient(self) -> bool:
         """True without momentum and weight decay."""
         return self._slots_now == 0 and not self.weight_decay
 

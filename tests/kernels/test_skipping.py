@@ -235,6 +235,7 @@ def test_the_gradient_uses_lists_only_if_all_rows_have_bitmaps():
 def test_nothing_is_left_out_while_a_weight_is_not_finite(wrong):
     layer = Layer(3 * ROWS, 64)
     layer.w[63, 1] = wrong
+    layer.see_weights(begins=True)
     assert not layer.forward(FEW)  # it looks before it leaves out something for the first time
     layer = Layer(3 * ROWS, 64)
     assert layer.forward(FEW)
@@ -249,6 +250,12 @@ def test_nothing_is_left_out_while_a_weight_is_not_finite(wrong):
     assert not layer.forward(FEW)  # other rows may not be finite
     layer.see_weights(begins=True)
     assert layer.forward(FEW)
+
+
+def test_predictions_never_look_at_weights():
+    layer = Layer(3 * ROWS, 64)
+    layer.w[63, 1] = np.nan
+    assert all(layer.forward(FEW) for _ in range(2 * marks.PATIENCE))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
