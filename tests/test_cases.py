@@ -69,9 +69,10 @@ def test_every_operation_has_a_row():
     for case in LAYERS:
         layer, shape = case.make(dtype="float32"), case.shape(3)
         layer.build_once((None, *shape))
-        for training in (True, False):
-            lowering = Lowering(layer.dtype, 8, shape, layer.parameters, training=training)
-            lowering.emit(activation_kernels.relu)  # or Rescaling would be a part of what comes before
+        for training, sparse in ((True, False), (False, False), (True, case.name == "dense")):
+            lowering = Lowering(layer.dtype, 8, shape, layer.parameters, training=training, sparse=sparse)
+            if not sparse:
+                lowering.emit(activation_kernels.relu)  # or Rescaling would be a part of what comes before
             layer.lower(lowering)
             used |= {instruction["operation"] for instruction in lowering.code}
     # All but data's ways in and out, and what takes the others' places in a profile.
