@@ -16,12 +16,12 @@ Nobody relies on the second process: whatever it has not compiled in the end is 
 import contextlib
 import os
 import re
+import selectors
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from multiprocessing import connection, parent_process
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +99,8 @@ def _short(name: str) -> str:
 
 
 def _may_have_a_second_process() -> bool:
+    from multiprocessing import parent_process  # not at import, which it would slow down
+
     return (
         CACHE_FOLDER is not None
         and cores.available() > 1
@@ -165,24 +167,26 @@ def _do_a_part(names: list[str], dtype: np.dtype, numbers: int, reports: int, sa
 
     def hear(seconds: float) -> bool:
         """Whether it says within this time that it has finished something."""
-        finished = os.read(reports, len(names)) if connection.wait([reports], max(0, seconds)) else b""
+        finished = os.read(reports, len(names)) if waiting.select(max(0, seconds)) else b""
         for number in others & set(finished):
             say(_short(names[number]))
             advance()
         others.difference_update(finished)
         return bool(finished)
 
-    while number := os.read(numbers, 1):
-        name = names[number[0]]
-        others.discard(number[0])
-        say(_short(name))
-        entry_of(known[name], dtype)
-        hear(0)
-    deadline = time.monotonic() + max(_PATIENCE, time.monotonic() - began)
-    while others:
-        show(", ".join(_short(names[number]) for number in sorted(others)))
-        if not hear(deadline - time.monotonic()):  # it has failed, or hangs
-            break
+    with selectors.DefaultSelector() as waiting:
+        waiting.register(reports, selectors.EVENT_READ)
+        while number := os.read(numbers, 1):
+            name = names[number[0]]
+            others.discard(number[0])
+            say(_short(name))
+            entry_of(known[name], dtype)
+            hear(0)
+        deadline = time.monotonic() + max(_PATIENCE, time.monotonic() - began)
+        while others:
+            show(", ".join(_short(names[number]) for number in sorted(others)))
+            if not hear(deadline - time.monotonic()):  # it has failed, or hangs
+                break
 
 
 def help_out(names: list[str], type_name: str, module: str, folder: str) -> None:
