@@ -10,13 +10,9 @@ import fastnn
 
 from ..engine import entries
 from ..engine.announcements import announcing_all
-from ..kernels import optimizers, updating
+from ..engine.first_use import compile_side_by_side
 from ..kernels.cache import CACHE_FOLDER
-from ..kernels.interpreter import run, share
 from ..kernels.jit import JIT_ENABLED
-from ..kernels.operations import OPERATIONS
-
-_STEPS = [kernel for name, kernel in vars(optimizers).items() if name.endswith("_step")]
 
 
 def compile_everything(dtype: np.dtype, say: Callable[[str], None]) -> int:
@@ -36,21 +32,20 @@ def compile_everything(dtype: np.dtype, say: Callable[[str], None]) -> int:
         raise ValueError("nothing can be compiled ahead while NUMBA_DISABLE_JIT is set: unset it")
     if CACHE_FOLDER is None:
         raise ValueError("nothing can be compiled ahead: there is no folder to keep it in, set FASTNN_CACHE_DIR to one")
-    update, driver = updating.update, run
-    kernels = [*OPERATIONS, *_STEPS, update, share, driver]
-    with announcing_all(kernels):
+    kernels = entries.all_kernels().values()
+    said = set()
+
+    def say_once(name: str) -> None:
+        if name not in said:
+            said.add(name)
+            say(name)
+
+    with announcing_all([*kernels]):
+        compile_side_by_side([kernel for kernel in kernels if not entries.is_compiled(kernel, dtype)], dtype, say_once)
         for kernel in kernels:
-            say(kernel.py_func.__name__)
-            if kernel in _STEPS:
-                entries.optimizer_entry(kernel, dtype)
-            elif kernel is update:
-                entries.update_entry(dtype)
-            elif kernel is share:
-                entries.interpreter_of(dtype)
-            elif kernel is driver:
-                _use_a_model(dtype)
-            else:
-                entries.operation_entry(kernel, dtype)
+            say_once(kernel.py_func.__name__)
+            entries.entry_of(kernel, dtype)
+        _use_a_model(dtype)
     return len(kernels)
 
 

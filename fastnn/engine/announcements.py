@@ -66,8 +66,18 @@ def announcing(kernel: Any) -> Iterator[None]:
         yield
         return
     with announcing_all([kernel]):
-        for bar in _shown:
-            bar.show(kernel.py_func.__name__)
+        show(kernel.py_func.__name__)
         yield
-        for bar in _shown:
-            bar.advance()
+        advance()
+
+
+def show(names: str) -> None:
+    """On the bar, if there is one: what is being compiled."""
+    for bar in _shown:
+        bar.show(names)
+
+
+def advance() -> None:
+    """On the bar, if there is one: one more kernel is compiled."""
+    for bar in _shown:
+        bar.advance()

@@ -1,21 +1,19 @@
 """Compiles the functions that the interpreter calls by address, or loads them from the disk, once per process."""
 
-import contextlib
 import functools
-from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from ..kernels import instructions
+from ..kernels import instructions, optimizers
 from ..kernels.cache import is_cached
-from ..kernels.calls import Referenced, entry_point
+from ..kernels.calls import Referenced, bound, entry_point
 from ..kernels.clock import timed_operation, timed_share, timed_step, timed_update
 from ..kernels.interpreter import run, share
 from ..kernels.jit import JIT_ENABLED
 from ..kernels.operations import OPERATIONS
 from ..kernels.updating import update
-from .announcements import announcing, announcing_all
+from .announcements import announcing
 from .locks import compiling
 from .tables import empty_batch, empty_data, plan_of, weight_table
 
@@ -78,23 +76,36 @@ def update_entry(dtype: np.dtype, timed: bool = False) -> Any:
     )
 
 
-@contextlib.contextmanager
-def compiling_all(operations: Sequence[Any], steps: Sequence[Any], dtype: np.dtype) -> Iterator[None]:
-    """Compile or load what a program of these operations and optimizers needs, before the block and in it.
+def driver_of(dtype: np.dtype) -> Any:
+    """`kernels.interpreter.run`, compiled for a float type, for calls from Python."""
+    plan, _, weights, batch, data = (getattr(example, "target", example) for example in _examples(dtype))
+    cursor, log, board, no = np.zeros(4, np.int64), np.zeros((1, 1)), np.zeros(1, np.int64), NO_NUMBERS
+    return _entry(
+        run, dtype, 0, plan, weights, batch, data, cursor, log, NO_OPTIMIZER, no, no, 1, 1, 1, 0, False, False, board, 0
+    )
 
-    In the block, its driver is compiled as well: `kernels.interpreter.run`.
-    """
-    if not JIT_ENABLED:
-        yield
-        return
-    distinct = list(dict.fromkeys(operations))
-    with announcing_all([*distinct, *steps, share, run]):
-        for operation in distinct:
-            operation_entry(operation, dtype)
-        for step in steps:
-            optimizer_entry(step, dtype)
-        interpreter_of(dtype)
-        yield
+
+def all_kernels() -> dict[str, Any]:
+    """All kernels that a program may need, by names that are the same in every process."""
+    steps = [kernel for name, kernel in vars(optimizers).items() if name.endswith("_step")]
+    kernels = [*OPERATIONS, *steps, update, share, run]
+    return {f"{kernel.py_func.__module__}.{kernel.py_func.__qualname__}": kernel for kernel in kernels}
+
+
+def entry_of(kernel: Any, dtype: np.dtype) -> Any:
+    """The entry point of one of `all_kernels`, or of another optimizer's step."""
+    if kernel is run:
+        return driver_of(dtype)
+    if kernel is share:
+        return interpreter_of(dtype)
+    if kernel is update:
+        return update_entry(dtype)
+    return operation_entry(kernel, dtype) if kernel in OPERATIONS else optimizer_entry(kernel, dtype)
+
+
+def is_compiled(kernel: Any, dtype: np.dtype) -> bool:
+    """Whether one of these is compiled or on the disk, there for any float type."""
+    return (kernel, dtype) in _entries or is_cached(kernel.py_func)
 
 
 def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
@@ -103,8 +114,9 @@ def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
     if key not in _entries:
         with compiling:
             if key not in _entries:
+                compiled = bound if function is run else entry_point
                 with announcing(function):
-                    _entries[key] = entry_point(function, *examples)
+                    _entries[key] = compiled(function, *examples)
     return _entries[key]
 
 

@@ -16,9 +16,9 @@ from ..kernels.interpreter import run as run_steps
 from ..kernels.skipping import LIST
 from ..sparse_rows import SparseRows
 from . import threads
-from .announcements import announcing
 from .crew import ALONE, crew
-from .entries import NO_NUMBERS, NO_OPTIMIZER, compiling_all, interpreter_of, optimizer_entry
+from .entries import NO_NUMBERS, NO_OPTIMIZER, interpreter_of, optimizer_entry
+from .first_use import compiling_all
 from .lowering import Lowering, lower
 from .parameters import aligned_zeros
 from .run import Run, Samples
@@ -154,7 +154,6 @@ class Program:
             self.plan, self.notes = lowered.plan(), lowered.notes
             self.buffers = Buffers(lowered)
             self._table = weight_table(self.parameters, dtype, transposed=self.buffers.transposed)
-            self._compile_driver()
         places = {id(fields): i for i, fields in enumerate(lowered.code)}
         self._clocks = [(layer, fields and self.plan.code[places[id(fields)]]) for layer, fields in lowered.clocks]
 
@@ -182,16 +181,6 @@ class Program:
         if not isinstance(samples.x, SparseRows):
             return self.flops
         return self.flops + self._entry_flops * samples.x.entries / len(samples)
-
-    def _compile_driver(self) -> None:
-        """Compile or load the driver, by a run of 0 steps."""
-        if self.dtype not in _driven:
-            run = Run(Samples(read_only(np.zeros((1, 1), self.dtype))), 1, np.zeros((1, self.values)))
-            with announcing(run_steps):
-                run_steps(
-                    *Program.arguments(self, run, 0, 1), ALONE, 0
-                )  # not those of a subclass, which is not made yet
-            _driven.add(self.dtype)
 
     @contextmanager
     def _counted(self, run: Run) -> Iterator[None]:
@@ -255,6 +244,3 @@ class Program:
         if run.predictions is not None:
             fields["predictions"] = run.predictions
         return self._empty._replace(**fields)
-
-
-_driven: set[np.dtype] = set()  # the float types whose driver has been loaded

@@ -526,6 +526,27 @@ MUTATIONS = [
     ),
     # Files, interrupts, forks.
     Mutation(
+        "a second process outlives an error",
+        "dropped check",
+        "            process.kill()",
+        "            pass",
+        "tests/fit/test_side_by_side.py -k ctrl_c",
+    ),
+    Mutation(
+        "every process has a second one",
+        "dropped check",
+        "fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)",
+        "pass",
+        "tests/fit/test_side_by_side.py -k another_process",
+    ),
+    Mutation(
+        "what the second process compiles is not waited for",
+        "off by one",
+        "        while others:\n            show(",
+        "        while False:\n            show(",
+        "tests/fit/test_side_by_side.py -k wherever",
+    ),
+    Mutation(
         "Ctrl-C is not held back while a kernel compiles",
         "dropped check",
         "dispatcher.compile = held_back()(dispatcher.compile)",
