@@ -1,4 +1,4 @@
-"""Says why the first use of a model takes seconds: one line, and on a terminal a progress bar of what is compiled."""
+"""Says why the first use of a model takes seconds: in one line, or on a terminal by a bar of what is compiled."""
 
 import contextlib
 import sys
@@ -27,7 +27,7 @@ class _Bar:
         self._display.start()
 
     def show(self, name: str) -> None:
-        self._display.update(self._task, description=f"compiling {name}", refresh=True)
+        self._display.update(self._task, description=f"compiling {name} (once on this machine)", refresh=True)
 
     def advance(self) -> None:
         self._display.update(self._task, advance=1, refresh=True)
@@ -46,10 +46,10 @@ def _on_terminal() -> bool:
 def announcing_all(kernels: Sequence[Any]) -> Iterator[None]:
     """In this block, these kernels are compiled or loaded, each in a block `announcing`."""
     missing = sum(not is_cached(kernel.py_func) for kernel in kernels) if JIT_ENABLED and not _shown else 0
-    if missing and not _said.is_set():
-        print("fastnn compiles the kernels that this model needs, once on this machine", file=sys.stderr, flush=True)
-        _said.set()
     if not missing or not _on_terminal():
+        if missing and not _said.is_set():
+            print("fastnn compiles the kernels that are needed, once on this machine", file=sys.stderr, flush=True)
+            _said.set()
         yield
         return
     _shown.append(_Bar(missing))
