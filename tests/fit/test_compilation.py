@@ -9,8 +9,7 @@ import pytest
 
 import fastnn
 from fastnn import kernels, layers, losses, optimizers
-from fastnn.engine import entries, threads
-from fastnn.kernels.interpreter import run
+from fastnn.engine import threads
 from fastnn.kernels.jit import JIT_ENABLED
 from fastnn.kernels.operations import OPERATIONS
 
@@ -53,11 +52,6 @@ def first_use(dtype=None):
     use((5,), [4, 3], "softmax", "sparse_categorical_crossentropy", np.arange(20) % 3, "sgd", dtype=dtype)
 
 
-def float_types():
-    """How many float types the driver has been compiled for."""
-    return sum(function is run for function, _ in entries._entries)
-
-
 LABELS, ONE_HOT = np.arange(30) % 3, np.eye(3)[np.arange(30) % 3]
 PIXELS = np.zeros((30, 4, 6), np.uint8)
 
@@ -65,6 +59,7 @@ PIXELS = np.zeros((30, 4, 6), np.uint8)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_one_compilation_for_all_networks_and_data(dtype, monkeypatch):
     monkeypatch.setattr(threads, "_asked", None)
+    drivers = len(signatures().get("interpreter.run", []))
     first_use(dtype)
     before = signatures()
     sparse = ("softmax", "sparse_categorical_crossentropy", LABELS)
@@ -90,8 +85,8 @@ def test_one_compilation_for_all_networks_and_data(dtype, monkeypatch):
     grown = {name: len(found) - len(before.get(name, [])) for name, found in signatures().items()}
     assert max(grown.values()) <= 1  # the operations and steps that first_use has not used
     assert not any(grown[name] for name in before if name.partition(".")[0] in ("interpreter", "dense", "tile"))
-    # Compiled ahead for examples (`entries.py`), it must be what programs call.
-    assert len(signatures()["interpreter.run"]) == float_types()
+    # Compiled ahead for examples (`entries.py`), it must be what programs call; other tests may have called it as well.
+    assert len(signatures()["interpreter.run"]) - drivers <= 1
 
 
 def test_one_compilation_one_layer_at_a_time():
