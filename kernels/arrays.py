@@ -11,6 +11,7 @@ from numba.extending import intrinsic
 from numba.np.arrayobj import populate_array
 
 from .jit import JIT_ENABLED, jit, jit_any_order
+from .llvm import prefetch
 from .processor import SIMD_BYTES, VECTOR_REGISTERS
 
 # Rows of the tile (`tile.py`): enough accumulators to keep two multiply-add units busy over their latency, few enough
@@ -158,8 +159,24 @@ def copy_part(target, target_at, source, source_at, size):
     target[target_at : target_at + size] = source[source_at : source_at + size]
 
 
+@intrinsic
+def _prefetch_part(typing_context, x, at, size):
+    def code(context, builder, signature, args):
+        base = builder.gep(context.make_array(x)(context, builder, args[0]).data, [args[1]])
+        line = context.get_constant(types.intp, CACHE_LINE * 8 // x.dtype.bitwidth)
+        with cgutils.for_range_slice(builder, line.type(0), args[2], line) as (i, _):
+            prefetch(builder, builder.gep(base, [i]))
+        return context.get_dummy_value()
+
+    return types.void(x, types.intp, types.intp), code
+
+
+def prefetch_part(x, at, size):
+    """Prefetch elements [at, at + size) of a flat array into the cache."""
+
+
 if JIT_ENABLED:
-    copy_part = _copy_part
+    copy_part, prefetch_part = _copy_part, _prefetch_part
 
 
 @jit

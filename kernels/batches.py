@@ -4,39 +4,12 @@ N samples, B batch, F features.
 """
 
 import numpy as np
-from llvmlite import ir
-from numba import types
-from numba.core import cgutils
-from numba.extending import intrinsic
 
-from .arrays import CACHE_LINE, copy, matrix
+from .arrays import copy, flattened, matrix, prefetch_part
 from .instructions import BACKWARD, FORWARD
-from .jit import JIT_ENABLED, jit
-from .llvm import prefetch
+from .jit import jit
 from .operations import dx_flat, dy_flat, label_rows, operation, x_flat, y_flat, y_rows
 from .random import below, splitmix64
-
-
-@intrinsic
-def _fetch_row(typing_context, source, row):
-    def code(context, builder, signature, args):
-        array = context.make_array(source)(context, builder, args[0])
-        length = builder.mul(builder.extract_value(array.shape, 1), array.itemsize)
-        begin = builder.gep(builder.bitcast(array.data, ir.IntType(8).as_pointer()), [builder.mul(args[1], length)])
-        line = context.get_constant(types.intp, CACHE_LINE)
-        with cgutils.for_range_slice(builder, line.type(0), length, line) as (at, _):
-            prefetch(builder, builder.gep(begin, [at]))
-        return context.get_dummy_value()
-
-    return types.void(source, types.intp), code
-
-
-def fetch_row(source, row):
-    """Have the processor fetch a row of a matrix: shuffled rows lie where it does not look by itself."""
-
-
-if JIT_ENABLED:
-    fetch_row = _fetch_row
 
 
 @jit
@@ -54,11 +27,11 @@ def gather(x, source, order, first, scale, offset):
     """x[B, F] = scale source[N, F] + offset, for the samples order[first], order[first + 1], ..."""
     real = x.dtype.type
     factor, shift = real(scale), real(offset)
-    features = source.shape[1]
+    flat, features = flattened(source), source.shape[1]
     for i in range(x.shape[0]):
         row = order[first + i]
-        if first + i + 1 < order.size:
-            fetch_row(source, order[first + i + 1])
+        if first + i + 1 < order.size:  # shuffled rows lie where the processor does not look by itself
+            prefetch_part(flat, order[first + i + 1] * features, features)
         for j in range(features):
             x[i, j] = real(source[row, j]) * factor + shift
 

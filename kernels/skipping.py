@@ -3,7 +3,7 @@
     C[i, j] = start[j] + sum_k A[i, k] B[k, j]     over the k at which a row of A in i's tile is not zero
 
 What is left out changes no bit of a sum that is not zero itself (a sum of zeros may have the other sign), if B is
-finite: 0 times NaN or infinity would be NaN. `dense.py` sees to that.
+finite: 0 times NaN or infinity would be NaN. `marks.py` sees to that.
 
 Each row of x has a bitmap, one bit for each element; word w of all rows of the batch lies together in bits[w]. From
 these come lists of k for the tiles: in the forward product, of the elements that are not zero in any of a tile's

@@ -17,10 +17,9 @@ a column's entries, then it puts them in their places. `Batch.lists` holds, one 
 
 from llvmlite import ir
 from numba import types
-from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .arrays import CACHE_LINE, flattened, lanes, lanes_of, matrix, vector
+from .arrays import CACHE_LINE, flattened, lanes, lanes_of, matrix, prefetch_part, vector
 from .dense import dense_backward_bias
 from .instructions import FORWARD, GRADIENT, GRADIENT_OF_TOUCHED, PREPARE
 from .jit import JIT_ENABLED, jit
@@ -109,26 +108,6 @@ def make_tile(vectors):
 
 tile_wide = make_tile(VECTORS)
 tile_narrow = make_tile(1)
-
-
-@intrinsic
-def _prefetch_row(typing_context, x, at, size):
-    def code(context, builder, signature, args):
-        base = builder.gep(context.make_array(x)(context, builder, args[0]).data, [args[1]])
-        line = context.get_constant(types.intp, CACHE_LINE * 8 // x.dtype.bitwidth)
-        with cgutils.for_range_slice(builder, line.type(0), args[2], line) as (i, _):
-            prefetch(builder, builder.gep(base, [i]))
-        return context.get_dummy_value()
-
-    return types.void(x, types.intp, types.intp), code
-
-
-def prefetch_row(x, at, size):
-    """Prefetch elements [at, at + size) of a flat array into the cache."""
-
-
-if JIT_ENABLED:
-    prefetch_row = _prefetch_row
 
 
 @jit
@@ -254,8 +233,8 @@ def sparse_dense(task, ins, weights, batch, data, span):
         for i in range(rows):
             k = touched[span.start + i]
             # The optimizer needs them next, and they may lie anywhere.
-            prefetch_row(memory_at(weights.values[ins.kernel], weights.transposed), k * ins.y_stride, ins.y_stride)
+            prefetch_part(memory_at(weights.values[ins.kernel], weights.transposed), k * ins.y_stride, ins.y_stride)
             for slot in range(weights.slots.shape[0]):
                 place = memory_at(weights.slots[slot, ins.kernel], weights.transposed)
-                prefetch_row(place, k * ins.y_stride, ins.y_stride)
+                prefetch_part(place, k * ins.y_stride, ins.y_stride)
             sparse_backward_row(dw, i, k, columns, samples, entries, dy, batch.zeros, batch.one, ins.outputs)
