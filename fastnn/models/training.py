@@ -11,6 +11,7 @@ from ..callbacks import Callback, History, Logs
 from ..callbacks.base import CallbackList
 from ..engine.parameters import trained_weights
 from ..engine.run import Run, Runner, Samples
+from ..kernels.interrupts import held_back
 from ..randomness import draw_seed
 from . import programs
 from .logs import named_columns, named_logs
@@ -69,6 +70,7 @@ class Training:
         self.samples = samples
         self.runner = self._program()
         self.unfinished_since = self.started_at = self.optimizer.iterations
+        self.unwritten: int | None = None  # the first epoch of those that the history does not have
         self.history, self.progress = History(), progress
         steps = math.ceil(len(samples) / epochs.batch_size)
         params = {"verbose": verbose, "epochs": epochs.stop, "steps": steps}
@@ -91,6 +93,7 @@ class Training:
         try:
             self._all_epochs()
         finally:
+            self._write_down()
             self._finalize()
             if self.progress is not None:
                 self.progress.close()
@@ -118,24 +121,32 @@ class Training:
         """
         model, state, samples = self.model, self.state, len(self.samples)
         state.begin(np.zeros((span, self.runner.values)))
+        self.unwritten = None if each_epoch else epoch
         if each_epoch:
             self.all.call("on_epoch_begin", epoch, {})
-        try:
-            while not state.finished:
-                self._advance(epoch)
-                if model.stop_training:
-                    break
-        finally:
-            done = state.epoch
-            columns = (state.log[:done] / samples).T
-            if done and not each_epoch:
-                self.history.extend(range(epoch, epoch + done), named_columns(model, columns))
+        while not state.finished:
+            self._advance(epoch)
+            if model.stop_training:
+                break
+        self._write_down()
+        done = state.epoch
         if state.row:  # stopped in the middle of an epoch: log the part that was done
             logs = named_logs(model, state.log[done] / state.row)
             if not each_epoch:
                 self.history.on_epoch_end(epoch + done, logs)
             return logs
-        return named_logs(model, columns[:, -1]) if done else {}
+        return named_logs(model, state.log[done - 1] / samples) if done else {}
+
+    def _write_down(self) -> None:
+        """Add finished epochs that no callback has seen to the history."""
+        if self.unwritten is None:
+            return
+        with held_back():  # a Ctrl-C waits: all of them are written down, once
+            if self.state.epoch:
+                first, done = self.unwritten, self.state.epoch
+                columns = (self.state.log[:done] / len(self.samples)).T
+                self.history.extend(range(first, first + done), named_columns(self.model, columns))
+            self.unwritten = None
 
     def _epoch_ends(self, epoch: int, logs: Logs) -> None:
         """Validate and call the callbacks."""
