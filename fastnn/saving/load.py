@@ -55,17 +55,26 @@ def load_model(
     """
     custom_objects = checked_custom_objects(custom_objects)
     with opened(path) as file:
-        if "fastnn_format" not in file.metadata:
-            raise ValueError("expected fastnn's metadata, received a safetensors file without it")
-        file.check_format()
-        if "config" not in file.metadata:
-            raise ValueError("it holds only weights; create the model and call its load_weights")
-        model, named = _rebuilt(file, custom_objects)
-        _set_state(model, named, file.json("state", dict))
-        if "compile" not in file.metadata:
-            same_names(file.names, named, "tensors")
-        elif compile:
-            _recompile(model, named, file, custom_objects)
+        return _loaded(file, custom_objects, compile)
+
+
+def model_from_bytes(content: bytes) -> "Sequential":
+    """A model from what `model_to_bytes` returned."""
+    return _loaded(ModelFile(content), None, compile=True)
+
+
+def _loaded(file: ModelFile, custom_objects: CustomObjects, compile: bool) -> "Sequential":
+    if "fastnn_format" not in file.metadata:
+        raise ValueError("expected fastnn's metadata, received a safetensors file without it")
+    file.check_format()
+    if "config" not in file.metadata:
+        raise ValueError("it holds only weights; create the model and call its load_weights")
+    model, named = _rebuilt(file, custom_objects)
+    _set_state(model, named, file.json("state", dict))
+    if "compile" not in file.metadata:
+        same_names(file.names, named, "tensors")
+    elif compile:
+        _recompile(model, named, file, custom_objects)
     return model
 
 

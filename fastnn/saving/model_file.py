@@ -190,6 +190,13 @@ def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) 
     Raises:
         OSError: if it cannot be written.
     """
+    content = encoded(tensors, metadata)  # safetensors' save_file would make it readable only for its owner
+    with written_whole(path) as unfinished:
+        unfinished.write_bytes(content)
+
+
+def encoded(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
+    """The content of a file."""
     from safetensors.numpy import save
 
     metadata = {"fastnn_format": FORMAT, "fastnn_version": __version__} | metadata
@@ -198,9 +205,7 @@ def write(path: Path, tensors: dict[str, np.ndarray], metadata: dict[str, str]) 
             f"the description of a model must be shorter than {_MOST_METADATA:,} characters, received {size:,}; "
             "it includes the arrays of initializers"
         )
-    content = save(tensors, metadata)  # safetensors' save_file would make it readable only for its owner
-    with written_whole(path) as unfinished:
-        unfinished.write_bytes(content)
+    return save(tensors, metadata)
 
 
 _MOST_METADATA = 50_000_000  # safetensors does not read headers of more than 100 million bytes

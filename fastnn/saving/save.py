@@ -29,7 +29,16 @@ from .. import checks
 from ..configured import describe, encode
 from ..engine.parameters import Parameter
 from ..files import mode_of_file
-from .model_file import check_distinct, checked, named_parameters, noise_layers, require_built, slot_names, write
+from .model_file import (
+    check_distinct,
+    checked,
+    encoded,
+    named_parameters,
+    noise_layers,
+    require_built,
+    slot_names,
+    write,
+)
 
 if TYPE_CHECKING:
     from ..models.sequential import Sequential
@@ -56,7 +65,16 @@ def save_model(model: "Sequential", path: str | os.PathLike[str], overwrite: boo
     >>> fastnn.saving.load_model("model.safetensors").count_params()
     9
     """
-    model, path = checked(model), _target(path, overwrite)
+    write(_target(path, overwrite), *_contents(checked(model)))
+
+
+def model_to_bytes(model: "Sequential") -> bytes:
+    """What `save_model` writes."""
+    return encoded(*_contents(model))
+
+
+def _contents(model: "Sequential") -> tuple[dict[str, np.ndarray], dict[str, str]]:
+    """The tensors and the metadata of a model."""
     if model.parameters and not model.built:
         raise ValueError(f"model {model.name} has weights but no input shape; call model.build(input_shape) first")
     with model._turns.lock:
@@ -70,7 +88,7 @@ def save_model(model: "Sequential", path: str | os.PathLike[str], overwrite: boo
             slots = _slots(model, named)
             check_distinct(slots, tensors)
             tensors |= slots
-    write(path, tensors, metadata)
+    return tensors, metadata
 
 
 def save_weights(model: "Sequential", path: str | os.PathLike[str], overwrite: bool = True) -> None:

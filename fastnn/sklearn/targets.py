@@ -1,0 +1,48 @@
+"""Labels and numbers: what a network learns for them, and back."""
+
+from typing import Any
+
+import numpy as np
+from sklearn.preprocessing import LabelBinarizer
+
+
+class Labels:
+    """Classes, and the targets that a network learns for them.
+
+    Binary labels are one output; several classes are one output each, of which one is right (multi-class) or any
+    number (multi-label, for y that is a matrix of 0 and 1).
+
+    Args:
+        y: labels (n,) or indicators (n, classes) among which all classes appear.
+
+    Attributes:
+        classes: the classes, sorted.
+        kind: "binary", "multiclass" or "multilabel".
+        outputs: the number of outputs that they need.
+    """
+
+    def __init__(self, y: Any):
+        binarizer = LabelBinarizer().fit(y)
+        self.classes = binarizer.classes_
+        self.kind = "multilabel" if binarizer.y_type_.startswith("multilabel") else binarizer.y_type_
+        self.outputs = 1 if self.kind == "binary" else len(self.classes)
+
+    def targets(self, y: np.ndarray) -> np.ndarray:
+        """What the network learns: indices of classes (n,), or (n, outputs) of 0 and 1."""
+        if self.kind == "multilabel":
+            return np.asarray(y.toarray() if hasattr(y, "toarray") else y, np.float64)
+        codes = np.searchsorted(self.classes, y)
+        # A single class is 0 for the one output that there is.
+        return codes if self.kind == "multiclass" else codes[:, np.newaxis].astype(np.float64)
+
+    def labels(self, outputs: np.ndarray) -> np.ndarray:
+        """The likeliest labels for outputs (n, outputs)."""
+        if self.kind == "multilabel":
+            return (outputs > 0.5).astype(int)
+        if self.kind == "multiclass":
+            return self.classes[outputs.argmax(axis=1)]
+        return self.classes[((outputs[:, 0] > 0.5) & (len(self.classes) > 1)).astype(int)]
+
+    def probabilities(self, outputs: np.ndarray) -> np.ndarray:
+        """The probabilities of all classes (n, classes)."""
+        return np.hstack([1 - outputs, outputs]) if self.kind == "binary" else outputs
