@@ -2,7 +2,7 @@
 
 import difflib
 import math
-from collections.abc import Iterable, Mapping, Sequence, Set, Sized
+from collections.abc import Iterable, Mapping, Sequence, Set
 from numbers import Integral, Real
 from typing import Any
 
@@ -200,10 +200,15 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def same_length(a: Sized, a_name: str, b: Sized, b_name: str) -> None:
+def length(a: Any) -> int:
+    """How many samples there are: `len(a)`, which sparse matrices refuse to have."""
+    return int(a.shape[0]) if frames.is_sparse(a) else len(a)
+
+
+def same_length(a: Any, a_name: str, b: Any, b_name: str) -> None:
     """A ValueError unless both have one entry per sample."""
-    if len(a) != len(b):
-        raise ValueError(f"{a_name} and {b_name} must have the same length, received {len(a)} and {len(b)}")
+    if length(a) != length(b):
+        raise ValueError(f"{a_name} and {b_name} must have the same length, received {length(a)} and {length(b)}")
 
 
 def class_labels(y: Any, argument: str, classes: int) -> np.ndarray:

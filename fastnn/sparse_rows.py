@@ -3,6 +3,7 @@
 SciPy is not imported here: whoever passes one of its matrices has done that.
 """
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -69,11 +70,7 @@ def sparse_rows(x: Any, argument: str, dtype: np.dtype) -> SparseRows:
         ValueError: for a matrix with another number of axes, without samples, with NaN or infinity, or whose index
             arrays contradict its shape.
     """
-    if len(x.shape) != 2 or 0 in x.shape:
-        raise ValueError(f"{argument} must have shape (n, features) and hold samples, received shape {x.shape}")
-    rows, features = (checks.size(n, f"the shape of {argument}") for n in x.shape)
-    indptr, indices, values = _structure(_as_csr(x, argument), argument, rows, features)
-    _check_type(values, argument)
+    features, indptr, indices, values = _checked(x, argument)
     indptr, indices, values = _sorted(indptr, indices, values)
     values = checks.read_only(np.ascontiguousarray(checks.as_type(values, dtype) if values.dtype != dtype else values))
     if not all_finite(values):
@@ -81,6 +78,32 @@ def sparse_rows(x: Any, argument: str, dtype: np.dtype) -> SparseRows:
         row = int(np.searchsorted(indptr, at, "right")) - 1
         raise ValueError(f"{argument} must be finite, received {values[at]} at index {(row, int(indices[at]))}")
     return SparseRows(checks.read_only(indptr), checks.read_only(indices), values, features)
+
+
+def checked_csr(x: Any, argument: str) -> Any:
+    """A matrix of scipy.sparse in any format as a CSR matrix of SciPy's, of which it may safely take some rows.
+
+    SciPy believes what the index arrays say, and reads and writes where they point; here they are checked and copied.
+
+    Raises:
+        TypeError, ValueError: as `sparse_rows`, but for NaN and infinity, which are not looked for.
+    """
+    features, indptr, indices, values = _checked(x, argument)
+    sparse = sys.modules["scipy.sparse"]
+    kind = sparse.csr_array if isinstance(x, sparse.sparray) else sparse.csr_matrix
+    if values.dtype == np.float16:  # which SciPy cannot take rows of
+        values = values.astype(np.float32)
+    return kind((values, indices, indptr), (len(indptr) - 1, features))
+
+
+def _checked(x: Any, argument: str) -> tuple[int, np.ndarray, np.ndarray, np.ndarray]:
+    """The number of columns; indptr, indices and values of the same matrix as CSR."""
+    if len(x.shape) != 2 or 0 in x.shape:
+        raise ValueError(f"{argument} must have shape (n, features) and hold samples, received shape {x.shape}")
+    rows, features = (checks.size(n, f"the shape of {argument}") for n in x.shape)
+    indptr, indices, values = _structure(_as_csr(x, argument), argument, rows, features)
+    _check_type(values, argument)
+    return features, indptr, indices, values
 
 
 def _check_type(array: Any, argument: str) -> None:

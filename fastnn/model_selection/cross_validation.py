@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import checks
+from .. import checks, frames
 from ..callbacks import Callback, Logs
 from ..engine import threads
 from ..engine.crew import crew
@@ -17,6 +17,7 @@ from ..kernels.interrupts import compiling_unless
 from ..models.progress import line
 from ..models.sequential import Sequential
 from ..randomness import drawing_from, generator
+from ..sparse_rows import checked_csr
 from .splits import KFold, StratifiedKFold
 
 
@@ -40,7 +41,7 @@ def cross_validate(
 
     Args:
         build_model: makes a compiled model; called once for each fold, before the first is trained.
-        x: samples, as `fit` takes them, but for sparse matrices.
+        x: samples, as `fit` takes them.
         y: labels or targets, as `fit` takes them.
         cv: a number of folds, a splitter such as `KFold(5, shuffle=True)`, or pairs of (training, test) indices. A
             number means `StratifiedKFold` if y holds integer labels, otherwise `KFold`, without shuffling.
@@ -70,9 +71,10 @@ def cross_validate(
     >>> scores["test_accuracy"].shape, bool(scores["test_accuracy"].mean() > 0.8)
     ((4,), True)
     """
-    columns = checks.numeric_array(x, "x"), checks.numeric_array(y, "y", checks.LABELS_HINT)
+    samples = checked_csr(x, "x") if frames.is_sparse(x) else checks.numeric_array(x, "x")
+    columns = samples, checks.numeric_array(y, "y", checks.LABELS_HINT)
     for array, name in zip(columns, ("x", "y"), strict=True):
-        if array.size == 0 or array.ndim == 0:
+        if array.ndim == 0 or 0 in array.shape:
             raise ValueError(f"{name} must hold one entry per sample, received shape {array.shape}")
     checks.same_length(columns[0], "x", columns[1], "y")
     weights = None if sample_weight is None else checks.numeric_array(sample_weight, "sample_weight")
@@ -102,7 +104,7 @@ def cross_validate(
 Split = tuple[np.ndarray, np.ndarray]
 
 
-def _splits(cv: Any, x: np.ndarray, y: np.ndarray) -> list[Split]:
+def _splits(cv: Any, x: Any, y: np.ndarray) -> list[Split]:
     """The pairs of training and test indices, checked."""
     if isinstance(cv, (int, np.integer)) and not isinstance(cv, bool):
         labels = y.dtype.kind in "biu" and y.size == len(y)
@@ -113,7 +115,7 @@ def _splits(cv: Any, x: np.ndarray, y: np.ndarray) -> list[Split]:
     for i, split in enumerate(cv.split(x, y) if hasattr(cv, "split") else cv, 1):
         if len(split) != 2:
             raise ValueError(f"fold {i} of cv must be a pair of training and test indices, received {len(split)} parts")
-        train, test = (_indices(part, len(x), f"fold {i} of cv") for part in split)
+        train, test = (_indices(part, len(y), f"fold {i} of cv") for part in split)
         splits.append((train, test))
     if len(splits) < 2:
         raise ValueError(f"cv must give at least 2 folds, received {len(splits)}")
@@ -147,7 +149,7 @@ class _Fold:
     def __init__(
         self,
         model: Sequential,
-        x: np.ndarray,
+        x: Any,
         y: np.ndarray,
         weights: np.ndarray | None,
         train: np.ndarray,

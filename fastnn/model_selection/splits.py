@@ -11,6 +11,7 @@ import numpy as np
 
 from .. import checks, frames
 from ..randomness import generator
+from ..sparse_rows import checked_csr
 
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -105,11 +106,11 @@ def train_test_split(
     random_state: int | None = None,
     shuffle: bool = True,
     stratify: Any = None,
-) -> list[np.ndarray]:
+) -> list[Any]:
     """Split arrays into a training and a test part, all in the same way.
 
     Args:
-        *arrays: arrays of the same length, with one entry per sample.
+        *arrays: arrays of the same length, with one entry per sample; sparse matrices are not made dense.
         test_size: a number of samples (int) or a fraction in (0, 1); None: the rest that `train_size` leaves, or 0.25.
         train_size: the same for the training part; None: the rest that `test_size` leaves.
         random_state: makes the split reproducible; None: use the generator that `fastnn.utils.set_random_seed` seeds.
@@ -117,10 +118,11 @@ def train_test_split(
         stratify: labels (n,); each class then has the same proportion in both parts.
 
     Returns:
-        [x_train, x_test, y_train, y_test, ...], new arrays.
+        [x_train, x_test, y_train, y_test, ...], new arrays; of sparse matrices as CSR.
 
     Raises:
-        ValueError: for no arrays, different lengths, or sizes that leave a part empty or exceed the number of samples.
+        ValueError: for no arrays, different lengths, sizes that leave a part empty or exceed the number of samples, or
+            sparse matrices whose index arrays are wrong.
 
     >>> x, y = np.arange(8), np.arange(8) % 2
     >>> x_train, x_test, y_train, y_test = fastnn.model_selection.train_test_split(x, y, test_size=2, random_state=0)
@@ -129,11 +131,13 @@ def train_test_split(
     """
     if not arrays:
         raise ValueError("train_test_split needs at least one array")
-    columns = [_column(a, f"array {i}") for i, a in enumerate(arrays)]
+    columns = [
+        checked_csr(a, f"array {i}") if frames.is_sparse(a) else _column(a, f"array {i}") for i, a in enumerate(arrays)
+    ]
     samples = _samples(columns[0])
     for i, column in enumerate(columns):
-        if _samples(column) != samples:
-            raise ValueError(f"all arrays must have the same length, received {samples} and {len(column)} (array {i})")
+        if (received := _samples(column)) != samples:
+            raise ValueError(f"all arrays must have the same length, received {samples} and {received} (array {i})")
     train, test = _sizes(samples, train_size, test_size)
     if not shuffle:
         if stratify is not None:
@@ -191,10 +195,11 @@ def _column(array: Any, argument: str) -> np.ndarray:
 
 
 def _samples(x: Any) -> int:
-    checks.refuse_batches(x, "x")
-    if np.ndim(x) == 0:
-        raise ValueError(f"expected arrays with one entry per sample, received {x}")
-    return len(x)
+    if not frames.is_sparse(x):
+        checks.refuse_batches(x, "x")
+        if np.ndim(x) == 0:
+            raise ValueError(f"expected arrays with one entry per sample, received {x}")
+    return checks.length(x)
 
 
 def _classes(labels: Any, samples: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -265,8 +265,8 @@ ELSEWHERE = {
     "layer": lambda: dense(3)(X),
     "loss": lambda: losses.MeanSquaredError()(DENSE, X),
     "metric": lambda: metrics.MeanSquaredError()(DENSE, X),
-    "cross_validate": lambda: model_selection.cross_validate(classifier, X, Y),
-    "train_test_split": lambda: model_selection.train_test_split(X, Y),
+    "targets of folds": lambda: model_selection.cross_validate(classifier, X, scipy.sparse.csr_array(np.eye(3)[Y])),
+    "stratify": lambda: model_selection.train_test_split(X, stratify=X),
     "weights": lambda: network().set_weights([X, Y]),
 }
 
