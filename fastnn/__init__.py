@@ -5,28 +5,33 @@ import sys as _sys
 from . import (
     _command,  # noqa: F401 (first: the imports may be interrupted)
     _source_tree,  # noqa: F401 (second: the others need the kernels)
-    callbacks,
-    config,
-    constraints,
-    datasets,
-    initializers,
-    layers,
-    losses,
-    metrics,
-    model_selection,
-    models,
-    names,
-    optimizers,
-    plots,
-    regularizers,
-    saving,
-    schedules,
-    utils,
 )
-from .engine.threads import get_num_threads, set_num_threads
-from .layers import Input
-from .models import Profile, RangeTest, Sequential, learning_rate_finder
+from .kernels.garbage import uncollected as _uncollected
 from .version import __version__ as __version__
+
+with _uncollected():
+    from . import (
+        callbacks,
+        config,
+        constraints,
+        datasets,
+        initializers,
+        layers,
+        losses,
+        metrics,
+        model_selection,
+        models,
+        names,
+        optimizers,
+        plots,
+        regularizers,
+        saving,
+        schedules,
+        utils,
+    )
+    from .engine.threads import get_num_threads, set_num_threads
+    from .layers import Input
+    from .models import Profile, RangeTest, Sequential, learning_rate_finder
 
 __all__ = [
     "Input",

@@ -28,6 +28,7 @@ from numba.core import caching
 
 from . import processor
 from .folders import cache_roots, check_own, check_private, make_private
+from .garbage import uncollected
 
 _HERE = Path(__file__).parent
 
@@ -256,7 +257,8 @@ class KernelCache(caching.FunctionCache):
         if not _still_private():
             return None
         try:
-            loaded = super().load_overload(sig, target_context)
+            with uncollected():
+                loaded = super().load_overload(sig, target_context)
         except Exception as error:  # a damaged file can raise anything while it is unpickled: compile instead
             warnings.warn(
                 f"fastnn compiles {self._py_func.__name__} again: its cache file is damaged ({error})",

@@ -4,11 +4,14 @@ They live in pipelines and searches like scikit-learn's own. scikit-learn is not
 needs `pip install "fastnn-numba[sklearn]"`.
 """
 
-try:
-    import sklearn as _sklearn  # noqa: F401
-except ImportError as error:
-    raise ImportError('fastnn.sklearn needs scikit-learn: pip install "fastnn-numba[sklearn]"') from error
+from ..kernels.garbage import uncollected as _uncollected
 
-from .mlp import MLPClassifier, MLPRegressor
+with _uncollected():
+    try:
+        import sklearn as _sklearn  # noqa: F401
+    except ImportError as error:
+        raise ImportError('fastnn.sklearn needs scikit-learn: pip install "fastnn-numba[sklearn]"') from error
+
+    from .mlp import MLPClassifier, MLPRegressor
 
 __all__ = ["MLPClassifier", "MLPRegressor"]
