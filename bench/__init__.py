@@ -4,6 +4,7 @@
     pytest bench/bench_kernels.py -k exp
     python -m bench.compare             training and inference next to NumPy, JAX, PyTorch, ONNX Runtime, ...
     python -m bench.compare --peers jax "MNIST, batch 128"
+    python -m bench.estimators          fastnn.sklearn next to scikit-learn's own multi-layer perceptrons
     python -m bench.profiles            where the time of each workload goes
 
 How to read `pytest bench/`: each table compares fastnn and NumPy on one task; the number in parentheses is the ratio

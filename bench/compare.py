@@ -23,7 +23,9 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -32,23 +34,24 @@ import fastnn
 from .workloads import WORKLOADS
 
 PEERS = ("numpy", "jax", "torch", "torch_compile", "onnxruntime", "sklearn")
+# What libraries take for the number of their threads.
+LIMITS = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "NUMBA_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+)
 BLOCK_SECONDS = 0.2  # the minimum length of a measurement
 PAUSE_SECONDS = 0.05  # after each, so that a library's threads stop spinning before the next library starts
 
 
 class Worker:
-    """The process of one library."""
+    """The process of one library, on so many cores, which is also written into the variables `limits`."""
 
-    def __init__(self, peer: str, threads: int):
+    def __init__(self, peer: str, threads: int, limits: Sequence[str] = LIMITS):
         self.peer = peer
-        names = (
-            "OMP_NUM_THREADS",
-            "OPENBLAS_NUM_THREADS",
-            "MKL_NUM_THREADS",
-            "NUMBA_NUM_THREADS",
-            "VECLIB_MAXIMUM_THREADS",
-        )
-        environment = os.environ | dict.fromkeys(names, str(threads)) | {"JAX_PLATFORMS": "cpu"}
+        environment = os.environ | dict.fromkeys(limits, str(threads)) | {"JAX_PLATFORMS": "cpu"}
         paths = [str(Path(__file__).parents[1]), environment.get("PYTHONPATH", "")]
         self.process = subprocess.Popen(
             [sys.executable, "-m", "bench.worker", peer, str(threads)],
@@ -88,14 +91,15 @@ class Worker:
         return max(1, round(repetitions * BLOCK_SECONDS / total))
 
 
-def measure(workers: list[Worker], workload: str, rounds: int) -> tuple[dict[str, list[float]], list[str]]:
+def measure(workers: list[Worker], workload: Any, rounds: int) -> tuple[dict[str, list[float]], list[str]]:
     """The seconds of each round by library, fastnn first, and the libraries whose results differ."""
-    checks = {worker.peer: worker.prepare(workload) for worker in workers}
-    expected = np.array(checks["fastnn"])
-    allowed = WORKLOADS[workload].tolerance * np.abs(expected).max()
+    checks = {worker.peer: worker.prepare(workload.name) for worker in workers}
+    own = checks[workers[0].peer]
+    expected = np.array(own)
+    allowed = workload.tolerance * np.abs(expected).max()
     wrong = [p for p, check in checks.items() if check and not (np.abs(check - expected) <= allowed).all()]
     for peer in wrong:
-        print(f"! {workload}: {peer} computes {checks[peer]}, fastnn {checks['fastnn']}", file=sys.stderr)
+        print(f"! {workload.name}: {peer} computes {checks[peer]}, fastnn {own}", file=sys.stderr)
     able = [worker for worker in workers if checks[worker.peer] is not None and worker.peer not in wrong]
     repetitions = {worker.peer: worker.calibrate() for worker in able}
     times: dict[str, list[float]] = {worker.peer: [] for worker in able}
@@ -115,6 +119,42 @@ def ratio(peer: list[float], own: list[float]) -> str:
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
 
 
+def start(peers: Sequence[str], threads: int, limits: Sequence[str] = LIMITS) -> list[Worker]:
+    """The processes of the libraries that are installed, fastnn's first."""
+    workers = []
+    for peer in peers:
+        worker = Worker(peer, threads, limits)
+        if "missing" in worker.hello:
+            print(f"left out: {peer}, because it is not installed ({worker.hello['missing']})")
+        else:
+            workers.append(worker)
+    versions = ", ".join(worker.hello["version"] for worker in workers)
+    print(f"{versions}; Python {platform.python_version()}, {threads} threads")
+    return workers
+
+
+def print_table(workers: list[Worker], workloads: Mapping[str, Any], rounds: int) -> bool:
+    """Measure all workloads, print a line for each, end the processes; whether all libraries computed the same."""
+    if hasattr(os, "getloadavg"):  # other programs running at the same time add noise
+        print(f"load average before: {os.getloadavg()[0]:.1f}")
+    print(f"peer's time / fastnn's: median (smallest-largest of {rounds} rounds)\n")
+    first, *peers = (worker.peer for worker in workers)
+    print("| workload | fastnn | " + " | ".join(peers) + " |")
+    print("|---" * (2 + len(peers)) + "|", flush=True)
+    all_agree = True
+    for name, workload in workloads.items():
+        times, wrong = measure(workers, workload, rounds)
+        all_agree = all_agree and not wrong
+        own = times[first]
+        cells = [name, f"{with_unit(statistics.median(own))} / {workload.unit}"]
+        cells += [ratio(times[p], own) if p in times else "!" if p in wrong else "" for p in peers]
+        print("| " + " | ".join(cells) + " |", flush=True)
+    for worker in workers:
+        worker.process.stdin.close()
+        worker.process.wait()
+    return all_agree
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -132,33 +172,8 @@ def main() -> int:
     if not names:
         parser.error(f"unknown workload {wanted}; known: {list(WORKLOADS)}")
 
-    workers = []
-    for peer in ("fastnn", *asked):
-        worker = Worker(peer, arguments.threads)
-        if "missing" in worker.hello:
-            print(f"left out: {peer}, because it is not installed ({worker.hello['missing']})")
-        else:
-            workers.append(worker)
-    versions = ", ".join(worker.hello["version"] for worker in workers)
-    print(f"{versions}; Python {platform.python_version()}, {arguments.threads} threads, {arguments.rounds} rounds")
-    if hasattr(os, "getloadavg"):  # other programs running at the same time add noise
-        print(f"load average before: {os.getloadavg()[0]:.1f}")
-    print("peer's time / fastnn's: median (smallest-largest of the rounds)\n")
-    peers = [worker.peer for worker in workers[1:]]
-    print("| workload | fastnn | " + " | ".join(peers) + " |")
-    print("|---" * (2 + len(peers)) + "|", flush=True)
-    all_agree = True
-    for name in names:
-        times, wrong = measure(workers, name, arguments.rounds)
-        all_agree = all_agree and not wrong
-        own = times["fastnn"]
-        cells = [name, f"{with_unit(statistics.median(own))} / {WORKLOADS[name].unit}"]
-        cells += [ratio(times[p], own) if p in times else "!" if p in wrong else "" for p in peers]
-        print("| " + " | ".join(cells) + " |", flush=True)
-    for worker in workers:
-        worker.process.stdin.close()
-        worker.process.wait()
-    return 0 if all_agree else 1
+    workers = start(("fastnn", *asked), arguments.threads)
+    return 0 if print_table(workers, {name: WORKLOADS[name] for name in names}, arguments.rounds) else 1
 
 
 if __name__ == "__main__":
