@@ -62,8 +62,16 @@ class Task:
 _all = [
     Task("digits", datasets.load_digits, parameters={"max_iter": 30}),
     Task("breast_cancer", datasets.load_breast_cancer, parameters={"hidden_layer_sizes": (30,), "max_iter": 60}),
-    Task("wine", datasets.load_wine, parameters={"hidden_layer_sizes": (20,), "alpha": 0.1, "batch_size": 32, "max_iter": 60}),
-    Task("iris", datasets.load_iris, parameters={"solver": "sgd", "learning_rate_init": 0.05, "batch_size": 16, "max_iter": 60}),
+    Task(
+        "wine",
+        datasets.load_wine,
+        parameters={"hidden_layer_sizes": (20,), "alpha": 0.1, "batch_size": 32, "max_iter": 60},
+    ),
+    Task(
+        "iris",
+        datasets.load_iris,
+        parameters={"solver": "sgd", "learning_rate_init": 0.05, "batch_size": 16, "max_iter": 60},
+    ),
     Task(
         "diabetes",
         datasets.load_diabetes,

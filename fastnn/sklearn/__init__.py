@@ -6,12 +6,12 @@ needs `pip install "fastnn-numba[sklearn]"`.
 
 from ..kernels.garbage import uncollected as _uncollected
 
-with _uncollected():
-    try:
-        import sklearn as _sklearn  # noqa: F401
-    except ImportError as error:
-        raise ImportError('fastnn.sklearn needs scikit-learn: pip install "fastnn-numba[sklearn]"') from error
+try:
+    with _uncollected():
+        import sklearn.base as _base  # noqa: F401 (and with it most of what scikit-learn loads)
+except ImportError as error:
+    raise ImportError('fastnn.sklearn needs scikit-learn: pip install "fastnn-numba[sklearn]"') from error
 
-    from .mlp import MLPClassifier, MLPRegressor
+from .mlp import MLPClassifier, MLPRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "NeuralClassifier", "NeuralRegressor"]
