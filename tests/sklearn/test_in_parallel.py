@@ -126,7 +126,9 @@ def test_threads_of_joblib_share_the_cores():
     finally:
         stop.set()
         watcher.join()
-    assert 1 <= max(at_work) <= crew.size
+    assert max(at_work) >= 1
+    # A helper that came while a fit had not begun stays for one run.
+    assert np.mean(np.array(at_work) > crew.size) < 0.1
     assert crew.working == 0
 
 
