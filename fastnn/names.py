@@ -77,6 +77,8 @@ _NAMES = {
     "fastnn is used directly: fastnn.Sequential, fastnn.layers.Dense, ...": "keras",
     'fastnn.config.set_floatx("float64") sets the float type': "mixed_precision DTypePolicy",
     "fit uses all cores (fastnn.set_num_threads)": "distribution",
+    "it is imported by itself, because it needs scikit-learn: import fastnn.sklearn": """
+        sklearn MLPClassifier MLPRegressor NeuralClassifier NeuralRegressor Autoencoder""",
 }  # fmt: skip
 NAMES = {name.lower(): remedy for remedy, names in _NAMES.items() for name in names.split()}
 

@@ -25,6 +25,13 @@ def test_fastnn_works_where_it_is_not_installed():
     assert run_python(code).stdout == "(4, 1)\n"
 
 
+@pytest.mark.parametrize("use", ["fastnn.sklearn", "fastnn.MLPClassifier"])
+def test_what_to_import_is_said(use):
+    ran = run_python(f"import fastnn\n{use}", check=False)
+    said = "it is imported by itself, because it needs scikit-learn: import fastnn.sklearn"
+    assert ran.stderr.splitlines()[-1].endswith(said)
+
+
 @pytest.mark.parametrize("imported", ["import fastnn.sklearn", "from fastnn.sklearn import MLPClassifier"])
 def test_what_to_install_is_said(imported):
     ran = run_python(f"import sys\nsys.modules['sklearn'] = None\n{imported}", check=False)
