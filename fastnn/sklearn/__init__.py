@@ -10,5 +10,6 @@ except ImportError as error:
     raise ImportError('fastnn.sklearn needs scikit-learn: pip install "fastnn-numba[sklearn]"') from error
 
 from .mlp import MLPClassifier, MLPRegressor
+from .neural import NeuralClassifier, NeuralRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "NeuralClassifier", "NeuralRegressor"]
