@@ -9,7 +9,9 @@ try:
 except ImportError as error:
     raise ImportError('fastnn.sklearn needs scikit-learn: pip install "fastnn-numba[sklearn]"') from error
 
+from .autoencoder import Autoencoder
 from .mlp import MLPClassifier, MLPRegressor
-from .neural import NeuralClassifier, NeuralRegressor
+from .neural_classifier import NeuralClassifier
+from .neural_regressor import NeuralRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor", "NeuralClassifier", "NeuralRegressor"]
+__all__ = ["Autoencoder", "MLPClassifier", "MLPRegressor", "NeuralClassifier", "NeuralRegressor"]

@@ -1,5 +1,6 @@
 """What all estimators share: checked samples, the outputs of the network inside, and a state of plain data."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
@@ -33,24 +34,24 @@ class NetworkEstimator(BaseEstimator):
         """X as scikit-learn checks it."""
         return validate_data(self, X, reset=reset, **self._sample_checks)
 
-    def _outputs(self, X: Any) -> np.ndarray:
-        """The network's outputs (n, outputs) for samples X."""
-        model = vars(self).get("model_")
+    def _outputs(self, X: Any, network: str = "model_") -> np.ndarray:
+        """The outputs (n, outputs) of the network, or of another attribute that is one, for samples X."""
+        model: Any = vars(self).get(network)
         if model is None:
-            check_is_fitted(self)  # which raises, after more time than a prediction takes
-        if self._is_checked(X, model):
+            check_is_fitted(self)  # which raises; it takes longer than a prediction
+        if self._is_checked(X):
             try:
                 return model.predict(shaped(X, model))
             except (TypeError, ValueError):  # in scikit-learn's words, by the next line
                 pass
         return model.predict(shaped(self._check_samples(X, reset=False), model))
 
-    def _is_checked(self, X: Any, model: Sequential) -> bool:
+    def _is_checked(self, X: Any) -> bool:
         """Whether X needs none of scikit-learn's checks, which take longer than predicting a few samples."""
         return (
             type(X) is np.ndarray
             and X.ndim > 1
-            and X.dtype == model.dtype
+            and X.dtype.type in self._sample_checks["dtype"]
             and X.shape[1] == self.n_features_in_
             and len(X) > 0
             and not hasattr(self, "feature_names_in_")
@@ -91,15 +92,21 @@ class NetworkEstimator(BaseEstimator):
         if "model_" in state:
             if isinstance(content := state["model_"], np.ndarray):
                 self.model_ = model_from_bytes(content.tobytes())
-            vars(self).update(self._parts())
+            self.__dict__.update(self._parts())
 
 
 def shaped(X: Any, model: Sequential) -> Any:
-    """Samples, which may be flat rows, in the shape that the model takes; others are its own to refuse."""
-    shape = (model.input_shape or ())[1:]
-    if len(shape) > 1 and X.ndim == 2 and isinstance(X, np.ndarray) and X.shape[1] == np.prod(shape):
-        return X.reshape(len(X), *shape)
-    return X
+    """Samples, which may be flat rows, in the shape that the model takes; others are its own to refuse.
+
+    Raises:
+        TypeError: for sparse rows that would have to be reshaped.
+    """
+    shape = model._sample_shape
+    if len(shape) == 1 or X.ndim != 2:
+        return X
+    if not isinstance(X, np.ndarray):
+        raise TypeError(f"X must be dense for samples of shape {shape}, received a sparse matrix; its toarray() is")
+    return X.reshape(len(X), *shape) if X.shape[1] == math.prod(shape) else X
 
 
 def is_plain(model: Sequential) -> bool:

@@ -96,7 +96,7 @@ def sample_shape(X: Any, asked: Any, model: Any) -> tuple[int, ...]:
 
 
 def complete(model: Sequential, outputs: int, activation: str | None, meaning: str) -> None:
-    """Check that the network has so many outputs, and add the activation that they need, if it ends without one.
+    """Check the outputs of a network, and add the activation that they need, if it ends without one.
 
     Args:
         model: a built network.
@@ -105,12 +105,20 @@ def complete(model: Sequential, outputs: int, activation: str | None, meaning: s
         meaning: what the outputs are, for the message.
 
     Raises:
-        ValueError: for another output shape.
+        ValueError: for another output shape or activation.
     """
     if model.output_shape != (None, outputs):
         raise ValueError(
             f"model must give {outputs} outputs a sample, {meaning}, received a network of output shape "
             f"{model.output_shape}"
         )
-    if activation is not None and output_activation(model.layers) == "linear":
+    last = output_activation(model.layers)
+    if activation is None or last in (None, activation):  # None: written in Python, and may be anything
+        return
+    if last == "linear":
         model.add(layers.Activation(activation, dtype=model.dtype.name))
+    else:
+        raise ValueError(
+            f"model must end with the activation {activation}, or without one, for {outputs} outputs, {meaning}; "
+            f"received a network that ends with {last}"
+        )

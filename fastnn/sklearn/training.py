@@ -84,7 +84,7 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
             setattr(optimizer, name, value)
         model.compile(optimizer, loss, copy.deepcopy(list(self.metrics or [])))
         self.model_, self.history_ = model, {"loss": []}
-        vars(self).update(self._parts())
+        self.__dict__.update(self._parts())
 
     def _train(self, data: Data, validation: Data | None, epochs: int, stopping: bool) -> Self:
         """Train for so many more epochs.
@@ -110,7 +110,7 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
             )  # fmt: skip
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=3)
-        for name, column in {} if model.history is None else model.history.history.items():
+        for name, column in getattr(model.history, "history", {}).items():
             self.history_.setdefault(name, []).extend(column)
         if not all(np.isfinite(w).all() for w in model.weights):
             raise ValueError(
@@ -135,6 +135,5 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
             *(part for part in data if part is not None),
             test_size=self.validation_fraction, random_state=seed, stratify=labels,
         )  # fmt: skip
-        return Data(*parts[0::2], *([] if data.weights is not None else [None])), Data(
-            *parts[1::2], *([] if data.weights is not None else [None])
-        )
+        none = [] if data.weights is not None else [None]
+        return Data(*parts[0::2], *none), Data(*parts[1::2], *none)
