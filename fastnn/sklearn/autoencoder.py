@@ -10,7 +10,7 @@ from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
 
-from .. import layers, losses
+from .. import layers
 from ..config import using_floatx
 from ..models import Sequential
 from .training import Data, TrainedEstimator
@@ -71,6 +71,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         "code_activation": [None, str, layers.Activation],
         "output_activation": [None, str, layers.Activation],
         **TrainedEstimator._parameter_constraints,
+        "loss": [str, callable],
     }
 
     _tunable = ("optimizer",)
@@ -157,12 +158,14 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
     def _new(self, X: Any) -> None:
         """Make a network for these samples."""
         hidden, features = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=int)).tolist(), X.shape[1]
+        if any(n < 1 for n in hidden):
+            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
         sizes = [*hidden, self.n_components, *reversed(hidden), features]
         activations = [self.activation] * len(sizes)
         activations[len(hidden)], activations[-1] = self.code_activation, self.output_activation
         with using_floatx(X.dtype.name):
             dense = [layers.Dense(int(n), f) for n, f in zip(sizes, activations, strict=True)]
-        self._begin(Sequential([layers.Input((features,)), *dense]), losses.get(self.loss))
+        self._begin(Sequential([layers.Input((features,)), *dense]), self.loss)
 
     def _data(self, X: Any, sample_weight: Any) -> Data:
         targets = X if isinstance(X, np.ndarray) else X.toarray()
@@ -183,7 +186,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
 
     def transform(self, X: Any) -> np.ndarray:
         """The codes (n, n_components) of samples X (n, features)."""
-        return self._outputs(X, "encoder_")
+        return self._outputs(X, vars(self).get("encoder_"))
 
     def inverse_transform(self, X: Any) -> np.ndarray:
         """The samples (n, features) that the decoder makes of codes X (n, n_components)."""

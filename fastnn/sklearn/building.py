@@ -1,6 +1,7 @@
 """From the parameter `model` of an estimator to a network that fits the data."""
 
 import copy
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -52,13 +53,20 @@ def network(
         dtype: of the samples: layers that a function makes have it if it is a float type.
 
     Raises:
-        TypeError: if the function returns something else than layers.
+        TypeError: if the function takes other arguments, or returns something else than layers.
         ValueError: for a network of another input shape.
     """
     build = builder(model)
     if build is None:
         made = copy.deepcopy(model)
     else:
+        try:
+            inspect.signature(build).bind(input_shape, outputs, **arguments)
+        except TypeError as error:
+            raise TypeError(
+                f"model must be a function of (input_shape, outputs) and further arguments by name, received {build!r}, "
+                f"which says: {error}"
+            ) from error
         with using_floatx(dtype.name if dtype.kind == "f" else floatx()):
             made = build(input_shape, outputs, **arguments)
             if isinstance(made, (list, tuple)):

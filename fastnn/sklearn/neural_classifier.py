@@ -1,6 +1,5 @@
 """A classifier around any network."""
 
-import copy
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -128,7 +127,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     def _new(self, X: Any, y: Any) -> None:
         check_classification_targets(y)
         labels = Labels(y)
-        loss = None if self.loss is None else losses.get(copy.deepcopy(self.loss))
+        loss = None if self.loss is None else losses.get(self.loss)
         if getattr(loss, "from_logits", False):
             raise ValueError(f"loss must take probabilities, which predict_proba returns, received {loss!r}")
         if loss is not None and loss.activation == "softmax":
@@ -141,7 +140,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         meaning = "one for two classes" if labels.outputs == 1 else "one for each class"
         complete(model, labels.outputs, activation, meaning)
         default = "sparse_categorical_crossentropy" if multiclass else "binary_crossentropy"
-        self._begin(model, loss or losses.get(default))
+        self._begin(model, loss or default)
         self._labels, self.classes_, self.n_outputs_ = labels, labels.classes, labels.outputs
 
     def _targets(self, y: Any, name: str = "y") -> np.ndarray:

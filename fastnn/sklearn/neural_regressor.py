@@ -1,12 +1,10 @@
 """A regressor around any network."""
 
-import copy
 from typing import Any, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
 
-from .. import losses
 from .building import complete
 from .neural import NeuralEstimator
 
@@ -49,7 +47,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         outputs = 1 if y.ndim == 1 else y.shape[1]
         model = self._network(X, outputs)
         complete(model, outputs, None, "one for each number in a row of y")
-        self._begin(model, losses.get("mean_squared_error" if self.loss is None else copy.deepcopy(self.loss)))
+        self._begin(model, "mean_squared_error" if self.loss is None else self.loss)
         self.n_outputs_ = outputs
 
     def _targets(self, y: Any, name: str = "y") -> np.ndarray:

@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-from .. import losses, optimizers
+from .. import optimizers
 from ..callbacks import Callback, EarlyStopping
 from ..callbacks.base import flat
 from ..models import Sequential
@@ -75,14 +75,14 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         with drawing_from(np.random.default_rng([seed, done])):
             yield seed
 
-    def _begin(self, model: Sequential, loss: losses.Loss) -> None:
+    def _begin(self, model: Sequential, loss: Any) -> None:
         """Take a new network, and choose how to train it. Objects that are parameters are copied first."""
         optimizer = copy.deepcopy(optimizers.get(self.optimizer))
         optimizer.iterations = 0
         for name, value in self._given("optimizer").items():
             check_argument("optimizer", self.optimizer, name)
             setattr(optimizer, name, value)
-        model.compile(optimizer, loss, copy.deepcopy(list(self.metrics or [])))
+        model.compile(optimizer, copy.deepcopy(loss), copy.deepcopy(list(self.metrics or [])))
         self.model_, self.history_ = model, {"loss": []}
         self.__dict__.update(self._parts())
 
