@@ -5,7 +5,6 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.metrics import r2_score
 from sklearn.utils import check_array
 from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import check_is_fitted
@@ -128,8 +127,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         """
         self._validate_params()
         fresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        X = self._check_samples(X, reset=fresh)
-        with self._drawing(fresh) as seed:
+        with self._fitting(fresh) as seed:
+            X = self._check_samples(X, reset=fresh)
             if fresh:
                 self._new(X)
             data, validation = self._data(X, sample_weight), None
@@ -149,8 +148,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         """
         self._validate_params()
         fresh = not self.__sklearn_is_fitted__()
-        X = self._check_samples(X, reset=fresh)
-        with self._drawing(fresh):
+        with self._fitting(fresh):
+            X = self._check_samples(X, reset=fresh)
             if fresh:
                 self._new(X)
             return self._train(self._data(X, sample_weight), None, 1, stopping=False)
@@ -202,7 +201,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
     def score(self, X: Any, y: Any = None, sample_weight: Any = None) -> float:
         """How much of the variance of samples X their reconstructions explain: 1 - sum (x' - x)^2 / sum (x - mean)^2.
 
-        1 is best. For PCA this is the sum of `explained_variance_ratio_`.
+        The sums are over samples and features, and 1 is best. For PCA this is the sum of `explained_variance_ratio_`.
 
         Args:
             X: samples (n, features).
@@ -210,9 +209,11 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
             sample_weight: (n,) weights of the samples, or None.
         """
         outputs = self._outputs(X)
-        X = self._check_samples(X, reset=False)
-        targets = X if isinstance(X, np.ndarray) else X.toarray()
-        return float(r2_score(targets, outputs, sample_weight=sample_weight, multioutput="variance_weighted"))
+        data = self._data(self._check_samples(X, reset=False), sample_weight)
+        error = np.average((outputs - data.targets) ** 2, axis=0, weights=data.weights).sum()
+        mean = np.average(data.targets, axis=0, weights=data.weights)
+        variance = np.average((data.targets - mean) ** 2, axis=0, weights=data.weights).sum()
+        return float(1 - error / variance) if variance > 0 else float(error == 0)  # as in sklearn.metrics.r2_score
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

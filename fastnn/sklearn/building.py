@@ -64,11 +64,12 @@ def network(
             inspect.signature(build).bind(input_shape, outputs, **arguments)
         except TypeError as error:
             raise TypeError(
-                f"model must be a function of (input_shape, outputs) and further arguments by name, received {build!r}, "
+                f"model must be a function of (input_shape, outputs) and arguments by name, received {build!r}, "
                 f"which says: {error}"
             ) from error
         with using_floatx(dtype.name if dtype.kind == "f" else floatx()):
-            made = build(input_shape, outputs, **arguments)
+            # A copy, in case the function gives the same objects each time.
+            made = copy.deepcopy(build(input_shape, outputs, **arguments))
             if isinstance(made, (list, tuple)):
                 made = Sequential(made)
     if not isinstance(made, Sequential):

@@ -70,7 +70,7 @@ def defaults(part: str, value: Any) -> dict[str, Any] | None:
             optimizer = optimizers.get(value)
         except ValueError:
             return None
-        return {name: optimizer._argument(name) for name in arguments(type(optimizer))}
+        return {name: optimizer._argument(name) for name in arguments(type(optimizer)) if hasattr(optimizer, name)}
     if not (value is None or callable(value)):
         return None
     return {p.name: None if p.default is p.empty else p.default for p in _signature(value)[2:] if p.kind in _BY_NAME}

@@ -85,8 +85,10 @@ class NeuralEstimator(TrainedEstimator):
         fresh = not (self.warm_start and self.__sklearn_is_fitted__())
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together, received only one of them")
-        X, y = self._check_data(X, y, reset=fresh)
-        with self._drawing(fresh) as seed:
+        if X_val is None and sample_weight_val is not None:
+            raise ValueError("sample_weight_val must come with X_val and y_val, received it alone")
+        with self._fitting(fresh) as seed:
+            X, y = self._check_data(X, y, reset=fresh)
             if fresh:
                 self._new(X, y)
             data, validation = self._data(X, y, sample_weight), None
@@ -102,8 +104,8 @@ class NeuralEstimator(TrainedEstimator):
         """One epoch; `known` are the classes, of which y may lack some."""
         self._validate_params()
         fresh = not self.__sklearn_is_fitted__()
-        X, y = self._check_data(X, y, reset=fresh)
-        with self._drawing(fresh):
+        with self._fitting(fresh):
+            X, y = self._check_data(X, y, reset=fresh)
             if fresh:
                 self._new(X, y if known is None or y.ndim > 1 else known)
             return self._train(self._data(X, y, sample_weight), None, 1, stopping=False)

@@ -155,10 +155,15 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         return targets
 
     def _data(self, X: Any, y: Any, sample_weight: Any) -> Data:
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
-            sample_weight = by_class if sample_weight is None else by_class * np.asarray(sample_weight)
-        return super()._data(X, y, sample_weight)
+        data = super()._data(X, y, sample_weight)
+        if self.class_weight is None:
+            return data
+        by_class, weights = compute_sample_weight(self.class_weight, y), data.weights
+        if weights is not None and self.class_weight == "balanced" and y.ndim == 1:
+            # A weight of 2 is as good as two samples: classes have the same weight in sum with those of the samples.
+            codes = np.unique(y, return_inverse=True)[1]
+            by_class = 1 / np.bincount(codes, weights).clip(np.finfo(float).tiny)[codes]
+        return data._replace(weights=self._weights(by_class if weights is None else by_class * weights, X))
 
     def _strata(self, y: Any) -> Any:
         return None if self._labels.kind == "multilabel" else y

@@ -67,13 +67,22 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         return self.history_["loss"]
 
     @contextmanager
-    def _drawing(self, fresh: bool) -> Iterator[int]:
-        """Within the block everything random comes from `random_state`; gives a seed for what draws by itself."""
+    def _fitting(self, fresh: bool) -> Iterator[int]:
+        """Within the block everything random comes from `random_state`; gives a seed for what draws by itself.
+
+        After an error all attributes are as before.
+        """
+        before = dict(vars(self))
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         # Another one for each call that goes on with the training, which would shuffle as the first one did.
         done = 0 if fresh else self.n_iter_
-        with drawing_from(np.random.default_rng([seed, done])):
-            yield seed
+        try:
+            with drawing_from(np.random.default_rng([seed, done])):
+                yield seed
+        except Exception:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
 
     def _begin(self, model: Sequential, loss: Any) -> None:
         """Take a new network, and choose how to train it. Objects that are parameters are copied first."""
