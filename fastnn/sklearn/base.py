@@ -1,14 +1,16 @@
 """What all estimators share: checked samples, the outputs of the network inside, and a state of plain data."""
 
-from typing import Any
+import math
+from collections.abc import Mapping
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..models import Sequential
-from ..saving.load import model_from_bytes
-from ..saving.save import model_to_bytes
+from .plain import from_plain, to_plain
+from .targets import Labels
 
 
 class NetworkEstimator(BaseEstimator):
@@ -20,45 +22,81 @@ class NetworkEstimator(BaseEstimator):
 
     model_: Sequential
 
-    def _check_samples(self, X: Any, reset: bool) -> Any:
-        """X as scikit-learn checks it: float32 stays float32, other numbers become float64, CSR stays CSR."""
-        return validate_data(self, X, accept_sparse=["csr", "csc"], dtype=(np.float64, np.float32), reset=reset)
+    # How scikit-learn checks samples: float32 stays float32, other numbers become float64, CSR stays CSR.
+    _sample_checks: ClassVar[Mapping[str, Any]] = {
+        "accept_sparse": ["csr", "csc"],
+        "dtype": (np.float64, np.float32),
+    }
 
-    def _outputs(self, X: Any) -> np.ndarray:
-        """The network's outputs (n, outputs) for samples X."""
-        check_is_fitted(self)
+    def _check_samples(self, X: Any, reset: bool) -> Any:
+        """X as scikit-learn checks it."""
+        return validate_data(self, X, reset=reset, **self._sample_checks)
+
+    def _outputs(self, X: Any, model: Any = None) -> np.ndarray:
+        """The outputs (n, outputs) of the network, or of another `model` with the same inputs, for samples X."""
+        model = model or vars(self).get("model_")
+        if model is None:
+            check_is_fitted(self)  # which raises; it takes longer than a prediction
         if self._is_checked(X):
             try:
-                return self.model_.predict(X)
+                return model.predict(shaped(X, model))
             except (TypeError, ValueError):  # in scikit-learn's words, by the next line
                 pass
-        return self.model_.predict(self._check_samples(X, reset=False))
+        return model.predict(shaped(self._check_samples(X, reset=False), model))
 
     def _is_checked(self, X: Any) -> bool:
         """Whether X needs none of scikit-learn's checks, which take longer than predicting a few samples."""
         return (
             type(X) is np.ndarray
-            and X.ndim == 2
-            and X.dtype == self.model_.dtype
+            and X.ndim > 1
+            and X.dtype.type in self._sample_checks["dtype"]
             and X.shape[1] == self.n_features_in_
             and len(X) > 0
             and not hasattr(self, "feature_names_in_")
         )
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "model_" in vars(self)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
 
+    def _parts(self) -> dict[str, Any]:
+        """Attributes that are parts of `model_`: a state does not hold them a second time."""
+        return {}
+
     def __getstate__(self) -> dict[str, Any]:
-        """For copies, pickles and skops: the network as the bytes of a model file, which hold numbers and text only."""
+        """For copies, pickles and skops: plain data (`plain.py`)."""
         state = dict(super().__getstate__())
-        if "model_" in state:
-            state["model_"] = np.frombuffer(model_to_bytes(self.model_), np.uint8)
-        return state
+        for name in self._parts() if "model_" in state else ():
+            state.pop(name, None)
+        if "_labels" in state:
+            state["_labels"] = vars(state["_labels"])
+        return {name: to_plain(value) for name, value in state.items()}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        model = state.get("model_")
-        super().__setstate__(state)
-        if model is not None:
-            self.model_ = model_from_bytes(model.tobytes())
+        super().__setstate__({name: from_plain(value) for name, value in state.items()})
+        if "_labels" in state:
+            self._labels = Labels.__new__(Labels)
+            self._labels.__dict__.update(state["_labels"])
+        if "model_" in state:
+            self.__dict__.update(self._parts())
+
+
+def shaped(X: Any, model: Sequential) -> Any:
+    """Samples in the shape that the model takes: flat rows are reshaped.
+
+    Raises:
+        TypeError: for sparse rows that would have to be reshaped.
+        ValueError: for samples of another shape.
+    """
+    shape = model._sample_shape
+    if X.shape[1:] == shape:
+        return X
+    if not isinstance(X, np.ndarray):
+        raise TypeError(f"X must be dense for samples of shape {shape}, received a sparse matrix; its toarray() is")
+    if X.shape[1:] != (math.prod(shape),):
+        raise ValueError(f"X must have samples of shape {shape}, received {X.shape[1:]}")
+    return X.reshape(len(X), *shape)

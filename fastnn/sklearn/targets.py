@@ -27,6 +27,11 @@ class Labels:
         self.kind = "multilabel" if binarizer.y_type_.startswith("multilabel") else binarizer.y_type_
         self.outputs = 1 if self.kind == "binary" else len(self.classes)
 
+    def as_multiclass(self) -> None:
+        """Have one output for each of two classes, instead of one for both."""
+        if self.kind == "binary" and len(self.classes) == 2:
+            self.kind, self.outputs = "multiclass", 2
+
     def targets(self, y: np.ndarray) -> np.ndarray:
         """What the network learns: indices of classes (n,), or (n, outputs) of 0 and 1."""
         if self.kind == "multilabel":
