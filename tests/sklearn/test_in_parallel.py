@@ -13,9 +13,10 @@ from sklearn.model_selection import GridSearchCV, cross_validate
 from sklearn.preprocessing import StandardScaler
 
 import fastnn
+from fastnn import layers
 from fastnn.engine import threads
 from fastnn.engine.crew import crew
-from fastnn.sklearn import MLPClassifier
+from fastnn.sklearn import MLPClassifier, NeuralClassifier
 
 from ..subprocesses import run_python
 
@@ -23,7 +24,8 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 
 X, Y = load_wine(return_X_y=True)
 SCALED = StandardScaler().fit_transform(X)
-WIDE = np.random.default_rng(0).normal(size=(600, 200))  # steps large enough to be shared among threads
+# Steps large enough to be shared among threads, and a megabyte, which joblib's processes map into their memory.
+WIDE = np.random.default_rng(0).normal(size=(700, 200))
 WIDE_LABELS = (WIDE[:, 0] > 0).astype(int)
 
 
@@ -33,6 +35,14 @@ def classifier(**parameters):
 
 def wide():
     return classifier(hidden_layer_sizes=(128,), max_iter=10)
+
+
+def any_network():
+    network = fastnn.Sequential([layers.Dense(8, "gelu"), layers.Dropout(0.3), layers.Dense(3, "softmax")])
+    return NeuralClassifier(network, epochs=20, random_state=3)
+
+
+CASES = {"small": (classifier, SCALED, Y), "wide": (wide, WIDE, WIDE_LABELS), "neural": (any_network, SCALED, Y)}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -47,14 +57,14 @@ def _default_threads(monkeypatch):
 
 
 def validated(estimator, x, y, backend, n_jobs):
-    """Scores and weights of three folds."""
+    """Scores and probabilities of three folds."""
     with joblib.parallel_config(backend, n_jobs=n_jobs):
         found = cross_validate(estimator, x, y, cv=3, return_estimator=True)
-    return found["test_score"].tolist(), [[w.tolist() for w in fitted.coefs_] for fitted in found["estimator"]]
+    return found["test_score"].tolist(), [fitted.predict_proba(x).tolist() for fitted in found["estimator"]]
 
 
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
-@pytest.mark.parametrize("case", [(classifier, SCALED, Y), (wide, WIDE, WIDE_LABELS)], ids=["small", "wide"])
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
 def test_folds_in_parallel_have_the_same_bits(backend, case):
     """For "multiprocessing" in forked children of a process whose threads have worked."""
     make, x, y = case
