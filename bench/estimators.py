@@ -178,12 +178,14 @@ class Starting:
 
 
 _mnist = {"hidden_layer_sizes": (256,), "batch_size": 200}
+_small = {"hidden_layer_sizes": (64, 64)}
 _all = [
     Fit("MNIST 784-256-10, float32, 2 epochs", mnist, _mnist, 2),
     Fit("MNIST 784-256-10, float64, 2 epochs", mnist_float64, _mnist, 2),
-    Fit("20-64-64-2, 10,000 rows, 10 epochs", twenty_features, {"hidden_layer_sizes": (64, 64)}, 10),
+    Fit("20-64-64-2, 10,000 rows, 10 epochs", twenty_features, _small, 10),
     Fit("10-100-1, 200 rows, 1,000 epochs", two_hundred_rows, {}, 1000),
-    CrossValidation("cross_val_score, digits, 5 folds, 100 epochs, n_jobs=2", digits, {}, 100),
+    CrossValidation("cross_val_score(n_jobs=2), digits, 64-100-10, 100 epochs", digits, {}, 100),
+    CrossValidation("cross_val_score(n_jobs=2), 20-64-64-2, 10,000 rows, 10 epochs", twenty_features, _small, 10),
     Probabilities("predict_proba, 784-256-10, 1 row", 1),
     Probabilities("predict_proba, 784-256-10, 10,000 rows", 10_000),
     FirstFit("first fit, 1,000 rows, of a new process"),
