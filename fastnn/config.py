@@ -1,10 +1,15 @@
 """Settings for the whole library: the float type."""
 
+import contextlib
+from collections.abc import Iterator
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 _floatx = "float32"
+# The float type of a thread inside `using_floatx`.
+_own: ContextVar[str | None] = ContextVar("_own", default=None)
 
 
 def floatx() -> str:
@@ -13,7 +18,7 @@ def floatx() -> str:
     >>> fastnn.config.floatx()
     'float32'
     """
-    return _floatx
+    return _own.get() or _floatx
 
 
 def set_floatx(value: str) -> None:
@@ -29,6 +34,25 @@ def set_floatx(value: str) -> None:
     """
     global _floatx
     _floatx = standard_dtype(value).name
+
+
+@contextlib.contextmanager
+def using_floatx(value: str) -> Iterator[None]:
+    """Within the block, new layers of this thread have this float type: `"float32"` or `"float64"`.
+
+    Raises:
+        ValueError: for any other type.
+
+    >>> with fastnn.config.using_floatx("float64"):
+    ...     layer = fastnn.layers.Dense(1)
+    >>> layer.dtype, fastnn.layers.Dense(1).dtype
+    (dtype('float64'), dtype('float32'))
+    """
+    token = _own.set(standard_dtype(value).name)
+    try:
+        yield
+    finally:
+        _own.reset(token)
 
 
 def standard_dtype(dtype: object) -> np.dtype:

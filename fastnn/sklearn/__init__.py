@@ -10,6 +10,7 @@ except ImportError as error:
     raise ImportError('fastnn.sklearn needs scikit-learn: pip install "fastnn-numba[sklearn]"') from error
 
 from .classifier import MLPClassifier
+from .neural import NeuralClassifier, NeuralRegressor
 from .regressor import MLPRegressor
 
-__all__ = ["MLPClassifier", "MLPRegressor"]
+__all__ = ["MLPClassifier", "MLPRegressor", "NeuralClassifier", "NeuralRegressor"]

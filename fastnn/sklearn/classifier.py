@@ -60,16 +60,14 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         self._take(locals())
 
     @property
-    def _labels(self) -> Labels:
-        return Labels(self.classes_, self._kind, self._sparse_labels)
+    def _kind(self) -> str:
+        return self._labels.kind
 
     def _take_labels(self, labels: Labels) -> None:
-        """Remember labels as plain data; two classes are two outputs for a loss after a softmax."""
-        kind = labels.kind
-        if kind == "binary" and len(labels.classes) == 2:
-            kind = "multiclass" if self._loss_for(kind).activation == "softmax" else kind
-        self._kind, self._sparse_labels, self.classes_ = kind, labels.sparse, labels.classes
-        self.n_outputs_ = self._labels.outputs
+        """Remember labels; two classes are two outputs for a loss that comes after a softmax."""
+        if self._loss_for(labels.kind).activation == "softmax":
+            labels.as_multiclass()
+        self._labels, self.classes_, self.n_outputs_ = labels, labels.classes, labels.outputs
 
     def _loss_for(self, kind: str) -> Loss:
         return classification_loss(self.loss, self.label_smoothing, kind)
@@ -80,7 +78,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     def _check_data(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
         X, y = self._checked(X, y, reset)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
-            self._take_labels(Labels.of(y))
+            self._take_labels(Labels(y))
             return X, y
         classes = unique_labels(y)
         if self.warm_start:
@@ -125,19 +123,29 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _score_outputs(self, outputs: np.ndarray, y: Any, sample_weight: Any) -> float:
         """The accuracy."""
-        labels = self._labels
-        return labels.accuracy(outputs, labels.targets(y), sample_weight)
+        return self._labels.accuracy(self._likelihoods(outputs), y, sample_weight)
 
     def predict(self, X: Any) -> Any:
         """The likeliest labels (n,) for samples X, or indicators (n, classes) for a multi-label problem."""
-        outputs = self._outputs(X)
+        outputs = self._likelihoods(self._outputs(X))  # before the labels, which there may be none of yet
         return self._labels.labels(outputs)
 
+    def _likelihoods(self, outputs: np.ndarray) -> np.ndarray:
+        """Outputs, moved from [-1, 1] to [0, 1] if they are margins."""
+        return outputs if self.out_activation_ != "identity" else (outputs + 1) / 2
+
+    def _has_probabilities(self) -> bool:
+        if getattr(self, "out_activation_", "") == "identity":
+            raise AttributeError(f"probabilities are not available for loss={self.loss!r}")
+        return True
+
+    @available_if(lambda estimator: estimator._has_probabilities())
     def predict_proba(self, X: Any) -> np.ndarray:
         """The probabilities of all classes (n, classes), in the order of `classes_`, for samples X."""
-        outputs = self._outputs(X)
+        outputs = self._outputs(X)  # before the labels, which there may be none of yet
         return self._labels.probabilities(outputs)
 
+    @available_if(lambda estimator: estimator._has_probabilities())
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithms of `predict_proba`."""
         probabilities = self.predict_proba(X)
@@ -168,7 +176,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             The estimator.
         """
         if _check_partial_fit_first_call(self, classes):
-            self._take_labels(Labels.of(y if type_of_target(y).startswith("multilabel") else classes))
+            self._take_labels(Labels(y if type_of_target(y).startswith("multilabel") else classes))
         return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
 
     def __sklearn_tags__(self) -> Any:

@@ -168,9 +168,7 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
     def transform(self, X: Any) -> np.ndarray:
         """The activations (n, units) of the hidden layer `transform_layer` for samples X."""
         check_is_fitted(self)
-        self._follow()
-        part = self._views.until(self._hidden_layer)
-        return part.predict(X if self._is_checked(X) else self._check_samples(X, reset=False))
+        return self._outputs(X, self._views.until(self._hidden_layer))
 
     @property
     def _hidden_layer(self) -> int:
@@ -195,9 +193,9 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         """Whether "invscaling" and "adaptive" count: not for the solver "adam", as in scikit-learn."""
         return self.optimizer is not None or self.solver == "sgd"
 
-    def _outputs(self, X: Any) -> np.ndarray:
+    def _outputs(self, X: Any, model: Any = None) -> np.ndarray:
         self._follow()
-        return super()._outputs(X)
+        return super()._outputs(X, model)
 
     def _follow(self) -> None:
         """Copy what a user has put into `coefs_` or `intercepts_` into the network; they are its views again."""
@@ -224,17 +222,11 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Without what is part of the network."""
-        self._follow()
-        state = super().__getstate__()
-        if "model_" in state:
-            for name in ("coefs_", "intercepts_", "_views"):
-                state.pop(name)
-        return state
+    def _parts(self) -> dict[str, Any]:
+        views = network.Views(self.model_)
+        return {"_views": views, "coefs_": list(views.coefs), "intercepts_": list(views.intercepts)}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if hasattr(self, "model_"):
-            self._views = network.Views(self.model_)
-            self.coefs_, self.intercepts_ = list(self._views.coefs), list(self._views.intercepts)
+    def __getstate__(self) -> dict[str, Any]:
+        """With what a user has put into `coefs_`."""
+        self._follow()
+        return super().__getstate__()

@@ -1,6 +1,6 @@
-"""Labels: what a network learns for them, and back."""
+"""Labels and numbers: what a network learns for them, and back."""
 
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from sklearn.preprocessing import LabelBinarizer
@@ -9,31 +9,33 @@ from sklearn.preprocessing import LabelBinarizer
 class Labels:
     """Classes, and the targets that a network learns for them.
 
+    Binary labels are one output; several classes are one output each, of which one is right (multi-class) or any
+    number (multi-label, for y that is a matrix of 0 and 1).
+
     Args:
+        y: labels (n,) or indicators (n, classes) among which all classes appear.
+
+    Attributes:
         classes: the classes, sorted.
-        kind: "binary": a single output; "multiclass": one output per class, of which one is right; or "multilabel":
-            one output per class, of which any number are right.
-        sparse: whether labels are sparse indicators.
+        kind: "binary", "multiclass" or "multilabel".
+        outputs: the number of outputs that they need.
+        sparse: whether y is a sparse matrix.
+
+    Raises:
+        ValueError: in scikit-learn's words, for y that are no labels.
     """
 
-    def __init__(self, classes: np.ndarray, kind: str, sparse: bool = False):
-        self.classes, self.kind, self.sparse = classes, kind, sparse
-
-    @classmethod
-    def of(cls, y: Any) -> Self:
-        """The labels of y (n,) or indicators (n, classes), among which all classes appear.
-
-        Raises:
-            ValueError: in scikit-learn's words, for y that are no labels.
-        """
+    def __init__(self, y: Any):
         binarizer = LabelBinarizer().fit(y)
-        kind = "multilabel" if binarizer.y_type_.startswith("multilabel") else binarizer.y_type_
-        return cls(binarizer.classes_, kind, bool(binarizer.sparse_input_))
+        self.classes = binarizer.classes_
+        self.kind = "multilabel" if binarizer.y_type_.startswith("multilabel") else binarizer.y_type_
+        self.outputs = 1 if self.kind == "binary" else len(self.classes)
+        self.sparse = bool(binarizer.sparse_input_)
 
-    @property
-    def outputs(self) -> int:
-        """The number of outputs that they need."""
-        return 1 if self.kind == "binary" else len(self.classes)
+    def as_multiclass(self) -> None:
+        """Have one output for each of two classes, instead of one for both."""
+        if self.kind == "binary" and len(self.classes) == 2:
+            self.kind, self.outputs = "multiclass", 2
 
     def targets(self, y: Any, one_hot: bool = False) -> np.ndarray:
         """What the network learns: indices of classes (n,), or (n, outputs) of 0 and 1.
@@ -45,7 +47,7 @@ class Labels:
         if self.kind == "multilabel":
             return np.asarray(y.toarray() if hasattr(y, "toarray") else y, np.float64)
         codes = np.searchsorted(self.classes, y)
-        if self.kind == "binary":  # a single class is 0
+        if self.kind == "binary":  # a single class is 0 for the one output that there is
             return codes[:, np.newaxis].astype(np.float64)
         return np.eye(len(self.classes))[codes] if one_hot else codes
 
@@ -68,11 +70,11 @@ class Labels:
 
         return csr_matrix(codes)
 
+    def accuracy(self, outputs: np.ndarray, y: Any, sample_weight: np.ndarray | None) -> float:
+        """The (weighted) part of the samples all of whose labels are right."""
+        right = self.codes(outputs) == (self.targets(y)[:, 0] if self.kind == "binary" else self.targets(y))
+        return float(np.average(right.all(axis=1) if right.ndim == 2 else right, weights=sample_weight))
+
     def probabilities(self, outputs: np.ndarray) -> np.ndarray:
         """The probabilities of all classes (n, classes)."""
         return np.hstack([1 - outputs, outputs]) if self.kind == "binary" else outputs
-
-    def accuracy(self, outputs: np.ndarray, targets: np.ndarray, sample_weight: np.ndarray | None) -> float:
-        """The (weighted) part of the samples whose labels are all right, from `targets(y)`."""
-        right = self.codes(outputs) == (targets[:, 0] if self.kind == "binary" else targets)
-        return float(np.average(right.all(axis=1) if right.ndim == 2 else right, weights=sample_weight))

@@ -1,0 +1,116 @@
+"""From the parameter `model` of an estimator to a network that fits the data."""
+
+import copy
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from .. import checks, layers
+from ..config import floatx, using_floatx
+from ..layers.activations import output_activation
+from ..models import Sequential
+
+
+def hidden_layer(
+    input_shape: tuple[int, ...], outputs: int, *, units: int = 100, activation: str = "relu"
+) -> list[layers.Layer]:
+    """The layers of a network with one hidden layer, which takes samples of any shape.
+
+    Args:
+        input_shape: the shape of one sample.
+        outputs: the number of outputs.
+        units: the number of hidden units.
+        activation: their activation.
+
+    >>> from fastnn.sklearn.building import hidden_layer
+    >>> [type(layer).__name__ for layer in hidden_layer((8, 8, 1), 10)]
+    ['Flatten', 'Dense', 'Dense']
+    """
+    flat = [layers.Flatten()] if len(input_shape) > 1 else []
+    return [*flat, layers.Dense(units, activation), layers.Dense(outputs)]
+
+
+def builder(model: Any) -> Callable[..., Any] | None:
+    """The function that builds a network, or None for a network."""
+    if model is None:
+        return hidden_layer
+    return None if isinstance(model, Sequential) or not callable(model) else model
+
+
+def network(
+    model: Any, input_shape: tuple[int, ...], outputs: int, arguments: Mapping[str, Any], dtype: np.dtype
+) -> Sequential:
+    """A network of one's own for samples of `input_shape`: a copy, or what the function `model` builds.
+
+    Args:
+        model: a `Sequential`, or a function.
+        input_shape: the shape of one sample.
+        outputs: the number of outputs that the function is told.
+        arguments: further arguments of the function.
+        dtype: of the samples: layers that a function makes have it if it is a float type.
+
+    Raises:
+        TypeError: if the function returns something else than layers.
+        ValueError: for a network of another input shape.
+    """
+    build = builder(model)
+    if build is None:
+        made = copy.deepcopy(model)
+    else:
+        with using_floatx(dtype.name if dtype.kind == "f" else floatx()):
+            made = build(input_shape, outputs, **arguments)
+            if isinstance(made, (list, tuple)):
+                made = Sequential(made)
+    if not isinstance(made, Sequential):
+        raise TypeError(f"the function model must return a Sequential or a list of layers, received {made!r} from it")
+    made.build((None, *input_shape))
+    return made
+
+
+def sample_shape(X: Any, asked: Any, model: Any) -> tuple[int, ...]:
+    """The shape of one sample for the network.
+
+    Args:
+        X: checked samples.
+        asked: the parameter `input_shape`.
+        model: the parameter `model`, whose input shape counts if none was asked for.
+
+    Raises:
+        ValueError: if rows of X cannot be reshaped to it.
+    """
+    shape = tuple(X.shape[1:])
+    wanted, name = asked, "input_shape"
+    if asked is None and isinstance(model, Sequential) and model.input_shape is not None:
+        wanted, name = model.input_shape[1:], "the model's input_shape"
+    if wanted is None:
+        return shape
+    wanted = tuple(checks.size(n, name) for n in np.atleast_1d(np.asarray(wanted, object)))
+    if shape != wanted and (len(shape) != 1 or math.prod(wanted) != shape[0]):
+        raise ValueError(
+            f"{name} must be the shape of the samples, or have as many numbers as their rows have features, expected "
+            f"{wanted}, received samples of shape {shape} in X"
+        )
+    return wanted
+
+
+def complete(model: Sequential, outputs: int, activation: str | None, meaning: str) -> None:
+    """Check that the network has so many outputs, and add the activation that they need, if it ends without one.
+
+    Args:
+        model: a built network.
+        outputs: the number of outputs that the targets need.
+        activation: what they need it to end with; None: nothing.
+        meaning: what the outputs are, for the message.
+
+    Raises:
+        ValueError: for another output shape.
+    """
+    if model.output_shape != (None, outputs):
+        raise ValueError(
+            f"model must give {outputs} outputs a sample, {meaning}, received a network of output shape "
+            f"{model.output_shape}"
+        )
+    if activation is not None and output_activation(model.layers) == "linear":
+        model.add(layers.Activation(activation, dtype=model.dtype.name))

@@ -1,0 +1,99 @@
+"""Parameters of an estimator's parts: `model__units=128`, `optimizer__learning_rate=0.01`."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from .. import optimizers
+from ..configured import arguments
+from .building import builder
+
+PARTS = ("model", "optimizer")
+
+
+class NestedParameters:
+    """Mixin before `BaseEstimator`: arguments of the function `model` and of the optimizer are parameters, too.
+
+    Like all parameters they are attributes, named as the constructor takes them; only those that were given exist.
+    `get_params(deep=True)` also has the others, with the values that they have by default.
+    """
+
+    def _take(self, given: Mapping[str, Any]) -> None:
+        """Keep what the constructor was given beyond its named arguments."""
+        for name in given:
+            if _part(name) is None:
+                raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}")
+        vars(self).update(given)
+
+    def _given(self, part: str) -> dict[str, Any]:
+        """The arguments that were given for a part."""
+        return {
+            name.removeprefix(f"{part}__"): value for name, value in vars(self).items() if name.startswith(f"{part}__")
+        }
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The parameters by name.
+
+        Args:
+            deep: whether also those arguments of `model` and `optimizer` that have their default values.
+        """
+        params = super().get_params(deep)  # type: ignore[misc]  # BaseEstimator's
+        for part in PARTS if deep else ():
+            for name, default in defaults(part, getattr(self, part, None)).items():
+                params[f"{part}__{name}"] = default
+        return params | {name: value for name, value in vars(self).items() if _part(name)}
+
+    def set_params(self, **params: Any) -> Any:
+        """Set parameters by name; returns the estimator.
+
+        Raises:
+            ValueError: for a name that there is not.
+        """
+        nested = {name: value for name, value in params.items() if _part(name)}
+        super().set_params(**{name: value for name, value in params.items() if name not in nested})  # type: ignore[misc]
+        for name in nested:
+            part = str(_part(name))
+            check_argument(part, getattr(self, part, None), name.removeprefix(f"{part}__"))
+        vars(self).update(nested)
+        return self
+
+
+def _part(name: str) -> str | None:
+    part, separator, rest = name.partition("__")
+    return part if separator and rest and part in PARTS else None
+
+
+def defaults(part: str, value: Any) -> dict[str, Any]:
+    """The arguments that a part has, with their default values."""
+    if part == "optimizer":
+        try:
+            optimizer = optimizers.get(value)
+        except ValueError:
+            return {}
+        return {name: optimizer._argument(name) for name in arguments(type(optimizer))}
+    return {p.name: None if p.default is p.empty else p.default for p in _signature(value)[2:] if p.kind in _BY_NAME}
+
+
+_BY_NAME = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _signature(model: Any) -> list[inspect.Parameter]:
+    """The parameters of the function that builds a network; the first two are the shapes of the data."""
+    try:
+        function = builder(model)
+        return [] if function is None else list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):  # of a function that is not Python's
+        return []
+
+
+def check_argument(part: str, value: Any, name: str) -> None:
+    """A ValueError unless the part `value` has an argument of this name; if it is no such part, `fit` will say so."""
+    known = defaults(part, value)
+    anything = part == "model" and any(p.kind is p.VAR_KEYWORD for p in _signature(value))
+    invalid = part == "model" and not (value is None or callable(value))
+    if name not in known and not anything and not invalid:
+        hint = "; only a function that builds a network has some" if part == "model" and not known else ""
+        raise ValueError(
+            f"Invalid parameter {f'{part}__{name}'!r}: expected an argument of {part}, {value!r}, which are "
+            f"{list(known)}, received {name!r}{hint}"
+        )

@@ -1,0 +1,140 @@
+"""Training by epochs, as `fit` of the estimators around any network and of the autoencoder does it."""
+
+import copy
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from numbers import Integral, Real
+from typing import Any, ClassVar, NamedTuple, Self
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight
+
+from .. import losses, optimizers
+from ..callbacks import Callback, EarlyStopping
+from ..callbacks.base import flat
+from ..models import Sequential
+from ..randomness import drawing_from
+from .base import NetworkEstimator, shaped
+from .nested import NestedParameters, check_argument
+
+
+class Data(NamedTuple):
+    """Checked samples, their targets, and weights or None."""
+
+    X: Any
+    targets: Any
+    weights: np.ndarray | None
+
+
+class TrainedEstimator(NestedParameters, NetworkEstimator):
+    """An estimator whose network is trained for `epochs` epochs by an optimizer.
+
+    Attributes:
+        history_: {"loss": [a number per epoch], ...}, with the metrics and the "val_..." values.
+    """
+
+    history_: dict[str, list[Any]]
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "loss": [None, str, callable],
+        "optimizer": [str, optimizers.Optimizer, type],
+        "metrics": [None, list, tuple],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "epochs": [Interval(Integral, 1, None, closed="left")],
+        "shuffle": ["boolean"],
+        "callbacks": [None, list, tuple, Callback],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+        "warm_start": ["boolean"],
+    }
+
+    @property
+    def n_iter_(self) -> int:
+        """The number of epochs of training so far."""
+        return len(self.history_["loss"])
+
+    @property
+    def loss_curve_(self) -> list[float]:
+        """The loss of each epoch, `history_["loss"]`."""
+        return self.history_["loss"]
+
+    @contextmanager
+    def _drawing(self, fresh: bool) -> Iterator[int]:
+        """Within the block everything random comes from `random_state`; gives a seed for what draws by itself."""
+        seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
+        # Another one for each call that goes on with the training, which would shuffle as the first one did.
+        done = 0 if fresh else self.n_iter_
+        with drawing_from(np.random.default_rng([seed, done])):
+            yield seed
+
+    def _begin(self, model: Sequential, loss: losses.Loss) -> None:
+        """Take a new network, and choose how to train it. Objects that are parameters are copied first."""
+        optimizer = copy.deepcopy(optimizers.get(self.optimizer))
+        optimizer.iterations = 0
+        for name, value in self._given("optimizer").items():
+            check_argument("optimizer", self.optimizer, name)
+            setattr(optimizer, name, value)
+        model.compile(optimizer, loss, copy.deepcopy(list(self.metrics or [])))
+        self.model_, self.history_ = model, {"loss": []}
+        vars(self).update(self._parts())
+
+    def _train(self, data: Data, validation: Data | None, epochs: int, stopping: bool) -> Self:
+        """Train for so many more epochs.
+
+        Args:
+            data: for training.
+            validation: for the "val_..." values, or None.
+            epochs: how many.
+            stopping: whether training ends when the validation loss does not improve any more.
+        """
+        model, done = self.model_, self.n_iter_
+        callbacks = flat(copy.deepcopy(self.callbacks))
+        if stopping:
+            best = EarlyStopping("val_loss", self.tol, int(self.n_iter_no_change), restore_best_weights=True)
+            callbacks.append(best)
+        size = 200 if self.batch_size == "auto" else int(self.batch_size)
+        x_val = None if validation is None else (shaped(validation.X, model), *validation[1:])
+        model.history = None
+        try:
+            model.fit(
+                shaped(data.X, model), data.targets, size, done + int(epochs), int(self.verbose), callbacks,
+                validation_data=x_val, shuffle=bool(self.shuffle), sample_weight=data.weights, initial_epoch=done,
+            )  # fmt: skip
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=3)
+        for name, column in {} if model.history is None else model.history.history.items():
+            self.history_.setdefault(name, []).extend(column)
+        if not all(np.isfinite(w).all() for w in model.weights):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+                "preprocessed, or the learning rate may be too large"
+            )
+        return self
+
+    def _weights(self, sample_weight: Any, X: Any) -> np.ndarray | None:
+        """Checked weights with a mean of 1: only their ratios count, so learning rates need not change."""
+        if sample_weight is None:
+            return None
+        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        total = weights.sum()
+        if total == 0:
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        return weights * (len(weights) / total)
+
+    def _held_out(self, data: Data, labels: Any, seed: int) -> tuple[Data, Data]:
+        """The data without, and with, a random part for validation, which has the same share of each of the labels."""
+        parts = train_test_split(
+            *(part for part in data if part is not None),
+            test_size=self.validation_fraction, random_state=seed, stratify=labels,
+        )  # fmt: skip
+        return Data(*parts[0::2], *([] if data.weights is not None else [None])), Data(
+            *parts[1::2], *([] if data.weights is not None else [None])
+        )
