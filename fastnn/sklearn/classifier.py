@@ -17,7 +17,71 @@ from .targets import Labels
 
 
 class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
-    """A multi-layer perceptron that classifies."""
+    """A multi-layer perceptron that classifies: scikit-learn's `MLPClassifier`, on fastnn's engine.
+
+    The same parameters give the same weights, step by step, but for the random order of the samples. Two classes have
+    one output; multi-label targets are indicators (n, classes).
+
+    Args:
+        hidden_layer_sizes: the units of each hidden layer.
+        activation: of the hidden layers, or a list of one for each: "relu", "tanh", "logistic", "identity", any of
+            `fastnn.layers.Activation`'s names, or objects such as `fastnn.layers.LeakyReLU(0.1)`.
+        solver: "adam", "sgd", or "lbfgs" for small data: SciPy's, with loss and gradient from the kernels.
+        alpha: the L2 penalty: alpha / 2 times the sum of the squared weights, divided by the samples of a batch.
+        batch_size: samples per step; "auto": min(200, n).
+        learning_rate: for "sgd" or `optimizer`: "constant"; "invscaling": learning_rate_init / t^power_t, t the samples
+            seen; "adaptive": divided by 5 where training would end, until it is 1e-6.
+        learning_rate_init: the first learning rate.
+        power_t: the exponent of "invscaling".
+        max_iter: the most epochs; of "lbfgs", iterations.
+        shuffle: whether to shuffle the samples in each epoch.
+        random_state: of initial weights, the validation split, the order of the samples, and dropout.
+        tol: a smaller improvement of the loss, or of the score, is none.
+        verbose: whether to print a line for each epoch.
+        warm_start: whether `fit` begins where the last one ended.
+        momentum, nesterovs_momentum: of "sgd".
+        early_stopping: what decides when to stop, and the weights of the best epoch are restored at the end. False: the
+            training loss, without restoring. True: the accuracy for `validation_fraction` of the samples, or for
+            `fit`'s X_val and y_val if given. "loss": the loss for these, as negative score. Or a scorer's name, or a
+            function of (estimator, X, y).
+        validation_fraction: the part of the samples that `early_stopping` sets aside.
+        beta_1, beta_2, epsilon: of "adam".
+        n_iter_no_change: epochs without improvement after which training stops.
+        max_fun: the most evaluations of "lbfgs".
+        loss: (this and what follows is not in scikit-learn) "log_loss", or one of `fastnn.losses`: a name, an
+            object, which is copied, or a function of (y_true, y_pred).
+        class_weight: {label: weight}, "balanced", or None: what the losses of a class's samples count.
+        label_smoothing: the part of the targets that is spread evenly over all classes, in [0, 1).
+        dropout: the rate after each hidden layer, or a list of one for each.
+        batch_norm: whether hidden layers normalize over the batch before their activation.
+        optimizer: a name, or a `fastnn.optimizers` object, which is copied, instead of the solver's.
+        learning_rate_schedule: a `fastnn.schedules` object, which is copied, instead of `learning_rate`.
+        callbacks: `fastnn.callbacks` objects, which are copied; logs have "loss", and "val_loss" and "val_score" with
+            validation data.
+        transform_layer: the hidden layer whose activations `transform` gives: 0 is the first, -1 the last one.
+
+    Attributes:
+        classes_: the classes, sorted.
+        coefs_, intercepts_: the weights of each layer, live views into `model_`; arrays put in their place are copied.
+        n_layers_, n_outputs_, out_activation_: how many layers, with the input, and outputs there are, and the outputs'
+            activation.
+        n_iter_, t_: epochs, and samples seen.
+        loss_, loss_curve_, best_loss_: the last loss, that of each epoch, the least (None if validation data decide).
+        validation_loss_curve_: the loss on validation data, without the penalty, after each epoch; or None.
+        validation_scores_, best_validation_score_: the scores of `early_stopping`, and the highest; or None.
+        stopped_early_: whether training ended before `max_iter`; in a loop of `partial_fit`, whether to end it.
+        model_: the `fastnn.Sequential` inside.
+        n_features_in_, feature_names_in_: of the samples.
+
+    >>> from sklearn.datasets import load_iris
+    >>> X, y = load_iris(return_X_y=True)
+    >>> classifier = fastnn.sklearn.MLPClassifier((32,), max_iter=500, learning_rate_init=0.01, random_state=0)
+    >>> classifier = classifier.fit(X, y)
+    >>> classifier.predict(X[[0, 50, 100]]).tolist(), round(classifier.score(X, y), 2)
+    ([0, 1, 2], 0.98)
+    >>> classifier.predict_proba(X[:1]).round(2).tolist(), classifier.transform(X).shape
+    ([[1.0, 0.0, 0.0]], (150, 32))
+    """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = parameters.CONSTRAINTS | parameters.OF_CLASSIFIER
 
@@ -106,8 +170,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             raise ValueError(f"y_val must have labels among {self.classes_}, received {unknown}")
         return X, y
 
-    def _targets(self, y: Any, loss: Loss) -> np.ndarray:
-        return self._labels.targets(y, one_hot=not loss.sparse)
+    def _targets(self, y: Any) -> np.ndarray:
+        return self._labels.targets(y, one_hot=not getattr(self.model_.loss, "sparse", False))
 
     def _training_weights(self, y: Any, sample_weight: Any, incremental: bool) -> Any:
         """Sample weights times those of the classes; None if there are none."""
@@ -168,9 +232,13 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         nothing has improved in more than `n_iter_no_change` calls they are put back, and `stopped_early_` is True.
 
         Args:
-            X, y, sample_weight: as for `fit`.
+            X: as for `fit`.
+            y: as for `fit`.
+            sample_weight: as for `fit`.
             classes: all classes, some of which y may lack; needed in the first call.
-            X_val, y_val, sample_weight_val: validation data, as for `fit`.
+            X_val: validation samples, as for `fit`.
+            y_val: their targets.
+            sample_weight_val: their weights.
 
         Returns:
             The estimator.

@@ -13,8 +13,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from .. import randomness
 from ..callbacks.base import flat
-from ..losses import Loss
-from ..optimizers import SGD, Optimizer
+from ..optimizers import Optimizer
 from . import lbfgs, network, parameters
 from .base import NetworkEstimator
 from .objectives import last_activation
@@ -25,11 +24,15 @@ from .validation import Validation, set_aside
 class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator):
     """The base class of `MLPClassifier` and `MLPRegressor`, which describe the parameters."""
 
+    loss_curve_: Any
+    validation_loss_curve_: Any
+    validation_scores_: Any
+
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = parameters.CONSTRAINTS
 
     def _take(self, arguments: dict[str, Any]) -> None:
         """Keep the arguments of the constructor, `locals()` there."""
-        vars(self).update((name, value) for name, value in arguments.items() if name != "self")
+        self.__dict__.update((name, value) for name, value in arguments.items() if name != "self")
 
     def fit(
         self,
@@ -46,8 +49,9 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             X: an array, a table, or a sparse matrix, which is not made dense.
             y: labels (n,), indicators (n, classes), or numbers (n,) or (n, outputs).
             sample_weight: (n,), or None.
-            X_val, y_val: validation data, for `validation_loss_curve_` and for `early_stopping`, which then sets none
-                of X aside; or None.
+            X_val: validation samples, for `validation_loss_curve_` and for `early_stopping`, which then sets none of X
+                aside; or None.
+            y_val: their targets, or None.
             sample_weight_val: their weights, or None.
 
         Returns:
@@ -84,7 +88,8 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             (X, y, sample_weight), held = set_aside(self, X, y, sample_weight, random)
         # All that is random from here on: dropout, and the order of the samples.
         with randomness.drawing_from(np.random.default_rng(random.randint(np.iinfo(np.int32).max))):
-            if drawn is not None or not hasattr(self, "model_"):
+            builds = first_pass or not hasattr(self, "model_")
+            if builds:
                 rates = parameters.dropout_rates(self, len(hidden))
                 self.model_ = network.build(units, [*activations, out_activation], rates, self.batch_norm, X.dtype)
                 self._views = network.Views(self.model_)
@@ -92,7 +97,9 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             if drawn is not None:
                 (self.coefs_, self.intercepts_), self.n_iter_, self.t_ = drawn, 0, 0
             self._follow()
-            self._train(X, y, sample_weight, held, loss, incremental, begins=first_pass)
+            if builds or not incremental or not hasattr(self, "loss_curve_"):  # the solver may have been "lbfgs"
+                self.model_.compile(parameters.new_optimizer(self), loss)
+            self._train(X, y, sample_weight, held, incremental, begins=first_pass)
         if not all(np.isfinite(w).all() for w in chain(self.coefs_, self.intercepts_)):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
@@ -100,25 +107,20 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             )
         return self
 
-    def _train(
-        self, X: Any, y: Any, sample_weight: Any, held: Any, loss: Loss, incremental: bool, begins: bool
-    ) -> None:
+    def _train(self, X: Any, y: Any, sample_weight: Any, held: Any, incremental: bool, begins: bool) -> None:
         """Train the network on checked data, with the data `held` out for validation, or None."""
         weights = self._training_weights(y, sample_weight, incremental)
-        targets = self._targets(y, loss)
+        targets = self._targets(y)
         if self.solver == "lbfgs":
-            self.model_.compile(SGD(), loss)
             self._views.set_alpha(0.0)
             trained = [*self._views.coefs, *self._views.intercepts]
             lbfgs.minimize(self, lbfgs.Objective(self.model_, trained, X, targets, weights, self.alpha))
             return
-        if not incremental or begins or not hasattr(self, "loss_curve_"):
-            self.model_.compile(parameters.new_optimizer(self), loss)
         self._views.set_alpha(self.alpha)
         validation = None if held is None else Validation(self, *held)
         self._begin_record(begins, validation)
         samples = X.shape[0]
-        rules = Rules(self, samples, validation, vars(self).pop("_best_weights", None) if incremental else None)
+        rules = Rules(self, samples, validation, self.__dict__.pop("_best_weights", None) if incremental else None)
         try:
             self.model_.fit(
                 X, targets, batch_size=self._batch_size(samples), epochs=1 if incremental else self.max_iter,
@@ -145,15 +147,15 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         """Make the attributes in which `Rules` writes, unless earlier training is continued."""
         self.n_iter_ = 0
         if begins or not hasattr(self, "loss_curve_"):
-            self.loss_curve_: list[float] = []
-            self.best_loss_: float | None = np.inf
+            self.loss_curve_ = []
+            self.best_loss_: Any = np.inf
             self._no_improvement_count = 0
         if begins or (validation is not None and getattr(self, "validation_loss_curve_", None) is None):
-            self.validation_loss_curve_: list[float] | None = None if validation is None else []
+            self.validation_loss_curve_ = None if validation is None else []
         monitors = validation is not None and validation.monitors
         if begins or monitors != (getattr(self, "validation_scores_", None) is not None):
-            self.validation_scores_: list[float] | None = [] if monitors else None
-            self.best_validation_score_ = -np.inf if monitors else None
+            self.validation_scores_ = [] if monitors else None
+            self.best_validation_score_: Any = -np.inf if monitors else None
             self.best_loss_ = None if monitors else np.inf
 
     def _batch_size(self, samples: int) -> int:

@@ -142,8 +142,7 @@ class NeuralEstimator(TrainedEstimator):
 
 
 class NeuralClassifier(ClassifierMixin, NeuralEstimator):
-    """Any network as a classifier: it learns the classes of samples.
-    """
+    """Any network as a classifier: it learns the classes of samples."""
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "class_weight": [None, dict, StrOptions({"balanced"})],
@@ -266,8 +265,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
 
 class NeuralRegressor(RegressorMixin, NeuralEstimator):
-    """Any network as a regressor: it learns numbers.
-    """
+    """Any network as a regressor: it learns numbers."""
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Train for one epoch more.

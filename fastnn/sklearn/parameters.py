@@ -68,7 +68,7 @@ def hidden_sizes(estimator: "MultilayerPerceptron") -> list[int]:
     """
     given = estimator.hidden_layer_sizes
     sizes = list(given) if hasattr(given, "__iter__") else [given]
-    if not all(isinstance(size, Integral) and not isinstance(size, bool) and size > 0 for size in sizes):
+    if not all(isinstance(size, (int, np.integer)) and not isinstance(size, bool) and size > 0 for size in sizes):
         raise ValueError(f"hidden_layer_sizes must be > 0, got {sizes}.")
     return [int(size) for size in sizes]
 

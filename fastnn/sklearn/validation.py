@@ -28,7 +28,7 @@ class Validation:
         self.loss = loss
         self.estimator = _without_feature_names(estimator)
         dtype = estimator.model_.dtype
-        self.targets = loss.prepare(estimator._targets(y, loss), estimator.n_outputs_, dtype, "y_val")
+        self.targets = loss.prepare(estimator._targets(y), estimator.n_outputs_, dtype, "y_val")
         self.weights = None if sample_weight is None else np.asarray(sample_weight, dtype)
         self.early_stopping = estimator.early_stopping
         scores = callable(self.early_stopping) or self.early_stopping not in (True, False, "loss")
@@ -57,7 +57,7 @@ class Validation:
 def _without_feature_names(estimator: "MultilayerPerceptron") -> Any:
     """The estimator for a scorer that gets checked samples: an array, which has no names."""
     scored = object.__new__(type(estimator))
-    vars(scored).update((name, value) for name, value in vars(estimator).items() if name != "feature_names_in_")
+    scored.__dict__.update((k, v) for k, v in vars(estimator).items() if k != "feature_names_in_")
     return scored
 
 
