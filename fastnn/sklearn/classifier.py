@@ -50,7 +50,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         max_fun: the most evaluations of "lbfgs".
         loss: (this and what follows is not in scikit-learn) "log_loss", or one of `fastnn.losses`: a name, an
             object, which is copied, or a function of (y_true, y_pred).
-        class_weight: {label: weight}, "balanced", or None: what the losses of a class's samples count.
+        class_weight: {label: weight}, "balanced", or None: multiplies `sample_weight`, also of the samples that
+            `early_stopping` sets aside.
         label_smoothing: the part of the targets that is spread evenly over all classes, in [0, 1).
         dropout: the rate after each hidden layer, or a list of one for each.
         batch_norm: whether hidden layers normalize over the batch before their activation.
@@ -173,7 +174,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     def _targets(self, y: Any) -> np.ndarray:
         return self._labels.targets(y, one_hot=not getattr(self.model_.loss, "sparse", False))
 
-    def _training_weights(self, y: Any, sample_weight: Any, incremental: bool) -> Any:
+    def _weigh_classes(self, y: Any, sample_weight: Any, incremental: bool) -> Any:
         """Sample weights times those of the classes; None if there are none."""
         if self.class_weight is None:
             return sample_weight

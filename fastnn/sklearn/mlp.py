@@ -75,6 +75,7 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._check_data(X, y, incremental, reset=first_pass)
         sample_weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        sample_weight = self._weigh_classes(y, sample_weight, incremental)
         held = self._check_validation(*given_val)
         loss = self._new_loss()
         random = check_random_state(self.random_state)
@@ -109,12 +110,11 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
 
     def _train(self, X: Any, y: Any, sample_weight: Any, held: Any, incremental: bool, begins: bool) -> None:
         """Train the network on checked data, with the data `held` out for validation, or None."""
-        weights = self._training_weights(y, sample_weight, incremental)
         targets = self._targets(y)
         if self.solver == "lbfgs":
             self._views.set_alpha(0.0)
             trained = [*self._views.coefs, *self._views.intercepts]
-            lbfgs.minimize(self, lbfgs.Objective(self.model_, trained, X, targets, weights, self.alpha))
+            lbfgs.minimize(self, lbfgs.Objective(self.model_, trained, X, targets, sample_weight, self.alpha))
             return
         self._views.set_alpha(self.alpha)
         validation = None if held is None else Validation(self, *held)
@@ -125,7 +125,7 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             self.model_.fit(
                 X, targets, batch_size=self._batch_size(samples), epochs=1 if incremental else self.max_iter,
                 shuffle=self.shuffle, verbose=0, callbacks=[rules, *flat(copy.deepcopy(self.callbacks))],
-                sample_weight=weights,
+                sample_weight=sample_weight,
             )  # fmt: skip
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=4)

@@ -121,6 +121,11 @@ def check_solver(estimator: "MultilayerPerceptron", validation: bool) -> None:
         raise ValueError(
             f"learning_rate_schedule belongs into the optimizer object, received {schedule!r} and {own.optimizer!r}"
         )
+    followed = getattr(own.optimizer, "learning_rate_schedule", None)
+    if followed is not None and own.learning_rate != "constant":
+        raise ValueError(
+            f'learning_rate must be "constant" for an optimizer with a schedule, received {own.learning_rate!r}'
+        )
     if own.solver != "lbfgs":
         return
     unused = {

@@ -132,7 +132,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
     def _targets(self, y: np.ndarray) -> np.ndarray:
         return y
 
-    def _training_weights(self, y: np.ndarray, sample_weight: Any, incremental: bool) -> Any:
+    def _weigh_classes(self, y: np.ndarray, sample_weight: Any, incremental: bool) -> Any:
         return sample_weight
 
     def _score_outputs(self, outputs: np.ndarray, y: np.ndarray, sample_weight: Any) -> float:

@@ -72,7 +72,8 @@ class Rules(Callback):
             if loss < own.best_loss_:
                 own.best_loss_ = loss
         if self._scales:
-            own._optimizer.learning_rate = own.learning_rate_init / (own.t_ + 1) ** own.power_t
+            first = getattr(own.optimizer, "learning_rate", own.learning_rate_init)
+            own._optimizer.learning_rate = first / (own.t_ + 1) ** own.power_t
         if own._no_improvement_count > own.n_iter_no_change:
             self._stop_or_slow_down()
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import numpy as np
-from sklearn.preprocessing import LabelBinarizer
+from sklearn.utils.multiclass import type_of_target, unique_labels
 
 
 class Labels:
@@ -26,11 +26,13 @@ class Labels:
     """
 
     def __init__(self, y: Any):
-        binarizer = LabelBinarizer().fit(y)
-        self.classes = binarizer.classes_
-        self.kind = "multilabel" if binarizer.y_type_.startswith("multilabel") else binarizer.y_type_
+        kind = type_of_target(y, input_name="y")
+        if "multioutput" in kind:
+            raise ValueError("Multioutput target data is not supported with label binarization")
+        self.classes = unique_labels(y)
+        self.kind = "multilabel" if kind.startswith("multilabel") else kind
         self.outputs = 1 if self.kind == "binary" else len(self.classes)
-        self.sparse = bool(binarizer.sparse_input_)
+        self.sparse = hasattr(y, "toarray")
 
     def as_multiclass(self) -> None:
         """Have one output for each of two classes, instead of one for both."""

@@ -43,7 +43,7 @@ class Validation:
         """The loss, without alpha's penalty, and the score, or None if it does not decide."""
         outputs = self.model.predict(self.X)
         total, _ = self.loss.evaluate_batch(self.targets, outputs, self.weights, False, False)
-        loss = float(total) / len(outputs)
+        loss = float(total) / self.loss.divisor(len(outputs), self.weights)
         if not self.monitors:
             return loss, None
         if self.early_stopping == "loss":
