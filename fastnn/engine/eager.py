@@ -106,6 +106,11 @@ class EagerProgram:
             start = y = forward(self.layers, x, self.training)
         outputs = np.ascontiguousarray(start)
         total, gradient = loss.evaluate_batch(targets, outputs, sample_weight, fused, self.training)
+        # As in the interpreter: divided by the batch's weight, or by that of all samples if their mean is wanted.
+        part = rows if self.training else run.order
+        all_weights = run.samples.sample_weight
+        divisor = loss.divisor(len(part), None if all_weights is None else all_weights[part])
+        total *= update.portion(len(part), divisor)
         total += update.penalty(self.layers, len(x), NO_NUMBERS)
         log[0] += total
         for place, metric in zip(self._states, self.metrics, strict=True):

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from ..optimizers import Optimizer
 
 
+def portion(part: float, whole: float) -> float:
+    """As `kernels.interpreter.portion`, for calls from Python."""
+    return part / whole if whole else 0.0
+
+
 def weight_fields(parameter: Parameter, trained: bool, optimizer: "Optimizer | None") -> dict[str, Any]:
     """A weight's fields of `instructions.PARAMETER`, without number, instruction and penalty."""
     fields = {"rows": parameter.rows, "stride": parameter.stride, "trained": int(trained)}
