@@ -64,14 +64,7 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, given_val: tuple[Any, Any, Any], incremental: bool) -> Self:
         self._validate_params()
-        hidden = parameters.hidden_sizes(self)
-        if (given_val[0] is None) != (given_val[1] is None):
-            raise ValueError("X_val and y_val must be given together, received only one of them")
-        parameters.check_solver(self, given_val[0] is not None)
-        if self.early_stopping is not False and incremental and given_val[0] is None:
-            raise ValueError(
-                f"partial_fit does not support early_stopping={self.early_stopping!r} without X_val and y_val"
-            )
+        parameters.check_call(self, given_val, incremental)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._check_data(X, y, incremental, reset=first_pass)
         sample_weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
@@ -79,22 +72,17 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         held = self._check_validation(*given_val)
         loss = self._new_loss()
         random = check_random_state(self.random_state)
-        units = [X.shape[1], *hidden, self.n_outputs_]
-        activations = parameters.activations_of(self, len(hidden))
-        out_activation = last_activation(loss, self._kind)
-        # scikit-learn draws the last layer's weights for the hidden layers' activation.
-        drawn_for = [*activations, *(activations[-1:] or [self.activation])]
-        drawn = network.initial_weights(units, drawn_for, random) if first_pass else None
+        plan = parameters.plan(self, X.shape[1], self.n_outputs_, last_activation(loss, self._kind))
+        drawn = plan.initial_weights(random) if first_pass else None
         if self.early_stopping is not False and held is None and self.solver != "lbfgs":
             (X, y, sample_weight), held = set_aside(self, X, y, sample_weight, random)
         # All that is random from here on: dropout, and the order of the samples.
         with randomness.drawing_from(np.random.default_rng(random.randint(np.iinfo(np.int32).max))):
             builds = first_pass or not hasattr(self, "model_")
             if builds:
-                rates = parameters.dropout_rates(self, len(hidden))
-                self.model_ = network.build(units, [*activations, out_activation], rates, self.batch_norm, X.dtype)
+                self.model_ = plan.build(X.dtype)
                 self._views = network.Views(self.model_)
-                self.out_activation_, self.n_layers_ = out_activation, len(units)
+                self.out_activation_, self.n_layers_ = plan.activations[-1], len(plan.units)
             if drawn is not None:
                 (self.coefs_, self.intercepts_), self.n_iter_, self.t_ = drawn, 0, 0
             self._follow()

@@ -1,6 +1,6 @@
 """The network of a multi-layer perceptron, from scikit-learn's parameters."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
@@ -12,61 +12,64 @@ from ..models import Sequential
 from .objectives import ACTIVATIONS
 
 
-def build(
-    units: Sequence[int], activations: Sequence[Any], dropout: Sequence[float], batch_norm: bool, dtype: np.dtype
-) -> Sequential:
-    """A network of dense layers, whose weights are all zero.
+@dataclass(frozen=True)
+class Plan:
+    """What a network is made of.
 
-    Args:
+    Attributes:
         units: of the samples, of each hidden layer, and of the outputs.
         activations: of each layer but the first, scikit-learn's or fastnn's names, or `Activation` layers.
+        drawn_for: the activation that the outputs' initial weights are drawn for, which is that of hidden layers.
         dropout: the rate after each hidden layer.
         batch_norm: whether hidden layers normalize before their activation.
-        dtype: the float type.
     """
-    model = Sequential([layers.Input((units[0],))])
-    last = len(units) - 2
-    for i, (outputs, activation) in enumerate(zip(units[1:], activations, strict=True)):
-        given = ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
-        # Initial weights are not its own business; an array as initializer would be stored with the model.
-        penalty = regularizers.L2(0.0, per_sample=True)
-        own: dict[str, Any] = {"kernel_initializer": "zeros", "kernel_regularizer": penalty, "dtype": dtype.name}
-        if batch_norm and i < last:
-            model.add(layers.Dense(outputs, **own))
-            model.add(layers.BatchNormalization(dtype=dtype.name))
-            model.add(_as_layer(given, dtype))
-        else:
-            model.add(layers.Dense(outputs, given, **own))
-        if i < last and dropout[i]:
-            model.add(layers.Dropout(dropout[i], dtype=dtype.name))
-    return model
+
+    units: list[int]
+    activations: list[Any]
+    drawn_for: Any
+    dropout: list[float]
+    batch_norm: bool
+
+    def initial_weights(self, random: np.random.RandomState) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Kernels and biases as scikit-learn draws them: uniform in [-b, b], b^2 = 6 / (inputs + outputs).
+
+        For "logistic", b^2 = 2 / (inputs + outputs) (Glorot & Bengio 2010).
+        """
+        kernels, biases = [], []
+        for (inputs, outputs), activation in zip(
+            pairwise(self.units), [*self.activations[:-1], self.drawn_for], strict=True
+        ):
+            named = isinstance(activation, str) and activation in ("logistic", "sigmoid")
+            bound = np.sqrt((2.0 if named else 6.0) / (inputs + outputs))
+            kernels.append(random.uniform(-bound, bound, (inputs, outputs)))
+            biases.append(random.uniform(-bound, bound, outputs))
+        return kernels, biases
+
+    def build(self, dtype: np.dtype) -> Sequential:
+        """The network, whose weights are all zero."""
+        model = Sequential([layers.Input((self.units[0],))])
+        last = len(self.units) - 2
+        for i, (outputs, activation) in enumerate(zip(self.units[1:], self.activations, strict=True)):
+            given = ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
+            # Initial weights are not its own business; an array as initializer would be stored with the model.
+            penalty = regularizers.L2(0.0, per_sample=True)
+            own: dict[str, Any] = {"kernel_initializer": "zeros", "kernel_regularizer": penalty, "dtype": dtype.name}
+            if self.batch_norm and i < last:
+                model.add(layers.Dense(outputs, **own))
+                model.add(layers.BatchNormalization(dtype=dtype.name))
+                model.add(_as_layer(given, dtype))
+            else:
+                model.add(layers.Dense(outputs, given, **own))
+            if i < last and self.dropout[i]:
+                model.add(layers.Dropout(self.dropout[i], dtype=dtype.name))
+        return model
 
 
 def _as_layer(given: str | Activation, dtype: np.dtype) -> Activation:
+    """An activation as a layer of its own, which shares no object with the user's."""
     if isinstance(given, str):
         return Activation(given, dtype=dtype.name)
     return type(given).from_config(given.get_config() | {"name": None, "dtype": dtype.name})
-
-
-def initial_weights(
-    units: Sequence[int], activations: Sequence[Any], random: np.random.RandomState
-) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Kernels and biases as scikit-learn draws them: uniform in [-b, b], b^2 = 6 / (inputs + outputs).
-
-    For "logistic", b^2 = 2 / (inputs + outputs) (Glorot & Bengio 2010).
-
-    Args:
-        units: of the samples, of each hidden layer, and of the outputs.
-        activations: of each layer but the first; that of the outputs is taken to be the one before.
-        random: draws them.
-    """
-    kernels, biases = [], []
-    for (inputs, outputs), activation in zip(pairwise(units), activations, strict=True):
-        named = isinstance(activation, str) and activation in ("logistic", "sigmoid")
-        bound = np.sqrt((2.0 if named else 6.0) / (inputs + outputs))
-        kernels.append(random.uniform(-bound, bound, (inputs, outputs)))
-        biases.append(random.uniform(-bound, bound, outputs))
-    return kernels, biases
 
 
 class Views:

@@ -14,6 +14,7 @@ from ..layers import Activation
 from ..layers.activations import FUNCTIONS
 from ..optimizers import SGD, Adam, Optimizer
 from ..schedules import LearningRateSchedule
+from .network import Plan
 from .objectives import ACTIVATIONS
 
 if TYPE_CHECKING:
@@ -60,6 +61,19 @@ OF_CLASSIFIER: dict[str, list[Any]] = {
 }
 
 
+def plan(estimator: "MultilayerPerceptron", features: int, outputs: int, last_activation: str) -> Plan:
+    """The network that the parameters describe."""
+    hidden = hidden_sizes(estimator)
+    each = activations_of(estimator, len(hidden))
+    return Plan(
+        [features, *hidden, outputs],
+        [*each, last_activation],
+        each[-1] if each else estimator.activation,
+        dropout_rates(estimator, len(hidden)),
+        estimator.batch_norm,
+    )
+
+
 def hidden_sizes(estimator: "MultilayerPerceptron") -> list[int]:
     """The units of each hidden layer.
 
@@ -104,13 +118,22 @@ def dropout_rates(estimator: "MultilayerPerceptron", hidden: int) -> list[float]
     return [checks.number(rate, "dropout", 0, 1, open_high=True) for rate in rates]
 
 
-def check_solver(estimator: "MultilayerPerceptron", validation: bool) -> None:
-    """A ValueError for parameters that contradict each other.
+def check_call(estimator: "MultilayerPerceptron", validation: tuple[Any, Any, Any], incremental: bool) -> None:
+    """A ValueError for parameters and arguments that contradict each other.
 
     Args:
         estimator: the estimator.
-        validation: whether validation data are given.
+        validation: X_val, y_val and their weights, as given.
+        incremental: whether `partial_fit` is called.
     """
+    X_val, y_val, _ = validation
+    if (X_val is None) != (y_val is None):
+        raise ValueError("X_val and y_val must be given together, received only one of them")
+    hidden_sizes(estimator)  # before the data are looked at, as in scikit-learn
+    if incremental and estimator.early_stopping is not False and X_val is None:
+        raise ValueError(
+            f"partial_fit does not support early_stopping={estimator.early_stopping!r} without X_val and y_val"
+        )
     own = estimator
     schedule = own.learning_rate_schedule
     if schedule is not None and own.learning_rate != "constant":
@@ -134,7 +157,7 @@ def check_solver(estimator: "MultilayerPerceptron", validation: bool) -> None:
         "callbacks": bool(own.callbacks),
         "dropout": bool(np.any(own.dropout)),
         "batch_norm": bool(own.batch_norm),
-        "X_val": validation,
+        "X_val": X_val is not None,
     }
     for name, given in unused.items():
         if given:

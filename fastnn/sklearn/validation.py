@@ -1,5 +1,6 @@
 """Data that are set aside to decide when training ends."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,8 +32,13 @@ class Validation:
         self.targets = loss.prepare(estimator._targets(y), estimator.n_outputs_, dtype, "y_val")
         self.weights = None if sample_weight is None else np.asarray(sample_weight, dtype)
         self.early_stopping = estimator.early_stopping
-        scores = callable(self.early_stopping) or self.early_stopping not in (True, False, "loss")
-        self.scorer = get_scorer(self.early_stopping) if scores else None
+        self.scorer: Any = None
+        if callable(self.early_stopping):
+            self.scorer = self.early_stopping
+        elif self.early_stopping not in (True, False, "loss"):
+            scorer = get_scorer(self.early_stopping)
+            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
+            self.scorer = partial(scorer, **weights)
 
     @property
     def monitors(self) -> bool:
@@ -50,8 +56,7 @@ class Validation:
             return loss, -loss
         if self.scorer is None:
             return loss, self.estimator._score_outputs(outputs, self.y, self.sample_weight)
-        weights = {} if self.sample_weight is None else {"sample_weight": self.sample_weight}
-        return loss, float(self.scorer(self.estimator, self.X, self.y, **weights))
+        return loss, float(self.scorer(self.estimator, self.X, self.y))
 
 
 def _without_feature_names(estimator: "MultilayerPerceptron") -> Any:

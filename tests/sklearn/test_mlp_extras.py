@@ -201,7 +201,7 @@ def test_losses_by_name_object_and_function():
     hinge = classifier(loss="hinge", max_iter=300, learning_rate_init=0.01).fit(X, Y == 1)
     assert hinge.score(X, Y == 1) > 0.9
     assert not hasattr(hinge, "predict_proba")
-    two = classifier(loss=fastnn.losses.CategoricalCrossentropy(), max_iter=100).fit(X, Y > 0)
+    two = classifier(loss=fastnn.losses.CategoricalCrossentropy(), max_iter=100, learning_rate_init=0.05).fit(X, Y > 0)
     assert two.n_outputs_ == 2
     assert two.score(X, Y > 0) > 0.9
     assert_allclose(two.predict_proba(X).sum(axis=1), 1)
