@@ -1,6 +1,7 @@
 """From the parameter `model` of an estimator to a network that fits the data."""
 
 import copy
+import inspect
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -52,15 +53,23 @@ def network(
         dtype: of the samples: layers that a function makes have it if it is a float type.
 
     Raises:
-        TypeError: if the function returns something else than layers.
+        TypeError: if the function takes other arguments, or returns something else than layers.
         ValueError: for a network of another input shape.
     """
     build = builder(model)
     if build is None:
         made = copy.deepcopy(model)
     else:
+        try:
+            inspect.signature(build).bind(input_shape, outputs, **arguments)
+        except TypeError as error:
+            raise TypeError(
+                f"model must be a function of (input_shape, outputs) and arguments by name, received {build!r}, "
+                f"which says: {error}"
+            ) from error
         with using_floatx(dtype.name if dtype.kind == "f" else floatx()):
-            made = build(input_shape, outputs, **arguments)
+            # A copy, in case the function gives the same objects each time.
+            made = copy.deepcopy(build(input_shape, outputs, **arguments))
             if isinstance(made, (list, tuple)):
                 made = Sequential(made)
     if not isinstance(made, Sequential):
@@ -96,7 +105,7 @@ def sample_shape(X: Any, asked: Any, model: Any) -> tuple[int, ...]:
 
 
 def complete(model: Sequential, outputs: int, activation: str | None, meaning: str) -> None:
-    """Check that the network has so many outputs, and add the activation that they need, if it ends without one.
+    """Check the outputs of a network, and add the activation that they need, if it ends without one.
 
     Args:
         model: a built network.
@@ -105,12 +114,20 @@ def complete(model: Sequential, outputs: int, activation: str | None, meaning: s
         meaning: what the outputs are, for the message.
 
     Raises:
-        ValueError: for another output shape.
+        ValueError: for another output shape or activation.
     """
     if model.output_shape != (None, outputs):
         raise ValueError(
             f"model must give {outputs} outputs a sample, {meaning}, received a network of output shape "
             f"{model.output_shape}"
         )
-    if activation is not None and output_activation(model.layers) == "linear":
+    last = output_activation(model.layers)
+    if activation is None or last in (None, activation):  # None: written in Python, and may be anything
+        return
+    if last == "linear":
         model.add(layers.Activation(activation, dtype=model.dtype.name))
+    else:
+        raise ValueError(
+            f"model must end with the activation {activation}, or without one, for {outputs} outputs, {meaning}; "
+            f"received a network that ends with {last}"
+        )

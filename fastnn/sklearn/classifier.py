@@ -213,8 +213,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     @available_if(lambda estimator: estimator._has_probabilities())
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithms of `predict_proba`."""
-        probabilities = self.predict_proba(X)
-        return np.log(probabilities, out=probabilities)
+        with np.errstate(divide="ignore"):  # -inf for 0
+            return np.log(self.predict_proba(X))
 
     @available_if(lambda estimator: estimator._check_solver())
     def partial_fit(

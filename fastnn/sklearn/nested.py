@@ -2,26 +2,26 @@
 
 import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import optimizers
 from ..configured import arguments
 from .building import builder
 
-PARTS = ("model", "optimizer")
-
 
 class NestedParameters:
-    """Mixin before `BaseEstimator`: arguments of the function `model` and of the optimizer are parameters, too.
+    """Mixin before `BaseEstimator`: arguments of parts, of the function `model` or the optimizer, are parameters, too.
 
     Like all parameters they are attributes, named as the constructor takes them; only those that were given exist.
     `get_params(deep=True)` also has the others, with the values that they have by default.
     """
 
+    _tunable: ClassVar[tuple[str, ...]] = ("model", "optimizer")  # the parts
+
     def _take(self, given: Mapping[str, Any]) -> None:
         """Keep what the constructor was given beyond its named arguments."""
         for name in given:
-            if _part(name) is None:
+            if self._part(name) is None:
                 raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}")
         vars(self).update(given)
 
@@ -38,10 +38,10 @@ class NestedParameters:
             deep: whether also those arguments of `model` and `optimizer` that have their default values.
         """
         params = super().get_params(deep)  # type: ignore[misc]  # BaseEstimator's
-        for part in PARTS if deep else ():
-            for name, default in defaults(part, getattr(self, part, None)).items():
+        for part in self._tunable if deep else ():
+            for name, default in (defaults(part, getattr(self, part)) or {}).items():
                 params[f"{part}__{name}"] = default
-        return params | {name: value for name, value in vars(self).items() if _part(name)}
+        return params | {name: value for name, value in vars(self).items() if self._part(name)}
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters by name; returns the estimator.
@@ -49,28 +49,30 @@ class NestedParameters:
         Raises:
             ValueError: for a name that there is not.
         """
-        nested = {name: value for name, value in params.items() if _part(name)}
+        nested = {name: value for name, value in params.items() if self._part(name)}
         super().set_params(**{name: value for name, value in params.items() if name not in nested})  # type: ignore[misc]
         for name in nested:
-            part = str(_part(name))
-            check_argument(part, getattr(self, part, None), name.removeprefix(f"{part}__"))
+            part, _, argument = name.partition("__")
+            check_argument(part, getattr(self, part), argument)
         vars(self).update(nested)
         return self
 
+    def _part(self, name: str) -> str | None:
+        """The part that has the parameter `name`; None for a parameter of the estimator itself."""
+        part, separator, rest = name.partition("__")
+        return part if separator and rest and part in self._tunable else None
 
-def _part(name: str) -> str | None:
-    part, separator, rest = name.partition("__")
-    return part if separator and rest and part in PARTS else None
 
-
-def defaults(part: str, value: Any) -> dict[str, Any]:
-    """The arguments that a part has, with their default values."""
+def defaults(part: str, value: Any) -> dict[str, Any] | None:
+    """The arguments that a part has, with their default values; None for what is no such part."""
     if part == "optimizer":
         try:
             optimizer = optimizers.get(value)
         except ValueError:
-            return {}
-        return {name: optimizer._argument(name) for name in arguments(type(optimizer))}
+            return None
+        return {name: optimizer._argument(name) for name in arguments(type(optimizer)) if hasattr(optimizer, name)}
+    if not (value is None or callable(value)):
+        return None
     return {p.name: None if p.default is p.empty else p.default for p in _signature(value)[2:] if p.kind in _BY_NAME}
 
 
@@ -87,11 +89,12 @@ def _signature(model: Any) -> list[inspect.Parameter]:
 
 
 def check_argument(part: str, value: Any, name: str) -> None:
-    """A ValueError unless the part `value` has an argument of this name; if it is no such part, `fit` will say so."""
+    """A ValueError unless the part `value` has an argument of this name; what is no such part `fit` will refuse."""
     known = defaults(part, value)
+    if known is None or name in known:
+        return
     anything = part == "model" and any(p.kind is p.VAR_KEYWORD for p in _signature(value))
-    invalid = part == "model" and not (value is None or callable(value))
-    if name not in known and not anything and not invalid:
+    if not anything:
         hint = "; only a function that builds a network has some" if part == "model" and not known else ""
         raise ValueError(
             f"Invalid parameter {f'{part}__{name}'!r}: expected an argument of {part}, {value!r}, which are "

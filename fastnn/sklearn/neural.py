@@ -1,26 +1,17 @@
-"""A classifier and a regressor around any network."""
+"""What the classifier and the regressor around any network share."""
 
-import copy
 from collections.abc import Mapping
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
-from sklearn.utils import column_or_1d, compute_sample_weight
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.metaestimators import available_if
-from sklearn.utils.multiclass import _check_partial_fit_first_call, check_classification_targets, type_of_target
+from sklearn.base import RegressorMixin
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import validate_data
 
-from .. import losses
 from ..models import Sequential
-from ..utils import to_categorical
-from .building import builder, complete, network, sample_shape
+from .building import network, sample_shape
 from .nested import check_argument
-from .targets import Labels
 from .training import Data, TrainedEstimator
-
-_MARGINS = (losses.Hinge, losses.SquaredHinge)  # of outputs that are no probabilities
 
 
 class NeuralEstimator(TrainedEstimator):
@@ -94,8 +85,10 @@ class NeuralEstimator(TrainedEstimator):
         fresh = not (self.warm_start and self.__sklearn_is_fitted__())
         if (X_val is None) != (y_val is None):
             raise ValueError("X_val and y_val must be given together, received only one of them")
-        X, y = self._check_data(X, y, reset=fresh)
-        with self._drawing(fresh) as seed:
+        if X_val is None and sample_weight_val is not None:
+            raise ValueError("sample_weight_val must come with X_val and y_val, received it alone")
+        with self._fitting(fresh) as seed:
+            X, y = self._check_data(X, y, reset=fresh)
             if fresh:
                 self._new(X, y)
             data, validation = self._data(X, y, sample_weight), None
@@ -106,6 +99,16 @@ class NeuralEstimator(TrainedEstimator):
             elif self.early_stopping:
                 data, validation = self._held_out(data, self._strata(y), seed)
             return self._train(data, validation, self.epochs, self.early_stopping)
+
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, known: Any = None) -> Self:
+        """One epoch; `known` are the classes, of which y may lack some."""
+        self._validate_params()
+        fresh = not self.__sklearn_is_fitted__()
+        with self._fitting(fresh):
+            X, y = self._check_data(X, y, reset=fresh)
+            if fresh:
+                self._new(X, y if known is None or y.ndim > 1 else known)
+            return self._train(self._data(X, y, sample_weight), None, 1, stopping=False)
 
     def _check_data(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         numeric = isinstance(self, RegressorMixin)
@@ -137,168 +140,11 @@ class NeuralEstimator(TrainedEstimator):
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        shape = self.model.input_shape[1:] if self.input_shape is None and _has_shape(self.model) else self.input_shape
+        tags.input_tags.sparse = np.size(shape) < 2
         tags.input_tags.three_d_array = True
         return tags
 
 
-class NeuralClassifier(ClassifierMixin, NeuralEstimator):
-    """Any network as a classifier: it learns the classes of samples."""
-
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "class_weight": [None, dict, StrOptions({"balanced"})],
-        **NeuralEstimator._parameter_constraints,
-    }
-
-    def __init__(
-        self,
-        model: Any = None,
-        *,
-        input_shape: Any = None,
-        loss: Any = None,
-        optimizer: Any = "adam",
-        metrics: Any = None,
-        batch_size: Any = "auto",
-        epochs: int = 100,
-        shuffle: bool = True,
-        class_weight: Any = None,
-        callbacks: Any = None,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        tol: float = 1e-4,
-        random_state: Any = None,
-        verbose: Any = False,
-        warm_start: bool = False,
-        **model__arguments: Any,
-    ):
-        super().__init__(
-            model, input_shape=input_shape, loss=loss, optimizer=optimizer, metrics=metrics, batch_size=batch_size,
-            epochs=epochs, shuffle=shuffle, callbacks=callbacks, early_stopping=early_stopping,
-            validation_fraction=validation_fraction, n_iter_no_change=n_iter_no_change, tol=tol,
-            random_state=random_state, verbose=verbose, warm_start=warm_start, **model__arguments,
-        )  # fmt: skip
-        self.class_weight = class_weight
-
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> Self:
-        """Train for one epoch more.
-
-        Args:
-            X: samples, as for `fit`.
-            y: their labels.
-            classes: all labels that there are, needed in the first call.
-            sample_weight: (n,) weights of the samples, or None.
-        """
-        self._validate_params()
-        fresh = not self.__sklearn_is_fitted__()
-        _check_partial_fit_first_call(self, classes)
-        X, y = self._check_data(X, y, reset=fresh)
-        with self._drawing(fresh):
-            if fresh:
-                self._new(X, y if type_of_target(y).startswith("multilabel") else self.classes_)
-            return self._train(self._data(X, y, sample_weight), None, 1, stopping=False)
-
-    def _new(self, X: Any, y: Any) -> None:
-        check_classification_targets(y)
-        labels = Labels(y)
-        loss = None if self.loss is None else losses.get(copy.deepcopy(self.loss))
-        if getattr(loss, "from_logits", False):
-            raise ValueError(f"loss must take probabilities, which predict_proba returns, received {loss!r}")
-        if loss is not None and loss.activation == "softmax":
-            labels.as_multiclass()
-        model = self._network(X, labels.outputs)
-        if builder(self.model) is None and model.output_shape == (None, 2):
-            labels.as_multiclass()
-        multiclass = labels.kind == "multiclass"
-        activation = None if isinstance(loss, _MARGINS) else "softmax" if multiclass else "sigmoid"
-        meaning = "one for two classes" if labels.outputs == 1 else "one for each class"
-        complete(model, labels.outputs, activation, meaning)
-        default = "sparse_categorical_crossentropy" if multiclass else "binary_crossentropy"
-        self._begin(model, loss or losses.get(default))
-        self._labels, self.classes_, self.n_outputs_ = labels, labels.classes, labels.outputs
-
-    def _targets(self, y: Any, name: str = "y") -> np.ndarray:
-        if (y.ndim > 1) != (self._labels.kind == "multilabel"):
-            raise ValueError(f"{name} must be {self._labels.kind} labels as before, received shape {y.shape}")
-        if y.ndim == 1 and len(unknown := np.setdiff1d(y, self.classes_)):
-            raise ValueError(f"{name} must have labels among classes_, {self.classes_}, received {unknown}")
-        targets = self._labels.targets(y)
-        loss = self.model_.loss
-        if self._labels.kind == "multiclass" and loss is not None and not loss.sparse:
-            return to_categorical(targets, self.n_outputs_)
-        return targets
-
-    def _data(self, X: Any, y: Any, sample_weight: Any) -> Data:
-        if self.class_weight is not None:
-            by_class = compute_sample_weight(self.class_weight, y)
-            sample_weight = by_class if sample_weight is None else by_class * np.asarray(sample_weight)
-        return super()._data(X, y, sample_weight)
-
-    def _strata(self, y: Any) -> Any:
-        return None if self._labels.kind == "multilabel" else y
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The likeliest labels (n,) for samples X, or indicators (n, classes) for a multi-label problem."""
-        outputs = self._outputs(X)
-        return self._labels.labels(outputs if self._has_probabilities() else (outputs + 1) / 2)
-
-    def _has_probabilities(self) -> bool:
-        """Whether the loss is one for probabilities, so that there are some."""
-        loss = self.model_.loss if self.__sklearn_is_fitted__() else losses.get(self.loss) if self.loss else None
-        return not isinstance(loss, _MARGINS)
-
-    @available_if(_has_probabilities)
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """The probabilities of all classes (n, classes) for samples X; not for the losses "hinge" and the like."""
-        outputs = self._outputs(X)
-        return self._labels.probabilities(outputs)
-
-    @available_if(_has_probabilities)
-    def predict_log_proba(self, X: Any) -> np.ndarray:
-        """The logarithms of `predict_proba`."""
-        with np.errstate(divide="ignore"):  # -inf for 0
-            return np.log(self.predict_proba(X))
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.classifier_tags.multi_label = True
-        return tags
-
-
-class NeuralRegressor(RegressorMixin, NeuralEstimator):
-    """Any network as a regressor: it learns numbers."""
-
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Train for one epoch more.
-
-        Args:
-            X: samples, as for `fit`.
-            y: their numbers.
-            sample_weight: (n,) weights of the samples, or None.
-        """
-        self._validate_params()
-        fresh = not self.__sklearn_is_fitted__()
-        X, y = self._check_data(X, y, reset=fresh)
-        with self._drawing(fresh):
-            if fresh:
-                self._new(X, y)
-            return self._train(self._data(X, y, sample_weight), None, 1, stopping=False)
-
-    def _new(self, X: Any, y: Any) -> None:
-        outputs = 1 if y.ndim == 1 else y.shape[1]
-        model = self._network(X, outputs)
-        complete(model, outputs, None, "one for each number in a row of y")
-        self._begin(model, losses.get("mean_squared_error" if self.loss is None else copy.deepcopy(self.loss)))
-        self.n_outputs_ = outputs
-
-    def _targets(self, y: Any, name: str = "y") -> np.ndarray:
-        return y
-
-    def predict(self, X: Any) -> np.ndarray:
-        """The numbers (n,), or (n, outputs) for several at once, for samples X."""
-        outputs = self._outputs(X)
-        return outputs[:, 0] if self.n_outputs_ == 1 else outputs
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.target_tags.multi_output = True
-        return tags
+def _has_shape(model: Any) -> bool:
+    return isinstance(model, Sequential) and model.input_shape is not None

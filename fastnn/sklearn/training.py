@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
 
-from .. import losses, optimizers
+from .. import optimizers
 from ..callbacks import Callback, EarlyStopping
 from ..callbacks.base import flat
 from ..models import Sequential
@@ -67,24 +67,33 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         return self.history_["loss"]
 
     @contextmanager
-    def _drawing(self, fresh: bool) -> Iterator[int]:
-        """Within the block everything random comes from `random_state`; gives a seed for what draws by itself."""
+    def _fitting(self, fresh: bool) -> Iterator[int]:
+        """Within the block everything random comes from `random_state`; gives a seed for what draws by itself.
+
+        After an error all attributes are as before.
+        """
+        before = dict(vars(self))
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         # Another one for each call that goes on with the training, which would shuffle as the first one did.
         done = 0 if fresh else self.n_iter_
-        with drawing_from(np.random.default_rng([seed, done])):
-            yield seed
+        try:
+            with drawing_from(np.random.default_rng([seed, done])):
+                yield seed
+        except Exception:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
 
-    def _begin(self, model: Sequential, loss: losses.Loss) -> None:
+    def _begin(self, model: Sequential, loss: Any) -> None:
         """Take a new network, and choose how to train it. Objects that are parameters are copied first."""
         optimizer = copy.deepcopy(optimizers.get(self.optimizer))
         optimizer.iterations = 0
         for name, value in self._given("optimizer").items():
             check_argument("optimizer", self.optimizer, name)
             setattr(optimizer, name, value)
-        model.compile(optimizer, loss, copy.deepcopy(list(self.metrics or [])))
+        model.compile(optimizer, copy.deepcopy(loss), copy.deepcopy(list(self.metrics or [])))
         self.model_, self.history_ = model, {"loss": []}
-        vars(self).update(self._parts())
+        self.__dict__.update(self._parts())
 
     def _train(self, data: Data, validation: Data | None, epochs: int, stopping: bool) -> Self:
         """Train for so many more epochs.
@@ -110,7 +119,7 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
             )  # fmt: skip
         except KeyboardInterrupt:
             warnings.warn("Training interrupted by user.", stacklevel=3)
-        for name, column in {} if model.history is None else model.history.history.items():
+        for name, column in getattr(model.history, "history", {}).items():
             self.history_.setdefault(name, []).extend(column)
         if not all(np.isfinite(w).all() for w in model.weights):
             raise ValueError(
@@ -135,6 +144,5 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
             *(part for part in data if part is not None),
             test_size=self.validation_fraction, random_state=seed, stratify=labels,
         )  # fmt: skip
-        return Data(*parts[0::2], *([] if data.weights is not None else [None])), Data(
-            *parts[1::2], *([] if data.weights is not None else [None])
-        )
+        none = [] if data.weights is not None else [None]
+        return Data(*parts[0::2], *none), Data(*parts[1::2], *none)

@@ -1,0 +1,64 @@
+"""A regressor around any network."""
+
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from .building import complete
+from .neural import NeuralEstimator
+
+
+class NeuralRegressor(RegressorMixin, NeuralEstimator):
+    """A regressor around any network, which lives in pipelines and searches like scikit-learn's own.
+
+    The network ends with one output for each number to predict, usually without an activation.
+
+    Args:
+        model, input_shape, loss, optimizer, metrics, batch_size, epochs, shuffle, callbacks, early_stopping,
+            validation_fraction, n_iter_no_change, tol, random_state, verbose, warm_start, **model__arguments: as for
+            `NeuralClassifier`; where the loss is None, it is the mean squared error.
+
+    Attributes:
+        model_: the trained network, a `fastnn.Sequential`.
+        n_outputs_: the number of outputs of the network.
+        history_: {"loss": [a number per epoch], ...}, with the metrics and the "val_..." values.
+        n_iter_: the number of epochs of training.
+        loss_curve_: the loss of each epoch.
+
+    >>> from fastnn.sklearn import NeuralRegressor
+    >>> X = np.linspace(-1, 1, 200)[:, np.newaxis]
+    >>> regressor = NeuralRegressor(optimizer__learning_rate=0.02, random_state=0).fit(X, np.abs(X[:, 0]))
+    >>> regressor.predict([[-0.5], [0.5]]).round(1), bool(regressor.score(X, np.abs(X[:, 0])) > 0.99)
+    (array([0.5, 0.5]), True)
+    """
+
+    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+        """Train for one epoch more.
+
+        Args:
+            X: samples, as for `fit`.
+            y: their numbers.
+            sample_weight: (n,) weights of the samples, or None.
+        """
+        return self._partial_fit(X, y, sample_weight)
+
+    def _new(self, X: Any, y: Any) -> None:
+        outputs = 1 if y.ndim == 1 else y.shape[1]
+        model = self._network(X, outputs)
+        complete(model, outputs, None, "one for each number in a row of y")
+        self._begin(model, "mean_squared_error" if self.loss is None else self.loss)
+        self.n_outputs_ = outputs
+
+    def _targets(self, y: Any, name: str = "y") -> np.ndarray:
+        return y
+
+    def predict(self, X: Any) -> np.ndarray:
+        """The numbers (n,), or (n, outputs) for several at once, for samples X."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self.n_outputs_ == 1 else outputs
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.multi_output = True
+        return tags
