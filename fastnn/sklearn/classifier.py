@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 from ..losses import Loss
 from . import parameters
 from .mlp import MultilayerPerceptron
-from .objectives import classification_loss
+from .objectives import classification_loss, needs_distributions
 from .targets import Labels
 
 
@@ -130,7 +130,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _take_labels(self, labels: Labels) -> None:
         """Remember labels; two classes are two outputs for a loss that comes after a softmax."""
-        if self._loss_for(labels.kind).activation == "softmax":
+        if needs_distributions(self._loss_for(labels.kind)):
             labels.as_multiclass()
         self._labels, self.classes_, self.n_outputs_ = labels, labels.classes, labels.outputs
 

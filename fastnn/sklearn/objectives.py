@@ -61,6 +61,11 @@ def _other(loss: Any, own: tuple[str, ...]) -> Loss:
     return found
 
 
+def needs_distributions(loss: Loss) -> bool:
+    """Whether the outputs must be probabilities that add up to 1, so that two classes need two of them."""
+    return loss.activation == "softmax" or isinstance(loss, losses.KLDivergence)
+
+
 def last_activation(loss: Loss, kind: str) -> str:
     """scikit-learn's name of the last activation: the loss's own, or one that suits the kind of the targets.
 
@@ -70,8 +75,8 @@ def last_activation(loss: Loss, kind: str) -> str:
     """
     if loss.activation is not None:
         return _SCIKIT_LEARNS.get(loss.activation, loss.activation)
+    if kind == "regression":
+        return "softplus" if isinstance(loss, losses.Poisson) else "identity"
     if isinstance(loss, losses.Hinge):
         return "identity"
-    if isinstance(loss, losses.Poisson):
-        return "softplus"
-    return {"regression": "identity", "multiclass": "softmax"}.get(kind, "logistic")
+    return "softmax" if kind == "multiclass" else "logistic"

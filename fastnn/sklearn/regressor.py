@@ -70,7 +70,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         n_features_in_, feature_names_in_: of the samples.
 
     >>> X = np.linspace(-1, 1, 100)[:, np.newaxis]
-    >>> regressor = fastnn.sklearn.MLPRegressor(solver="lbfgs", activation="tanh", random_state=0).fit(X, X[:, 0] ** 2)
+    >>> regressor = fastnn.sklearn.MLPRegressor(solver="lbfgs", alpha=0, tol=1e-5, random_state=0).fit(X, X[:, 0] ** 2)
     >>> regressor.predict([[0.5]]).round(2).tolist()
     [0.25]
     """

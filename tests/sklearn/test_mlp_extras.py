@@ -186,6 +186,20 @@ def test_label_smoothing():
         assert ours.loss_curve_[0] == pytest.approx(-(smoothed * np.log(initial)).sum(axis=1).mean(), rel=1e-9)
 
 
+@pytest.mark.parametrize("loss", sorted({kind.name for kind in fastnn.losses._BY_NAME.values()}))
+def test_all_losses_of_fastnn(loss):
+    """All that fit classes do for two, and all that fit numbers, with an output activation that suits them."""
+    many, _ = make_regression(60, 4, random_state=0)
+    labels = many[:, 0] > 0
+    ours = classifier(loss=loss, max_iter=100, learning_rate_init=0.05).fit(many, labels)
+    assert ours.score(many, labels) > 0.9
+    others = ("hinge", "squared_hinge", "kl_divergence")
+    if fastnn.losses.get(loss).activation in (None, "exponential") and loss not in others:
+        numbers = np.exp(many[:, 0])
+        regressor = MLPRegressor(loss, max_iter=300, random_state=0, learning_rate_init=0.01).fit(many, numbers)
+        assert regressor.score(many, numbers) > 0.8
+
+
 def test_losses_by_name_object_and_function():
     many, targets = make_regression(60, 4, random_state=0)
     targets = targets / targets.std()
