@@ -58,6 +58,7 @@ PARAMETER = np.dtype(
         ("sums", np.int64),  # where its sums start in Batch.sums
         ("l1", np.float64),  # the factors of its penalty, l1 sum |w| + l2 sum w^2
         ("l2", np.float64),
+        ("per_sample", np.int64),  # 1: both are divided by Batch.divisor
         ("decayed", np.int64),  # 1: the weight decay hyper[SEPARATE_DECAY] applies to it
         ("constraint", np.int64),  # one of the constraints below
         ("together", np.int64),  # a norm is that of rows i, i + together, ... of a column; 0: of the whole weight
