@@ -1,5 +1,6 @@
 """Losses, with Keras 3's names and defaults. All are averaged over the batch: sum(sample weight * loss) / B.
 
+With `reduction="mean_with_sample_weight"` they are divided by the sum of the sample weights instead.
 Pass a loss to `compile` by name, as an object or as a function of (y_true, y_pred). In a loop of your own,
 `loss.forward(y_true, y_pred)` returns the loss and `loss.backward()` its gradient with respect to y_pred.
 """

@@ -7,7 +7,7 @@ import numpy as np
 from .. import checks
 from ..kernels import regression as kernels
 from ..settings import Setting
-from .base import KernelLoss, first
+from .base import BY_SAMPLES, KernelLoss, first
 
 
 class MeanSquaredError(KernelLoss):
@@ -24,8 +24,8 @@ class MeanSquaredError(KernelLoss):
     operation = staticmethod(kernels.mean_squared_error_loss)
     _kernel = kernels.mean_squared_error
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
 
 
 class HalfMeanSquaredError(MeanSquaredError):
@@ -54,8 +54,8 @@ class MeanAbsoluteError(KernelLoss):
     operation = staticmethod(kernels.mean_absolute_error_loss)
     _kernel = kernels.mean_absolute_error
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
 
 
 class Huber(KernelLoss):
@@ -76,8 +76,8 @@ class Huber(KernelLoss):
 
     delta = Setting(checks.positive)
 
-    def __init__(self, delta: float = 1.0):
-        super().__init__()
+    def __init__(self, delta: float = 1.0, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
         self.delta = delta
 
     @property
@@ -97,8 +97,8 @@ class LogCosh(KernelLoss):
     operation = staticmethod(kernels.log_cosh_loss)
     _kernel = kernels.log_cosh
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
 
 
 class Poisson(KernelLoss):
@@ -112,8 +112,8 @@ class Poisson(KernelLoss):
     operation = staticmethod(kernels.poisson_loss)
     _kernel = kernels.poisson
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
         """A ValueError after an activation whose outputs may be negative."""

@@ -16,8 +16,9 @@ except ImportError as error:
     raise ImportError('fastnn.sklearn needs scikit-learn: pip install "fastnn-numba[sklearn]"') from error
 
 from .autoencoder import Autoencoder
-from .mlp import MLPClassifier, MLPRegressor
+from .classifier import MLPClassifier
 from .neural_classifier import NeuralClassifier
 from .neural_regressor import NeuralRegressor
+from .regressor import MLPRegressor
 
 __all__ = ["Autoencoder", "MLPClassifier", "MLPRegressor", "NeuralClassifier", "NeuralRegressor"]

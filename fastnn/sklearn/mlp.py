@@ -1,133 +1,222 @@
-"""scikit-learn's multi-layer perceptrons on fastnn's engine."""
+"""What the multi-layer perceptrons for classification and for regression share: how they are trained."""
 
+import copy
 import warnings
-from numbers import Integral, Real
+from itertools import chain
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import ClassifierMixin, RegressorMixin
+from sklearn.base import ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state, column_or_1d
-from sklearn.utils._param_validation import Interval, Options, StrOptions
-from sklearn.utils.validation import validate_data
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from .. import optimizers
-from ..randomness import drawing_from
-from . import network
+from .. import randomness
+from ..callbacks.base import flat
+from ..optimizers import Optimizer
+from . import lbfgs, network, parameters
 from .base import NetworkEstimator
+from .objectives import last_activation
 from .stopping import Rules
-from .targets import Labels
+from .validation import Validation, set_aside
 
 
-class MultilayerPerceptron(NetworkEstimator):
-    """The base class of `MLPClassifier` and `MLPRegressor`."""
+class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, NetworkEstimator):
+    """The base class of `MLPClassifier` and `MLPRegressor`, which describe the parameters."""
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-        "activation": [StrOptions({"identity", "logistic", "tanh", "relu"})],
-        "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
-        "alpha": [Interval(Real, 0, None, closed="left")],
-        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
-        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
-        "tol": [Interval(Real, 0, None, closed="left")],
-        "n_iter_no_change": [Interval(Integral, 1, None, closed="left"), Options(Real, {np.inf})],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    loss_curve_: Any
+    validation_loss_curve_: Any
+    validation_scores_: Any
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = parameters.CONSTRAINTS
+
+    def _take(self, arguments: dict[str, Any]) -> None:
+        """Keep the arguments of the constructor, `locals()` there."""
+        self.__dict__.update((name, value) for name, value in arguments.items() if name != "self")
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        X_val: Any = None,
+        y_val: Any = None,
+        sample_weight_val: Any = None,
+    ) -> Self:
         """Train on samples X (n, features) and targets y.
 
         Args:
             X: an array, a table, or a sparse matrix, which is not made dense.
-            y: labels, or numbers.
+            y: labels (n,), indicators (n, classes), or numbers (n,) or (n, outputs).
             sample_weight: (n,), or None.
+            X_val: validation samples, for `validation_loss_curve_` and for `early_stopping`, which then sets none of X
+                aside; or None.
+            y_val: their targets, or None.
+            sample_weight_val: their weights, or None.
+
+        Returns:
+            The estimator.
+
+        Raises:
+            TypeError, ValueError: in scikit-learn's words, for parameters or data that it cannot take.
         """
+        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, given_val: tuple[Any, Any, Any], incremental: bool) -> Self:
         self._validate_params()
-        X, y = self._check_data(X, y, reset=True)
-        targets = self._targets(y)
+        parameters.check_call(self, given_val, incremental)
+        first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
+        X, y = self._check_data(X, y, incremental, reset=first_pass)
+        sample_weight = None if sample_weight is None else _check_sample_weight(sample_weight, X)
+        sample_weight = self._weigh_classes(y, sample_weight, incremental)
+        held = self._check_validation(*given_val)
+        loss = self._new_loss()
         random = check_random_state(self.random_state)
-        hidden = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=int)).tolist()
-        units = [X.shape[1], *hidden, self.n_outputs_]
-        batch_size = min(200, X.shape[0]) if self.batch_size == "auto" else min(self.batch_size, X.shape[0])
-        activations = [self.activation] * len(hidden) + [self.out_activation_]
-        self.model_ = network.build(units, activations, self.alpha / batch_size, X.dtype, random)
-        self.coefs_, self.intercepts_ = network.coefs_and_intercepts(self.model_)
-        self.n_layers_ = len(units)
-        self._optimizer = optimizers.Adam(self.learning_rate_init, self.beta_1, self.beta_2, self.epsilon)
-        self.model_.compile(self._optimizer, self._loss())
-        self.n_iter_, self.t_, self.best_loss_, self._no_improvement_count = 0, 0, np.inf, 0
-        self.loss_curve_: list[float] = []
-        rules = Rules(self, X.shape[0])
-        with drawing_from(np.random.default_rng(random.randint(2**31))):
+        plan = parameters.plan(self, X.shape[1], self.n_outputs_, last_activation(loss, self._kind))
+        drawn = plan.initial_weights(random) if first_pass else None
+        if self.early_stopping is not False and held is None and self.solver != "lbfgs":
+            (X, y, sample_weight), held = set_aside(self, X, y, sample_weight, random)
+        # All that is random from here on: dropout, and the order of the samples.
+        with randomness.drawing_from(np.random.default_rng(random.randint(np.iinfo(np.int32).max))):
+            builds = first_pass or not hasattr(self, "model_")
+            if builds:
+                self.model_ = plan.build(X.dtype)
+                self._views = network.Views(self.model_)
+                self.out_activation_, self.n_layers_ = plan.activations[-1], len(plan.units)
+            if drawn is not None:
+                (self.coefs_, self.intercepts_), self.n_iter_, self.t_ = drawn, 0, 0
+            self._follow()
+            if builds or not incremental or not hasattr(self, "loss_curve_"):  # the solver may have been "lbfgs"
+                self.model_.compile(parameters.new_optimizer(self), loss)
+            self._train(X, y, sample_weight, held, incremental, begins=first_pass)
+        if not all(np.isfinite(w).all() for w in chain(self.coefs_, self.intercepts_)):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+                "preprocessed."
+            )
+        return self
+
+    def _train(self, X: Any, y: Any, sample_weight: Any, held: Any, incremental: bool, begins: bool) -> None:
+        """Train the network on checked data, with the data `held` out for validation, or None."""
+        targets = self._targets(y)
+        if self.solver == "lbfgs":
+            self._views.set_alpha(0.0)
+            trained = [*self._views.coefs, *self._views.intercepts]
+            lbfgs.minimize(self, lbfgs.Objective(self.model_, trained, X, targets, sample_weight, self.alpha))
+            return
+        self._views.set_alpha(self.alpha)
+        validation = None if held is None else Validation(self, *held)
+        self._begin_record(begins, validation)
+        samples = X.shape[0]
+        rules = Rules(self, samples, validation, self.__dict__.pop("_best_weights", None) if incremental else None)
+        try:
             self.model_.fit(
-                X, targets, batch_size=batch_size, epochs=self.max_iter, shuffle=self.shuffle, verbose=0,
-                callbacks=rules, sample_weight=sample_weight,
+                X, targets, batch_size=self._batch_size(samples), epochs=1 if incremental else self.max_iter,
+                shuffle=self.shuffle, verbose=0, callbacks=[rules, *flat(copy.deepcopy(self.callbacks))],
+                sample_weight=sample_weight,
             )  # fmt: skip
-        if self.n_iter_ == self.max_iter:
+        except KeyboardInterrupt:
+            warnings.warn("Training interrupted by user.", stacklevel=4)
+        self.stopped_early_ = rules.stopped
+        if rules.monitors and incremental and not rules.stopped:
+            self._best_weights = rules.best
+        elif rules.monitors:
+            for weight, best in zip(self.model_.weights, rules.best, strict=True):
+                weight[...] = best
+        if not incremental and self.n_iter_ == self.max_iter and not self.model_.stop_training:
             warnings.warn(
                 f"Stochastic Optimizer: Maximum iterations ({self.max_iter}) reached and the optimization hasn't "
                 "converged yet.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=4,
             )
-        return self
 
-    def _check_data(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
-        X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset,
-            y_numeric=isinstance(self, RegressorMixin),
-        )  # fmt: skip
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
+    def _begin_record(self, begins: bool, validation: Validation | None) -> None:
+        """Make the attributes in which `Rules` writes, unless earlier training is continued."""
+        self.n_iter_ = 0
+        if begins or not hasattr(self, "loss_curve_"):
+            self.loss_curve_ = []
+            self.best_loss_: Any = np.inf
+            self._no_improvement_count = 0
+        if begins or (validation is not None and getattr(self, "validation_loss_curve_", None) is None):
+            self.validation_loss_curve_ = None if validation is None else []
+        monitors = validation is not None and validation.monitors
+        if begins or monitors != (getattr(self, "validation_scores_", None) is not None):
+            self.validation_scores_ = [] if monitors else None
+            self.best_validation_score_: Any = -np.inf if monitors else None
+            self.best_loss_ = None if monitors else np.inf
 
+    def _batch_size(self, samples: int) -> int:
+        if self.batch_size == "auto":
+            return min(200, samples)
+        if self.batch_size > samples:
+            warnings.warn(
+                "Got `batch_size` less than 1 or larger than sample size. It is going to be clipped", stacklevel=5
+            )
+        return int(min(self.batch_size, samples))
 
-class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
-    """A multi-layer perceptron that classifies."""
+    def transform(self, X: Any) -> np.ndarray:
+        """The activations (n, units) of the hidden layer `transform_layer` for samples X."""
+        check_is_fitted(self)
+        return self._outputs(X, self._views.until(self._hidden_layer))
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (100,),
-        activation: Any = "relu",
-        *,
-        solver: str = "adam",
-        alpha: float = 0.0001,
-        batch_size: Any = "auto",
-        learning_rate_init: float = 0.001,
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: Any = False,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        n_iter_no_change: float = 10,
-    ):
-        self.hidden_layer_sizes, self.activation, self.solver, self.alpha = (
-            hidden_layer_sizes, activation, solver, alpha,
-        )  # fmt: skip
-        self.batch_size, self.learning_rate_init, self.max_iter = batch_size, learning_rate_init, max_iter
-        self.shuffle, self.random_state, self.tol, self.verbose = shuffle, random_state, tol, verbose
-        self.beta_1, self.beta_2, self.epsilon, self.n_iter_no_change = beta_1, beta_2, epsilon, n_iter_no_change
+    @property
+    def _hidden_layer(self) -> int:
+        """The index of the layer whose activations `transform` gives."""
+        hidden = self.n_layers_ - 2
+        if not -hidden <= self.transform_layer < hidden:
+            raise ValueError(
+                f"transform_layer must be in [{-hidden}, {hidden}), the hidden layers, received {self.transform_layer}"
+            )
+        return range(hidden)[self.transform_layer]
 
-    def _targets(self, y: np.ndarray) -> np.ndarray:
-        self._labels = Labels(y)
-        self.classes_, self.n_outputs_ = self._labels.classes, self._labels.outputs
-        self.out_activation_ = "softmax" if self._labels.kind == "multiclass" else "logistic"
-        return self._labels.targets(y)
+    @property
+    def _n_features_out(self) -> int:
+        return self.coefs_[self._hidden_layer].shape[1]
 
-    def _loss(self) -> str:
-        return "sparse_categorical_crossentropy" if self.out_activation_ == "softmax" else "binary_crossentropy"
+    @property
+    def _optimizer(self) -> Optimizer:
+        return self.model_.optimizer
 
-    def predict(self, X: Any) -> np.ndarray:
-        """The likeliest labels (n,) for samples X, or indicators (n, classes) for a multi-label problem."""
-        return self._labels.labels(self._outputs(X))
+    @property
+    def _sets_the_rate(self) -> bool:
+        """Whether "invscaling" and "adaptive" count: not for the solver "adam", as in scikit-learn."""
+        return self.optimizer is not None or self.solver == "sgd"
 
-    def predict_proba(self, X: Any) -> np.ndarray:
-        """The probabilities of all classes (n, classes)."""
-        return self._labels.probabilities(self._outputs(X))
+    def _outputs(self, X: Any, model: Any = None) -> np.ndarray:
+        self._follow()
+        return super()._outputs(X, model)
 
+    def _follow(self) -> None:
+        """Copy what a user has put into `coefs_` or `intercepts_` into the network; they are its views again."""
+        if "_views" in vars(self) and self._views.differ(self.coefs_, self.intercepts_):
+            self.coefs_ = self._views.adopt(self.coefs_, "coefs_")
+            self.intercepts_ = self._views.adopt(self.intercepts_, "intercepts_")
 
-class MLPRegressor(RegressorMixin, MultilayerPerceptron):
-    """A multi-layer perceptron that predicts numbers."""
+    def _check_validation(self, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any] | None:
+        """Checked validation data, or None."""
+        if X is None:
+            return None
+        X, y = self._check_pair(X, y, reset=False)
+        return X, y, None if sample_weight is None else _check_sample_weight(sample_weight, X)
+
+    def _check_solver(self) -> bool:
+        if self.solver == "lbfgs":
+            raise AttributeError(
+                f"partial_fit is only available for stochastic optimizers. {self.solver} is not stochastic."
+            )
+        return True
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    def _parts(self) -> dict[str, Any]:
+        views = network.Views(self.model_)
+        return {"_views": views, "coefs_": list(views.coefs), "intercepts_": list(views.intercepts)}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """With what a user has put into `coefs_`."""
+        self._follow()
+        return super().__getstate__()

@@ -1,49 +1,124 @@
 """The network of a multi-layer perceptron, from scikit-learn's parameters."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from .. import layers, regularizers
+from ..layers import Activation
 from ..models import Sequential
-
-# scikit-learn's names for what fastnn, like Keras, calls otherwise.
-ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "exp": "exponential"}
+from .objectives import ACTIVATIONS
 
 
-def build(
-    units: Sequence[int], activations: Sequence[str], alpha: float, dtype: np.dtype, random: np.random.RandomState
-) -> Sequential:
-    """A network of dense layers with scikit-learn's initial weights.
+@dataclass(frozen=True)
+class Plan:
+    """What a network is made of.
 
-    Args:
+    Attributes:
         units: of the samples, of each hidden layer, and of the outputs.
-        activations: of each layer but the first, as scikit-learn names them.
-        alpha: the L2 penalty.
-        dtype: the float type.
-        random: draws the weights as scikit-learn does, so that they are the same ones.
+        activations: of each layer but the first, scikit-learn's or fastnn's names, or `Activation` layers.
+        drawn_for: the activation that the outputs' initial weights are drawn for, which is that of hidden layers.
+        dropout: the rate after each hidden layer.
+        batch_norm: whether hidden layers normalize before their activation.
     """
-    model = Sequential([layers.Input((units[0],))])
-    for (inputs, outputs), activation in zip(pairwise(units), activations, strict=True):
-        penalty = regularizers.L2(alpha / 2) if alpha else None
-        name = ACTIVATIONS.get(activation, activation)
-        # Its own initial weights are not drawn from `random`; an array as initializer would be stored with the model.
-        layer = layers.Dense(outputs, name, kernel_initializer="zeros", kernel_regularizer=penalty, dtype=dtype.name)
-        model.add(layer)
-        layer.set_weights(list(initial_weights(inputs, outputs, activations[0], random)))
-    return model
+
+    units: list[int]
+    activations: list[Any]
+    drawn_for: Any
+    dropout: list[float]
+    batch_norm: bool
+
+    def initial_weights(self, random: np.random.RandomState) -> tuple[list[np.ndarray], list[np.ndarray]]:
+        """Kernels and biases as scikit-learn draws them: uniform in [-b, b], b^2 = 6 / (inputs + outputs).
+
+        For "logistic", b^2 = 2 / (inputs + outputs) (Glorot & Bengio 2010).
+        """
+        kernels, biases = [], []
+        for (inputs, outputs), activation in zip(
+            pairwise(self.units), [*self.activations[:-1], self.drawn_for], strict=True
+        ):
+            named = isinstance(activation, str) and activation in ("logistic", "sigmoid")
+            bound = np.sqrt((2.0 if named else 6.0) / (inputs + outputs))
+            kernels.append(random.uniform(-bound, bound, (inputs, outputs)))
+            biases.append(random.uniform(-bound, bound, outputs))
+        return kernels, biases
+
+    def build(self, dtype: np.dtype) -> Sequential:
+        """The network, whose weights are all zero."""
+        model = Sequential([layers.Input((self.units[0],))])
+        last = len(self.units) - 2
+        for i, (outputs, activation) in enumerate(zip(self.units[1:], self.activations, strict=True)):
+            given = ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
+            # Initial weights are not its own business; an array as initializer would be stored with the model.
+            penalty = regularizers.L2(0.0, per_sample=True)
+            own: dict[str, Any] = {"kernel_initializer": "zeros", "kernel_regularizer": penalty, "dtype": dtype.name}
+            if self.batch_norm and i < last:
+                model.add(layers.Dense(outputs, **own))
+                model.add(layers.BatchNormalization(dtype=dtype.name))
+                model.add(_as_layer(given, dtype))
+            else:
+                model.add(layers.Dense(outputs, given, **own))
+            if i < last and self.dropout[i]:
+                model.add(layers.Dropout(self.dropout[i], dtype=dtype.name))
+        return model
 
 
-def initial_weights(
-    inputs: int, outputs: int, activation: str, random: np.random.RandomState
-) -> tuple[np.ndarray, np.ndarray]:
-    """Kernel and bias, uniform in [-b, b], b^2 = 6 / (inputs + outputs) (Glorot & Bengio 2010); 2 for "logistic"."""
-    bound = np.sqrt((2.0 if activation == "logistic" else 6.0) / (inputs + outputs))
-    return random.uniform(-bound, bound, (inputs, outputs)), random.uniform(-bound, bound, outputs)
+def _as_layer(given: str | Activation, dtype: np.dtype) -> Activation:
+    """An activation as a layer of its own, which shares no object with the user's."""
+    if isinstance(given, str):
+        return Activation(given, dtype=dtype.name)
+    return type(given).from_config(given.get_config() | {"name": None, "dtype": dtype.name})
 
 
-def coefs_and_intercepts(model: Sequential) -> tuple[list[np.ndarray], list[np.ndarray]]:
-    """Kernels and biases of a network's dense layers, as live views."""
-    dense = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
-    return [layer.weights[0] for layer in dense], [layer.weights[1] for layer in dense]
+class Views:
+    """Live views of a network's dense layers, and its first layers as a network of their own.
+
+    Attributes:
+        coefs, intercepts: the kernels and the biases.
+    """
+
+    def __init__(self, model: Sequential):
+        self._model = model
+        self._dense = [layer for layer in model.layers if isinstance(layer, layers.Dense)]
+        self.coefs = [layer.weights[0] for layer in self._dense]
+        self.intercepts = [layer.weights[1] for layer in self._dense]
+        self._parts: dict[int, Sequential] = {}
+
+    def adopt(self, given: Any, name: str) -> list[np.ndarray]:
+        """Copy arrays that are not the views into the network; returns the list of the views.
+
+        Args:
+            given: what a user may have put in the place of `coefs` or `intercepts`.
+            name: "coefs_" or "intercepts_".
+
+        Raises:
+            ValueError: for another number of arrays, or other shapes.
+        """
+        own = self.coefs if name == "coefs_" else self.intercepts
+        if len(given) != len(own):
+            raise ValueError(f"{name} must have {len(own)} arrays, received {len(given)}")
+        for i, (view, array) in enumerate(zip(own, given, strict=True)):
+            if array is not view:
+                if np.shape(array) != view.shape:
+                    raise ValueError(f"{name}[{i}] must have shape {view.shape}, received {np.shape(array)}")
+                view[...] = array
+        return list(own)
+
+    def differ(self, coefs: Any, intercepts: Any) -> bool:
+        """Whether these are not all of the views: a user has put in arrays of their own."""
+        return [*map(id, coefs)] != [*map(id, self.coefs)] or [*map(id, intercepts)] != [*map(id, self.intercepts)]
+
+    def set_alpha(self, alpha: float) -> None:
+        """Set the penalty to alpha / 2 times the sum of the squared kernels, divided by the samples' weight."""
+        for layer in self._dense:
+            assert layer.kernel_regularizer is not None
+            layer.kernel_regularizer.l2 = alpha / 2
+
+    def until(self, hidden: int) -> Sequential:
+        """The network up to the activation of a hidden layer, counted from 0; it shares the weights."""
+        if hidden not in self._parts:
+            before = self._model.layers[: self._model.layers.index(self._dense[hidden + 1])]
+            self._parts[hidden] = Sequential([layers.Input(self._dense[0].kernel.shape[:1]), *before])
+        return self._parts[hidden]
