@@ -1,12 +1,13 @@
 """Training by L-BFGS: SciPy's optimizer, with loss and gradient from the kernels."""
 
 from collections.abc import Sequence
-from itertools import count
+from itertools import count, pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.optimize import _check_optimize_result
 
+from ..engine.program import Program
 from ..engine.run import Run
 from ..models import Sequential, programs
 from ..models.data import prepare_samples
@@ -23,20 +24,29 @@ class Objective:
         model: the network, compiled, without penalties.
         weights: those of its weights that are optimized, as live views: kernels, then biases.
         X, y, sample_weight: the samples.
-        alpha: the penalty: alpha / 2 times the sum of the squared kernels, divided by the samples' weight.
+        alpha: the penalty: alpha / 2 times the sum of the squared kernels, divided as the loss is.
+        most: a sample's loss counts at most this much.
     """
 
     def __init__(
-        self, model: Sequential, weights: Sequence[np.ndarray], X: Any, y: Any, sample_weight: Any, alpha: float
+        self,
+        model: Sequential,
+        weights: Sequence[np.ndarray],
+        X: Any,
+        y: Any,
+        sample_weight: Any,
+        alpha: float,
+        most: float = np.inf,
     ):
-        self.model, self.weights, self.alpha = model, weights, alpha
+        self.model, self.weights, self.alpha, self.most = model, weights, alpha, most
         by_address = {p.value.ctypes.data: p for p in model.parameters}
         self.gradients = [by_address[w.ctypes.data].gradient for w in weights]
-        self.ends = np.cumsum([w.size for w in weights])
+        self.ends = [0, *np.cumsum([w.size for w in weights]).tolist()]
         samples = prepare_samples(model, X, y, sample_weight)
-        self.samples = len(samples)
-        self.total_weight = self.samples if sample_weight is None else float(np.sum(sample_weight))
-        self.kernels = int(self.ends[len(weights) // 2 - 1])  # how many of the numbers are kernels'
+        self.samples, self.sample_weight = len(samples), samples.sample_weight
+        assert model.loss is not None
+        self.total_weight = model.loss.divisor(self.samples, self.sample_weight)
+        self.kernels = self.ends[len(weights) // 2]  # how many of the numbers are kernels'
         # Its step changes nothing. With momentum it is taken for all rows, so that each has its gradient.
         self.optimizer = SGD(0.0, momentum=0.5)
         self.runner = programs.trainer(model, self.samples, samples, self.optimizer)
@@ -49,14 +59,18 @@ class Objective:
         with self.model._turns.lock:
             self.runner.run(self.run, 1)
             gradient = np.concatenate([g.ravel() for g in self.gradients]).astype(np.float64, copy=False)
+            loss = float(self.run.log[0, 0]) / self.samples
+            if self.most < np.inf and isinstance(self.runner, Program):
+                each = self.runner.buffers.batch.values[: self.samples]
+                loss = float(np.average(np.minimum(each, self.most), weights=self.sample_weight))
         kernels, share = flat[: self.kernels], self.alpha / self.total_weight
         gradient[: self.kernels] += share * kernels
-        return float(self.run.log[0, 0]) / self.samples + 0.5 * share * float(kernels @ kernels), gradient
+        return loss + 0.5 * share * float(kernels @ kernels), gradient
 
     def put(self, flat: np.ndarray) -> None:
         """Give the network these weights."""
-        for weight, part in zip(self.weights, np.split(flat, self.ends[:-1]), strict=True):
-            weight[...] = part.reshape(weight.shape)
+        for weight, (start, stop) in zip(self.weights, pairwise(self.ends), strict=True):
+            weight[...] = flat[start:stop].reshape(weight.shape)
 
     def start(self) -> np.ndarray:
         """The network's present weights."""

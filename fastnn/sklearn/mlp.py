@@ -102,7 +102,9 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         if self.solver == "lbfgs":
             self._views.set_alpha(0.0)
             trained = [*self._views.coefs, *self._views.intercepts]
-            lbfgs.minimize(self, lbfgs.Objective(self.model_, trained, X, targets, sample_weight, self.alpha))
+            # scikit-learn clips probabilities, which the line search notices.
+            most = -np.log(np.finfo(self.model_.dtype).eps) if self.loss == "log_loss" else np.inf
+            lbfgs.minimize(self, lbfgs.Objective(self.model_, trained, X, targets, sample_weight, self.alpha, most))
             return
         self._views.set_alpha(self.alpha)
         validation = None if held is None else Validation(self, *held)
