@@ -11,18 +11,31 @@ from .functions import FunctionLoss
 from .margins import Hinge, SquaredHinge
 from .probabilities import (
     BinaryCrossentropy,
+    BinaryLogLoss,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
     KLDivergence,
     SparseCategoricalCrossentropy,
 )
-from .regression import HalfMeanSquaredError, Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, Poisson
+from .regression import (
+    HalfMeanSquaredError,
+    HalfPoissonDeviance,
+    HalfSquaredError,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Poisson,
+)
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryLogLoss",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "HalfMeanSquaredError",
+    "HalfPoissonDeviance",
+    "HalfSquaredError",
     "Hinge",
     "Huber",
     "KLDivergence",
@@ -41,6 +54,9 @@ _BY_NAME: dict[str, type[Loss]] = {
     "mse": MeanSquaredError,
     "MSE": MeanSquaredError,
     "half_mean_squared_error": HalfMeanSquaredError,
+    "half_squared_error": HalfSquaredError,
+    "half_poisson_deviance": HalfPoissonDeviance,
+    "binary_log_loss": BinaryLogLoss,
     "mean_absolute_error": MeanAbsoluteError,
     "mae": MeanAbsoluteError,
     "MAE": MeanAbsoluteError,

@@ -51,6 +51,31 @@ class BinaryCrossentropy(KernelLoss):
         return checks.probabilities(super().prepare(y, outputs, dtype, argument), argument, "a cross-entropy")
 
 
+class BinaryLogLoss(BinaryCrossentropy):
+    """The sum over the outputs of -(t log y + (1 - t) log(1 - y)), with the gradient y - t (not in Keras).
+
+    `BinaryCrossentropy` times the number of outputs: what scikit-learn's MLPClassifier trains for several labels.
+
+    Args:
+        from_logits: whether the outputs are logits x, y = sigmoid(x). Leave it False after a sigmoid layer:
+            fastnn then computes the loss from the logits automatically. With True a model that ends with sigmoid or
+            softmax is refused, where Keras only warns.
+
+    >>> loss = fastnn.losses.BinaryLogLoss()
+    >>> round(loss([[1, 0]], [[0.8, 0.4]]), 4)  # -(log 0.8 + log 0.6)
+    0.734
+    """
+
+    name = "binary_log_loss"
+    operation = staticmethod(kernels.binary_log_loss)
+    fused_operation = staticmethod(kernels.sigmoid_binary_log_loss)
+    _kernel = kernels.binary_log
+    _fused_kernel = kernels.sigmoid_binary_log
+
+    def __init__(self, from_logits: bool = False, *, reduction: str = BY_SAMPLES):
+        super().__init__(from_logits, reduction=reduction)
+
+
 class CategoricalCrossentropy(KernelLoss):
     """-sum t log y over the classes, for targets that are one-hot rows or probabilities.
 
