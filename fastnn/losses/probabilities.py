@@ -60,6 +60,7 @@ class BinaryLogLoss(BinaryCrossentropy):
         from_logits: whether the outputs are logits x, y = sigmoid(x). Leave it False after a sigmoid layer:
             fastnn then computes the loss from the logits automatically. With True a model that ends with sigmoid or
             softmax is refused, where Keras only warns.
+        label_smoothing: s in [0, 1), which moves targets towards 1/2: t (1 - s) + s / 2.
 
     >>> loss = fastnn.losses.BinaryLogLoss()
     >>> round(loss([[1, 0]], [[0.8, 0.4]]), 4)  # -(log 0.8 + log 0.6)
@@ -71,9 +72,6 @@ class BinaryLogLoss(BinaryCrossentropy):
     fused_operation = staticmethod(kernels.sigmoid_binary_log_loss)
     _kernel = kernels.binary_log
     _fused_kernel = kernels.sigmoid_binary_log
-
-    def __init__(self, from_logits: bool = False, *, reduction: str = BY_SAMPLES):
-        super().__init__(from_logits, reduction=reduction)
 
 
 class CategoricalCrossentropy(KernelLoss):

@@ -218,7 +218,7 @@ def test_float32_stays_float32():
 def test_lbfgs_gradient_by_differences():
     from fastnn.sklearn.lbfgs import Objective
 
-    X, y = outputs()
+    X, y = regression()
     with warnings.catch_warnings(action="ignore"):
         ours = MLPRegressor(solver="lbfgs", hidden_layer_sizes=4, activation="tanh", max_iter=1).fit(X, y)
     weights = np.linspace(0.5, 2, N)
