@@ -5,7 +5,7 @@
 Five-fold cross-validated scores, accuracy or R^2, with the same parameters, folds and ten seeds. Both draw the same
 initial weights for a seed and train by the same steps, but in another order of samples. So scores of a seed differ,
 and the two means over the seeds must agree within the spread over the seeds: the standard deviation of scikit-learn's
-scores. The table takes about two minutes, most of them scikit-learn's.
+scores. The table takes about twenty seconds, most of them scikit-learn's.
 """
 
 import argparse

@@ -2,6 +2,7 @@
 
 import io
 import pickle
+import tracemalloc
 
 import joblib
 import numpy as np
@@ -15,6 +16,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_breast_cancer, load_wine
 from sklearn.ensemble import StackingClassifier
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
+from sklearn.feature_extraction.text import HashingVectorizer
 from sklearn.inspection import permutation_importance
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, HalvingRandomSearchCV, ParameterGrid, StratifiedKFold, cross_val_score
@@ -132,6 +134,21 @@ def test_permutation_importance_finds_the_columns_that_count():
     importance = permutation_importance(fitted, x, x[:, 1] + x[:, 3] > 0, n_repeats=3, random_state=0).importances_mean
     assert importance[[1, 3]].min() > 0.15
     assert np.abs(importance[[0, 2, 4]]).max() < 0.03
+
+
+def test_words_of_documents_are_never_an_array():
+    rng = np.random.default_rng(2)
+    words = np.array([f"word{i}" for i in range(500)])
+    documents = [" ".join(rng.choice(words[half : half + 300], 40)) for half in [0, 200] * 1000]
+    topics = ["first", "second"] * 1000
+    pipeline = make_pipeline(HashingVectorizer(n_features=2**16), classifier(hidden_layer_sizes=(4,), max_iter=5))
+    pipeline.fit(documents, topics)  # compiles
+    tracemalloc.start()
+    pipeline.fit(documents, topics)
+    assert pipeline.score(documents, topics) > 0.95
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2000 * 2**16 * 8 / 8  # an eighth of the array
 
 
 # Copies and files. What comes back must predict the same bits and go on training in the same way.
