@@ -126,9 +126,11 @@ def check_call(estimator: "MultilayerPerceptron", validation: tuple[Any, Any, An
         validation: X_val, y_val and their weights, as given.
         incremental: whether `partial_fit` is called.
     """
-    X_val, y_val, _ = validation
+    X_val, y_val, weights = validation
     if (X_val is None) != (y_val is None):
         raise ValueError("X_val and y_val must be given together, received only one of them")
+    if weights is not None and X_val is None:
+        raise ValueError("sample_weight_val needs X_val and y_val, received neither")
     hidden_sizes(estimator)  # before the data are looked at, as in scikit-learn
     if incremental and estimator.early_stopping is not False and X_val is None:
         raise ValueError(

@@ -84,6 +84,8 @@ def test_validation_data():
     ours = MLPClassifier(max_iter=2)
     with pytest.raises(ValueError, match="X_val and y_val must be given together"):
         ours.fit(X, Y, X_val=X)
+    with pytest.raises(ValueError, match="sample_weight_val needs X_val and y_val"):
+        ours.fit(X, Y, sample_weight_val=np.ones(30))
     with pytest.raises(ValueError, match="X has 2 features, but MLPClassifier is expecting 3"):
         ours.fit(X, Y, X_val=X[:, :2], y_val=Y)
     with pytest.raises(ValueError, match=r"y_val must have labels among \[0 1 2\], received \[5\]"):
