@@ -134,7 +134,7 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
             return None
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         total = weights.sum()
-        if total == 0:
+        if total == 0:  # which older versions of scikit-learn take
             raise ValueError("Sample weights must contain at least one non-zero number.")
         return weights * (len(weights) / total)
 

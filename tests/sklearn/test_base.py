@@ -110,7 +110,9 @@ def test_parts_of_the_network_are_stored_once():
 
 @pytest.mark.parametrize("model", [scaled, fastnn.Sequential([fastnn.Input((4,)), Scale(), layers.Dense(3)])], ids=str)
 def test_users_own_classes_are_left_to_pickle(model):
-    estimator = NeuralClassifier(model, epochs=2, metrics=[zero], random_state=0).fit(X, THREE)
+    estimator = NeuralClassifier(model, epochs=2, random_state=0).fit(X, THREE)
+    with_a_function = NeuralClassifier(epochs=2, metrics=[zero], random_state=0).fit(X, THREE)
+    assert pickled(with_a_function).history_["zero"] == [0, 0]
     for copied in (pickled, dumped):
         other = copied(estimator)
         assert isinstance(other.model_.layers[0], Scale)

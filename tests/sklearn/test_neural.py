@@ -1,6 +1,7 @@
 """NeuralClassifier and NeuralRegressor: targets of all kinds, against other programs and against `Sequential`."""
 
 import copy
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -119,10 +120,11 @@ def test_partial_fit_shuffles_anew_each_time():
             return dy
 
     estimator = NeuralClassifier(lambda shape, outputs: [Recorded(), layers.Dense(outputs)], random_state=0)
-    for _ in range(2):
+    for _ in range(4):
         estimator.partial_fit(X, BINARY, classes=[0, 1])
-    assert_array_equal(np.sort(batches[0], axis=0), np.sort(batches[1], axis=0))
-    assert not (batches[0] == batches[1]).all()
+    for first, second in itertools.pairwise(batches):
+        assert_array_equal(np.sort(first, axis=0), np.sort(second, axis=0))
+        assert not (first == second).all()
 
 
 # Targets.
@@ -161,6 +163,19 @@ def test_several_labels():
     assert_array_equal(estimator.predict(X), (estimator.predict_proba(X) > 0.5).astype(int))
     one = fast().fit(X, csr_array(SEVERAL))
     assert_array_equal(one.predict_proba(X), estimator.predict_proba(X))
+
+
+def test_several_labels_with_a_part_held_out():
+    estimator = fast(early_stopping=True).fit(X, SEVERAL)
+    assert len(estimator.history_["val_loss"]) == estimator.n_iter_
+
+
+def test_probabilities_of_zero():
+    logarithms = fast().fit(X, THREE).predict_log_proba(1e5 * X)
+    extreme = fast(model=linear).fit(X, THREE).predict_log_proba(1e5 * X)
+    assert np.isfinite(logarithms).all()
+    assert (extreme.max(axis=1) == 0).all()
+    assert extreme.min() == -np.inf
 
 
 def test_single_class():
@@ -274,3 +289,12 @@ def test_optimizers():
     made = estimator.model_.optimizer
     assert (type(made), made.learning_rate, made.momentum, made.iterations) == (optimizers.SGD, 0.2, 0.5, 1)
     assert (given.learning_rate, given.iterations) == (0.1, 0)
+    used = optimizers.Adam(fastnn.schedules.ExponentialDecay(0.1, 2, 0.1))
+    fresh, later = (
+        NeuralClassifier(linear, optimizer=o, epochs=9, random_state=0) for o in (copy.deepcopy(used), used)
+    )
+    expected = fresh.fit(X, BINARY).predict_proba(X)
+    by_hand = fastnn.Sequential([layers.Dense(1)])
+    by_hand.compile(used, "mse")
+    by_hand.fit(X, BINARY, epochs=9, verbose=0)
+    assert_array_equal(later.fit(X, BINARY).predict_proba(X), expected)

@@ -1,11 +1,14 @@
 """scikit-learn's own checks of estimators, for those around any network. None of them may fail."""
 
+import numpy as np
 import pytest
 from scipy.sparse import csr_array
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data, parametrize_with_checks
 
-from fastnn import callbacks, losses, optimizers
-from fastnn.sklearn import Autoencoder, NeuralClassifier, NeuralRegressor
+import fastnn
+from fastnn import callbacks, layers, losses, optimizers
+from fastnn.sklearn import Autoencoder, NeuralClassifier, NeuralRegressor, training
 
 from .networks import dense, scaled
 
@@ -34,6 +37,21 @@ def test_check_estimator(estimator, check):
 def test_balanced_classes_count_the_weights_of_samples():
     balanced = NeuralClassifier(class_weight="balanced")
     check_sample_weight_equivalence_on_dense_data("NeuralClassifier", balanced)
+
+
+def test_tags_say_what_takes_sparse_samples():
+    images = fastnn.Sequential([fastnn.Input((2, 2)), layers.Flatten(), layers.Dense(1)])
+    rows = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(1)])
+    for estimator in (NeuralClassifier(input_shape=(2, 2)), NeuralRegressor(images)):
+        assert not get_tags(estimator).input_tags.sparse
+    for estimator in (NeuralClassifier(), NeuralClassifier(images, input_shape=4), NeuralRegressor(rows)):
+        assert get_tags(estimator).input_tags.sparse
+
+
+def test_weights_that_are_all_zero_in_older_versions(monkeypatch):
+    monkeypatch.setattr(training, "_check_sample_weight", lambda weights, X, **options: np.asarray(weights))
+    with pytest.raises(ValueError, match="Sample weights must contain at least one non-zero number"):
+        NeuralClassifier().fit([[0.0], [1.0]], [0, 1], sample_weight=[0.0, 0.0])
 
 
 @pytest.mark.parametrize("kind", [NeuralClassifier, NeuralRegressor])

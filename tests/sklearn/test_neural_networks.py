@@ -228,6 +228,8 @@ def test_data_that_do_not_fit():
     with pytest.raises(ValueError, match="class_weight 'balanced' is not supported for partial_fit"):
         NeuralClassifier(class_weight="balanced").partial_fit(X, THREE, classes=[0, 1, 2])
     images = NeuralClassifier(epochs=1).fit(X.reshape(-1, 2, 2), THREE)
+    with pytest.raises(ValueError, match="X has 4 features, but NeuralClassifier is expecting 2"):
+        images.predict(X)
     with pytest.raises(ValueError, match=r"X must have samples of shape \(2, 2\), received \(2, 3\)"):
         images.predict(np.ones((1, 2, 3)))
     with pytest.raises(TypeError, match=r"X must be dense for samples of shape \(2, 2\), received a sparse matrix"):
@@ -316,7 +318,8 @@ def test_fit_changes_no_object_of_the_users():
     for name in ("optimizer", "loss"):
         assert vars(parameters[name]).keys() == vars(before[name]).keys()
     assert parameters["optimizer"].iterations == 0
-    assert parameters["loss"].dy is None
+    assert estimator.model_.loss is not parameters["loss"]
+    assert estimator.model_.metrics[0] is not parameters["metrics"][0]
     assert not hasattr(parameters["callbacks"][0], "model")
     assert estimator.model_.optimizer.iterations == 3
     assert all(getattr(estimator, name) is value for name, value in parameters.items())
