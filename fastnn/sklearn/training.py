@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight
 from .. import optimizers
 from ..callbacks import Callback, EarlyStopping
 from ..callbacks.base import flat
+from ..configured import arguments
 from ..models import Sequential
 from ..randomness import drawing_from
 from .base import NetworkEstimator, shaped
@@ -86,12 +87,14 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
 
     def _begin(self, model: Sequential, loss: Any) -> None:
         """Take a new network, and choose how to train it. Objects that are parameters are copied first."""
-        optimizer = copy.deepcopy(optimizers.get(self.optimizer))
-        optimizer.iterations = 0
-        for name, value in self._given("optimizer").items():
+        given = self._given("optimizer")
+        for name in given:
             check_argument("optimizer", self.optimizer, name)
-            setattr(optimizer, name, value)
-        model.compile(optimizer, copy.deepcopy(loss), copy.deepcopy(list(self.metrics or [])))
+        model.compile(
+            new_optimizer(optimizers.get(self.optimizer), given),
+            copy.deepcopy(loss),
+            copy.deepcopy(list(self.metrics or [])),
+        )
         self.model_, self.history_ = model, {"loss": []}
         self.__dict__.update(self._parts())
 
@@ -146,3 +149,19 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         )  # fmt: skip
         none = [] if data.weights is not None else [None]
         return Data(*parts[0::2], *none), Data(*parts[1::2], *none)
+
+
+def new_optimizer(like: optimizers.Optimizer, given: dict[str, Any]) -> optimizers.Optimizer:
+    """An optimizer that has not trained yet, with the arguments of another one except those that are given.
+
+    Raises:
+        ValueError: if the other one excludes certain weights of a model from weight decay.
+    """
+    if like._excluded:
+        raise ValueError(
+            "optimizer must exclude weights from weight decay by their names, because each fit trains new ones: "
+            f"exclude_from_weight_decay(var_names=...), received {like!r} with var_list"
+        )
+    made = type(like)(**{name: like._argument(name) for name in arguments(type(like))} | given)
+    made.exclude_from_weight_decay(var_names=like._excluded_names)
+    return made

@@ -297,4 +297,18 @@ def test_optimizers():
     by_hand = fastnn.Sequential([layers.Dense(1)])
     by_hand.compile(used, "mse")
     by_hand.fit(X, BINARY, epochs=9, verbose=0)
+    assert used.iterations > 0
     assert_array_equal(later.fit(X, BINARY).predict_proba(X), expected)
+    assert later.set_params(optimizer__learning_rate=0.5).fit(X, BINARY).model_.optimizer.learning_rate == 0.5
+
+
+def test_weights_excluded_from_weight_decay():
+    decays = optimizers.AdamW(1e-9, weight_decay=0.9e9)
+    decays.exclude_from_weight_decay(var_names="bias")
+    network = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(1, bias_initializer="ones")])
+    trained = NeuralRegressor(network, optimizer=decays, epochs=1).fit(X, BINARY).model_.get_weights()
+    assert_allclose(trained[0], 0.1 * network.get_weights()[0], rtol=1e-5)
+    assert_allclose(trained[1], 1)
+    decays.exclude_from_weight_decay(network.parameters)
+    with pytest.raises(ValueError, match=r"optimizer must exclude weights from weight decay by their names.*var_list"):
+        NeuralRegressor(network, optimizer=decays).fit(X, BINARY)
