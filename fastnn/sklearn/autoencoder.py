@@ -127,7 +127,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         """
         self._validate_params()
         fresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        with self._fitting(fresh) as seed:
+        with self._fitting() as seed:
             X = self._check_samples(X, reset=fresh)
             if fresh:
                 self._new(X)
@@ -148,7 +148,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         """
         self._validate_params()
         fresh = not self.__sklearn_is_fitted__()
-        with self._fitting(fresh):
+        with self._fitting():
             X = self._check_samples(X, reset=fresh)
             if fresh:
                 self._new(X)

@@ -68,17 +68,15 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         return self.history_["loss"]
 
     @contextmanager
-    def _fitting(self, fresh: bool) -> Iterator[int]:
+    def _fitting(self) -> Iterator[int]:
         """Within the block everything random comes from `random_state`; gives a seed for what draws by itself.
 
         After an error all attributes are as before.
         """
         before = dict(vars(self))
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        # Another one for each call that goes on with the training, which would shuffle as the first one did.
-        done = 0 if fresh else self.n_iter_
         try:
-            with drawing_from(np.random.default_rng([seed, done])):
+            with drawing_from(np.random.default_rng(seed)):
                 yield seed
         except Exception:
             self.__dict__.clear()
