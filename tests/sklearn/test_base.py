@@ -47,6 +47,7 @@ PLAIN = [
             network(), epochs=2, loss=losses.CategoricalCrossentropy(label_smoothing=0.1),
             optimizer=optimizers.SGD(fastnn.schedules.ExponentialDecay(0.1, 10, 0.5), momentum=0.9),
             metrics=[metrics.CategoricalAccuracy()], optimizer__clipnorm=1.0,
+            optimizer__learning_rate=fastnn.schedules.ExponentialDecay(0.2, 10, 0.5),
         ),
         WORDS,
     ),

@@ -21,9 +21,9 @@ class OfEpochs(callbacks.Callback):
 @parametrize_with_checks(
     [
         NeuralClassifier(),
-        NeuralClassifier(dense, optimizer=optimizers.SGD(0.1, momentum=0.9), metrics=["accuracy"]),
+        NeuralClassifier(dense, model__units=20, optimizer=optimizers.SGD(0.1, momentum=0.9), metrics=["accuracy"]),
         NeuralClassifier(loss="hinge", callbacks=OfEpochs()),
-        NeuralClassifier(loss=losses.MeanSquaredError(), optimizer=optimizers.Adam(0.01)),
+        NeuralClassifier(loss=losses.MeanSquaredError(), optimizer__learning_rate=0.01),
         NeuralRegressor(),
         NeuralRegressor(dense, loss="huber", optimizer=optimizers.Adam(0.01), batch_size=300),
         Autoencoder(),

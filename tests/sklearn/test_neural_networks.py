@@ -96,7 +96,8 @@ def test_arguments_are_parameters():
     assert "model__activation" not in estimator.get_params(deep=False)
     assert estimator.get_params()["model__activation"] == "tanh"
     assert estimator.get_params()["optimizer__learning_rate"] == 0.001
-    copied = clone(estimator.set_params(model__activation="relu", optimizer__learning_rate=0.5))
+    copied = clone(copy.copy(estimator).set_params(model__activation="relu", optimizer__learning_rate=0.5))
+    assert estimator.get_params()["model__activation"] == "tanh"  # which the copy does not share
     made = copied.fit(X, BINARY).model_
     assert (made.layers[0].units, made.layers[0].activation.activation) == (3, "relu")
     assert made.optimizer.learning_rate == 0.5
