@@ -77,9 +77,8 @@ def test_floatx():
 def test_float_type_within_a_block():
     seen = []
     with config.using_floatx("float64"):
-        with pytest.raises(ZeroDivisionError), config.using_floatx("float32"):
+        with config.using_floatx("float32"):
             seen.append(config.floatx())
-            1 / 0
         other = threading.Thread(target=lambda: seen.append(config.floatx()))
         other.start()
         other.join()
