@@ -109,7 +109,7 @@ def test_parts_of_the_network_are_stored_once():
     assert_array_equal(pickled(large).encoder_.get_weights()[0], large.model_.get_weights()[0])
 
 
-@pytest.mark.parametrize("model", [scaled, fastnn.Sequential([fastnn.Input((4,)), Scale(), layers.Dense(3)])], ids=str)
+@pytest.mark.parametrize("model", [scaled, fastnn.Sequential([fastnn.Input((4,)), Scale(), layers.Dense(3)])])
 def test_users_own_classes_are_left_to_pickle(model):
     estimator = NeuralClassifier(model, epochs=2, random_state=0).fit(X, THREE)
     with_a_function = NeuralClassifier(epochs=2, metrics=[zero], random_state=0).fit(X, THREE)

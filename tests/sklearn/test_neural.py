@@ -143,7 +143,6 @@ def test_partial_fit_shuffles_anew_each_time():
         (pd.Series(THREE), [0, 1, 2]),
         (pl.Series(THREE), [0, 1, 2]),
     ],
-    ids=str,
 )
 def test_labels(y, classes):
     estimator = fast().fit(X, y)
@@ -205,7 +204,6 @@ def test_numbers():
         ("mse", THREE, 3),
         (lambda y_true, y_pred: ((y_true - y_pred) ** 2).mean(axis=-1), THREE, 3),
     ],
-    ids=str,
 )
 def test_losses(loss, y, outputs):
     estimator = fast(loss=loss, epochs=100).fit(X, y)

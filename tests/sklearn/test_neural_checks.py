@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.sparse import csr_array
 from sklearn.utils import get_tags
-from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data, parametrize_with_checks
+from sklearn.utils.estimator_checks import check_sample_weight_equivalence_on_dense_data, estimator_checks_generator
 
 import fastnn
 from fastnn import callbacks, layers, losses, optimizers
@@ -18,20 +18,34 @@ class OfEpochs(callbacks.Callback):
         pass
 
 
-@parametrize_with_checks(
-    [
-        NeuralClassifier(),
-        NeuralClassifier(dense, model__units=20, optimizer=optimizers.SGD(0.1, momentum=0.9), metrics=["accuracy"]),
-        NeuralClassifier(loss="hinge", callbacks=OfEpochs()),
-        NeuralClassifier(loss=losses.MeanSquaredError(), optimizer__learning_rate=0.01),
-        NeuralRegressor(),
-        NeuralRegressor(dense, loss="huber", optimizer=optimizers.Adam(0.01), batch_size=300),
-        Autoencoder(),
-        Autoencoder(3, (10, 5), activation="tanh", output_activation="linear", batch_size=300),
-    ]
-)
+ESTIMATORS = {
+    "classifier": NeuralClassifier(),
+    "network": NeuralClassifier(
+        dense, model__units=20, optimizer=optimizers.SGD(0.1, momentum=0.9), metrics=["accuracy"]
+    ),
+    "margins": NeuralClassifier(loss="hinge", callbacks=OfEpochs()),
+    "squares": NeuralClassifier(loss=losses.MeanSquaredError(), optimizer__learning_rate=0.01),
+    "regressor": NeuralRegressor(),
+    "regression": NeuralRegressor(dense, loss="huber", optimizer=optimizers.Adam(0.01), batch_size=300),
+    "autoencoder": Autoencoder(),
+    "deep": Autoencoder(3, (10, 5), activation="tanh", output_activation="linear", batch_size=300),
+}
+
+# Not by `parametrize_with_checks`, whose names of tests have addresses in memory.
+CHECKS = [
+    pytest.param(made, check, id=f"{name}-{getattr(check, 'func', check).__name__}")
+    for name, estimator in ESTIMATORS.items()
+    for made, check in estimator_checks_generator(estimator)
+]
+
+
+@pytest.mark.parametrize(("estimator", "check"), CHECKS)
 def test_check_estimator(estimator, check):
     check(estimator)
+
+
+def test_no_check_is_left_out():
+    assert len(CHECKS) > 50 * len(ESTIMATORS)
 
 
 def test_balanced_classes_count_the_weights_of_samples():

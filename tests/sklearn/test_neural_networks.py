@@ -154,7 +154,6 @@ def test_unknown_arguments(model, name, message):
         ([fastnn.Input((3,)), layers.Dense(3)], THREE, r"model's input_shape must .* \(3,\), received .* \(4,\) in X"),
         ([layers.Conv2D(2, 3)], THREE, r"expects inputs of shape \(batch, height, width, channels\)"),
     ],
-    ids=str,
 )
 def test_networks_that_do_not_fit(model, y, message):
     with pytest.raises(ValueError, match=message):
