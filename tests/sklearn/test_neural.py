@@ -230,6 +230,15 @@ def test_margins(y):
     assert not hasattr(fast().fit(X, y), "decision_function")
 
 
+def test_margins_of_two_outputs():
+    network = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(2)])
+    estimator = fast(model=network, loss="squared_hinge").fit(X, BINARY)
+    outputs = estimator.model_.predict(X)
+    assert_array_equal(estimator.decision_function(X), outputs[:, 1] - outputs[:, 0])
+    assert_array_equal(estimator.predict(X), outputs.argmax(axis=1))
+    assert estimator.score(X, BINARY) > 0.9
+
+
 # Data.
 
 
