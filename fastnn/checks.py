@@ -35,6 +35,13 @@ def text(value: Any, argument: str) -> str:
     return value
 
 
+def one_of(value: Any, argument: str, known: Sequence[str]) -> str:
+    """`value`, which must be one of a few words."""
+    if not isinstance(value, str) or value not in known:
+        raise ValueError(f"{argument} must be {' or '.join(map(repr, known))}, received {value!r}")
+    return value
+
+
 def integer(value: Any, argument: str, minimum: int = 1, maximum: int = LARGEST) -> int:
     """`value` as an int in [minimum, maximum]; booleans and fractions are refused."""
     if isinstance(value, bool) or not isinstance(value, Integral):

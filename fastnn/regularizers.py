@@ -2,6 +2,11 @@
 
 A weight is penalised while it is trainable. The loss that `fit`, `train_on_batch` and `evaluate` report includes the
 penalty, computed from the weights before the step. The equations are in `kernels/updating.py`.
+
+With `per_sample=True` a step divides the penalty by what it divides the losses of its batch by: by the number of
+samples, or by the sum of their weights with the loss's `reduction="mean_with_sample_weight"`. So the penalty of a whole
+data set counts once, however large it is, and scikit-learn's `alpha` is `L2(alpha / 2, per_sample=True)`. `evaluate`
+divides by all its samples.
 """
 
 import numpy as np
@@ -9,7 +14,7 @@ import numpy as np
 from . import checks
 from .configured import without_own_call
 from .kernels.updating import LANES, penalty
-from .settings import Guarded, within
+from .settings import Guarded, switch, within
 
 
 class Regularizer(Guarded, module="fastnn.regularizers", abstract=True):
@@ -17,6 +22,7 @@ class Regularizer(Guarded, module="fastnn.regularizers", abstract=True):
 
     Attributes:
         l1, l2: the factors.
+        per_sample: whether each step divides the penalty by what it divides the losses by.
 
     >>> fastnn.layers.Dense(4, kernel_regularizer="l2").kernel_regularizer
     L2(l2=0.01)
@@ -24,6 +30,7 @@ class Regularizer(Guarded, module="fastnn.regularizers", abstract=True):
 
     l1 = 0.0
     l2 = 0.0
+    per_sample = False
 
     def __call__(self, x: object) -> float:
         """The penalty of an array of weights."""
@@ -32,7 +39,8 @@ class Regularizer(Guarded, module="fastnn.regularizers", abstract=True):
         return float(penalty(flat, self.l1, self.l2, np.zeros(LANES, flat.dtype)))
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value:g}' for name, value in vars(self).items())})"
+        told = [f"{name}={value:g}" for name, value in vars(self).items() if name != "per_sample"]
+        return f"{type(self).__name__}({', '.join([*told, *(['per_sample=True'] if self.per_sample else [])])})"
 
 
 class L1(Regularizer):
@@ -40,15 +48,16 @@ class L1(Regularizer):
 
     Args:
         l1: the factor, at least 0.
+        per_sample: whether each step divides the penalty by what it divides the losses by.
 
     >>> fastnn.regularizers.L1(0.5)([1.0, -2.0])
     1.5
     """
 
-    l1 = within(0)
+    l1, per_sample = within(0), switch()
 
-    def __init__(self, l1: float = 0.01):
-        self.l1 = l1
+    def __init__(self, l1: float = 0.01, *, per_sample: bool = False):
+        self.l1, self.per_sample = l1, per_sample
 
 
 class L2(Regularizer):
@@ -56,15 +65,16 @@ class L2(Regularizer):
 
     Args:
         l2: the factor, at least 0.
+        per_sample: whether each step divides the penalty by what it divides the losses by.
 
     >>> fastnn.regularizers.L2(0.5)([1.0, -2.0])
     2.5
     """
 
-    l2 = within(0)
+    l2, per_sample = within(0), switch()
 
-    def __init__(self, l2: float = 0.01):
-        self.l2 = l2
+    def __init__(self, l2: float = 0.01, *, per_sample: bool = False):
+        self.l2, self.per_sample = l2, per_sample
 
 
 class L1L2(Regularizer):
@@ -72,15 +82,16 @@ class L1L2(Regularizer):
 
     Args:
         l1, l2: the factors, at least 0.
+        per_sample: whether each step divides the penalty by what it divides the losses by.
 
     >>> fastnn.regularizers.L1L2(l1=0.5, l2=0.5)([1.0, -2.0])
     4.0
     """
 
-    l1, l2 = within(0), within(0)
+    l1, l2, per_sample = within(0), within(0), switch()
 
-    def __init__(self, l1: float = 0.0, l2: float = 0.0):
-        self.l1, self.l2 = l1, l2
+    def __init__(self, l1: float = 0.0, l2: float = 0.0, *, per_sample: bool = False):
+        self.l1, self.l2, self.per_sample = l1, l2, per_sample
 
 
 _BY_NAME: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}

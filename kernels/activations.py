@@ -130,6 +130,20 @@ def softplus_backward(dx, y):
 
 
 @jit
+def exponential_forward(y):
+    """y = exp(x)."""
+    for i in range(y.size):
+        y[i] = exp(y[i])
+
+
+@jit
+def exponential_backward(dx, y):
+    """dx = dy y."""
+    for i in range(y.size):
+        dx[i] = dx[i] * y[i]
+
+
+@jit
 def hard_sigmoid_forward(y):
     """y = (x + 3) / 6, but at least 0 and at most 1."""
     real = y.dtype.type
@@ -233,6 +247,7 @@ tanh = in_place(tanh_forward, tanh_backward)
 elu = in_place(elu_forward, elu_backward, numbers=1)  # its alpha
 selu = in_place(selu_forward, selu_backward)
 softplus = in_place(softplus_forward, softplus_backward)
+exponential = in_place(exponential_forward, exponential_backward)
 hard_sigmoid = in_place(hard_sigmoid_forward, hard_sigmoid_backward)
 gelu = out_of_place(gelu_forward, gelu_backward)
 silu = out_of_place(silu_forward, silu_backward)

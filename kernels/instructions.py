@@ -58,6 +58,7 @@ PARAMETER = np.dtype(
         ("sums", np.int64),  # where its sums start in Batch.sums
         ("l1", np.float64),  # the factors of its penalty, l1 sum |w| + l2 sum w^2
         ("l2", np.float64),
+        ("per_sample", np.int64),  # 1: both are divided by Batch.divisor
         ("decayed", np.int64),  # 1: the weight decay hyper[SEPARATE_DECAY] applies to it
         ("constraint", np.int64),  # one of the constraints below
         ("together", np.int64),  # a norm is that of rows i, i + together, ... of a column; 0: of the whole weight
@@ -136,7 +137,8 @@ class Batch(NamedTuple):
     labels: np.ndarray  # (B,)
     targets: np.ndarray
     weight: np.ndarray  # (B,): sample weights
-    scale: np.ndarray  # (B,): the same divided by the rows of the batch
+    scale: np.ndarray  # (B,): the same divided by `divisor`
+    divisor: np.ndarray  # (1,) float64: what sums over the samples are divided by, their number or their weight
     values: np.ndarray  # (1 + metrics that are means, B): each row's loss and metrics
     sums: np.ndarray  # (columns of the log,) float64: what whole batches add to the log
     partials: np.ndarray  # sums over groups of rows (`group_rows`), which a TOTAL or GRADIENT task adds up in order
@@ -161,6 +163,7 @@ class Plan(NamedTuple):
     grouped: int  # 1: threads share the batch by whole groups of rows, because an instruction keeps partial sums
     update: int  # the address of the update's function; 0: no stage calls it
     steps_at_once: int  # 1: the parameter stage also takes the optimizer's step
+    weighted: int  # 1: the loss is divided by the sum of the sample weights instead of the number of samples
 
 
 class Span(NamedTuple):

@@ -57,11 +57,28 @@ GRADIENT_ROWS = 8 * ROWS
 DEEP_GRADIENT_ROWS = 4 * GRADIENT_ROWS
 
 
+@jit
+def divisor(plan, data, first, rows):
+    """What the losses' sum is divided by for `rows` samples from number `first` on: their number or their weight."""
+    if not plan.weighted or data.sample_weight.size == 0:
+        return np.float64(rows)
+    total = 0.0
+    for i in range(first, first + rows):
+        total += data.sample_weight[data.order[i]]
+    return total
+
+
+@jit_part
+def portion(part, whole):
+    """part / whole; 0 of nothing, because samples without any weight have neither a loss nor a gradient."""
+    return part / whole if whole != 0 else 0.0
+
+
 @jit_part
 def sample_stage(plan, stage, weights, batch, data, span):
     """The stage's instructions forward and backward, for rows [start, stop) of the batch."""
     if stage.start == 0:
-        one, share = batch.scale.dtype.type(1), batch.scale.dtype.type(1.0 / span.rows)
+        one, share = batch.scale.dtype.type(1), batch.scale.dtype.type(portion(1.0, batch.divisor[0]))
         for i in range(span.start, span.stop):
             weight = data.sample_weight[data.order[span.first + i]] if data.sample_weight.size else one
             batch.weight[i] = weight
@@ -201,14 +218,18 @@ def run_stages(entry, stages, plan, weights, batch, data, rows, step, optimizer,
 
 
 @jit
-def add_to_log(log, batch, rows, means):
-    """Add the batch's weighted losses, its metrics and `Batch.sums` to the columns of the log; returns the loss."""
+def add_to_log(log, batch, rows, means, samples):
+    """Add the batch's weighted losses, its metrics and `Batch.sums` to the columns of the log; returns the loss.
+
+    The log's sums are divided by a number of samples in the end. So losses are multiplied by that number, of those
+    `samples` to which `Batch.divisor` belongs, where they are to be divided by weights.
+    """
     if log.size == 0:
         return 0.0
     loss, sums = 0.0, batch.sums
     for i in range(rows):
         loss += batch.values[i] * batch.weight[i]
-    sums[0] += loss
+    sums[0] += loss * portion(np.float64(samples), batch.divisor[0])
     for value in range(1, means.size):
         total = 0.0
         for i in range(rows):
@@ -261,6 +282,8 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
     order, samples, generation = data.order, data.order.size, zero
     if training or plan.means.size > 0:  # predictions do not look whether weights are finite
         refresh_all(all_plan, all_weights, all_batch, all_data)
+    if not training:  # the mean of all samples is wanted
+        batch.divisor[0] = divisor(plan, data, zero, samples)
     for done in range(steps):
         epoch, first = cursor[EPOCH], cursor[ROW]
         if epoch == log.shape[0]:
@@ -270,6 +293,7 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
         rows = min(batch_size, samples - first)
         step = cursor[STEP] + 1
         if training:
+            batch.divisor[0] = divisor(plan, data, first, rows)
             hyper[ITERATION] = step
             hyper[LEARNING_RATE] = rates[min(done, rates.size - 1)]
             hyper[RATE] = hyper[LEARNING_RATE]
@@ -286,7 +310,7 @@ def run(entry, plan, weights, batch, data, cursor, log, optimizer, hyper, rates,
                 take_shares(entry, board, generation, zero, threads, all_plan, all_weights, all_batch, all_data,
                             optimizer, hyper)  # fmt: skip
                 wait_for_all(board, generation * threads)
-        loss = add_to_log(log[epoch], batch, rows, plan.means)
+        loss = add_to_log(log[epoch], batch, rows, plan.means, rows if training else samples)
         cursor[ROW] = first + rows
         if first + rows == samples:
             cursor[ROW] = 0

@@ -10,7 +10,7 @@ from .arrays import matrix, sum_up
 from .elementary import exp, log, log1p_ratio, logistic
 from .factories import loss, sparse_loss
 from .instructions import FORWARD
-from .jit import jit, jit_apart
+from .jit import jit, jit_apart, jit_part
 from .operations import operation, target_rows
 
 _EPSILON = 1e-7  # keras.config.epsilon()
@@ -57,12 +57,10 @@ def softmax_cross_entropy(values, dx, y, targets, scale, classes):
             dx[i, j] = (y[i, j] * weights - targets[i, j]) * scale[i]
 
 
-@jit
-def sigmoid_binary_cross_entropy(values, dx, y, targets, scale, outputs):
-    """loss = mean of log(1 + exp(x)) - t x over a row; dx = scale (y - t) / C."""
-    real = y.dtype.type
-    zero = real(0)
-    share = real(1) / real(outputs)
+@jit_part
+def _binary_from_logits(values, dx, y, targets, scale, outputs, share):
+    """loss = share times the sum of log(1 + exp(x)) - t x over a row; dx = scale (y - t) share."""
+    zero = y.dtype.type(0)
     for i in range(scale.size):
         factor = scale[i] * share
         for j in range(outputs):
@@ -74,6 +72,19 @@ def sigmoid_binary_cross_entropy(values, dx, y, targets, scale, outputs):
         values[i] = sum_up(dx[i], outputs) * share
         for j in range(outputs):
             dx[i, j] = (y[i, j] - targets[i, j]) * factor
+
+
+@jit
+def sigmoid_binary_cross_entropy(values, dx, y, targets, scale, outputs):
+    """loss = mean of log(1 + exp(x)) - t x over a row; dx = scale (y - t) / C."""
+    real = y.dtype.type
+    _binary_from_logits(values, dx, y, targets, scale, outputs, real(1) / real(outputs))
+
+
+@jit
+def sigmoid_binary_log(values, dx, y, targets, scale, outputs):
+    """loss = sum of log(1 + exp(x)) - t x over a row; dx = scale (y - t): scikit-learn's loss of several labels."""
+    _binary_from_logits(values, dx, y, targets, scale, outputs, y.dtype.type(1))
 
 
 @jit
@@ -156,12 +167,11 @@ def sparse_cross_entropy(values, dy, y, labels, scale, classes):
         dy[i, labels[i]] -= factor / clipped
 
 
-@jit
-def binary_cross_entropy(values, dy, y, targets, scale, outputs):
-    """loss = mean of -(t log y + (1 - t) log(1 - y)) over a row."""
+@jit_part
+def _binary(values, dy, y, targets, scale, outputs, share):
+    """loss = share times the sum of -(t log y + (1 - t) log(1 - y)) over a row."""
     real = y.dtype.type
     smallest, largest, one = real(_EPSILON), real(1 - _EPSILON), real(1)
-    share = one / real(outputs)
     for i in range(scale.size):
         loss = real(0)
         for j in range(outputs):
@@ -171,6 +181,19 @@ def binary_cross_entropy(values, dy, y, targets, scale, outputs):
             gradient = (clipped - target) / (clipped * (one - clipped)) * (scale[i] * share)
             dy[i, j] = gradient if clipped == p else real(0)
         values[i] = loss * share
+
+
+@jit
+def binary_cross_entropy(values, dy, y, targets, scale, outputs):
+    """loss = mean of -(t log y + (1 - t) log(1 - y)) over a row."""
+    real = y.dtype.type
+    _binary(values, dy, y, targets, scale, outputs, real(1) / real(outputs))
+
+
+@jit
+def binary_log(values, dy, y, targets, scale, outputs):
+    """loss = sum of -(t log y + (1 - t) log(1 - y)) over a row."""
+    _binary(values, dy, y, targets, scale, outputs, y.dtype.type(1))
 
 
 @jit
@@ -238,6 +261,8 @@ sigmoid_binary_cross_entropy_loss = loss(sigmoid_binary_cross_entropy)
 cross_entropy_loss = loss(cross_entropy)
 sparse_cross_entropy_loss = sparse_loss(sparse_cross_entropy)
 binary_cross_entropy_loss = loss(binary_cross_entropy)
+sigmoid_binary_log_loss = loss(sigmoid_binary_log)
+binary_log_loss = loss(binary_log)
 softmax_focal_cross_entropy_loss = loss(softmax_focal_cross_entropy, numbers=2)
 focal_cross_entropy_loss = loss(focal_cross_entropy, numbers=2)
 kl_divergence_loss = loss(kl_divergence)

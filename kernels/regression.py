@@ -1,6 +1,7 @@
 """Regression losses. Arguments as in `probabilities.py`.
 
-Each loss is the mean over a row of a function of one output and its target.
+Each loss is the mean over a row of a function of one output and its target, if it does not say otherwise. The half
+squared error and the half Poisson deviance are scikit-learn's (sklearn/neural_network/_base.py, version 1.9).
 """
 
 import math
@@ -38,6 +39,15 @@ def half_mean_squared_error(values, dx, y, targets, scale, outputs):
         values[i] *= half
         for j in range(outputs):
             dx[i, j] *= half
+
+
+@jit
+def half_squared_error(values, dx, y, targets, scale, outputs):
+    """loss = half the mean of (y - t)^2 over a row; dx = scale (y - t): scikit-learn does not divide it by C."""
+    half_mean_squared_error(values, dx, y, targets, scale, outputs)
+    for i in range(scale.size):
+        for j in range(outputs):
+            dx[i, j] = (y[i, j] - targets[i, j]) * scale[i]
 
 
 @jit
@@ -108,13 +118,45 @@ def poisson(values, dx, y, targets, scale, outputs):
             dx[i, j] = (one - targets[i, j] / (y[i, j] + epsilon)) * factor
 
 
+@jit
+def half_poisson_deviance(values, dx, y, targets, scale, outputs):
+    """loss = sum of t log(t / y) - t + y over a row, 0 log 0 being 0; dx = scale (1 - t / y)."""
+    real = y.dtype.type
+    zero, one = real(0), real(1)
+    for i in range(scale.size):
+        for j in range(outputs):
+            t = targets[i, j]
+            dx[i, j] = (zero if t == zero else t * log(t / y[i, j]) - t) + y[i, j]
+        values[i] = sum_up(dx[i], outputs)
+        for j in range(outputs):
+            t = targets[i, j]
+            dx[i, j] = (one if t == zero else one - t / y[i, j]) * scale[i]
+
+
+@jit
+def exponential_half_poisson_deviance(values, dx, y, targets, scale, outputs):
+    """loss = sum of t (log t - x) - t + exp(x) over a row, from logits x; y = exp(x); dx = scale (y - t)."""
+    zero = y.dtype.type(0)
+    for i in range(scale.size):
+        for j in range(outputs):
+            x, t = y[i, j], targets[i, j]
+            y[i, j] = exp(x)
+            dx[i, j] = (zero if t == zero else t * (log(t) - x) - t) + y[i, j]
+        values[i] = sum_up(dx[i], outputs)
+        for j in range(outputs):
+            dx[i, j] = (y[i, j] - targets[i, j]) * scale[i]
+
+
 # ---------------------------------------------------------------------------------------------------------------------
 # Operations.
 
 
 mean_squared_error_loss = loss(mean_squared_error)
 half_mean_squared_error_loss = loss(half_mean_squared_error)
+half_squared_error_loss = loss(half_squared_error)
 mean_absolute_error_loss = loss(mean_absolute_error)
 huber_loss = loss(huber, numbers=1)
 log_cosh_loss = loss(log_cosh)
 poisson_loss = loss(poisson)
+half_poisson_deviance_loss = loss(half_poisson_deviance)
+exponential_half_poisson_deviance_loss = loss(exponential_half_poisson_deviance)

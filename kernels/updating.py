@@ -33,7 +33,7 @@ from .instructions import (
     SEPARATE_DECAY,
     SUM_UP,
 )
-from .interpreter import GRADIENT_ROWS, optimize, part
+from .interpreter import GRADIENT_ROWS, optimize, part, portion
 from .jit import jit, jit_inline, jit_part
 from .optimizers import decay
 from .weights import dw_vector, slot_vector, w_vector
@@ -197,11 +197,12 @@ def norm_of_all(w, low, high, rate, lanes):
 
 
 @jit_part
-def _measure(p, weights, sums, lanes, norms, thread, threads):
+def _measure(p, weights, batch, lanes, norms, thread, threads):
     """For a thread's share of a weight: add the penalty's gradient, and compute the sums over groups of rows.
 
     sums[p.sums] is the weight's factor; after it each group of rows has its penalty and its gradient's sum of squares.
     """
+    sums, share = batch.sums, portion(1.0, batch.divisor[0]) if p.per_sample else 1.0
     row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
     while row < last:
         count = min(GRADIENT_ROWS, last - row)
@@ -211,25 +212,25 @@ def _measure(p, weights, sums, lanes, norms, thread, threads):
         if p.l1 > 0 or p.l2 > 0:
             sums[group] = penalty(w, p.l1, p.l2, lanes)
             if p.trained:
-                penalty_backward(g, w, p.l1, p.l2)
+                penalty_backward(g, w, p.l1 * share, p.l2 * share)
         if norms and p.trained:
             sums[group + 1] = sum_of_squares(g, lanes)
         row += count
 
 
 @jit_part
-def _sum_up(parameters, sums, rows, hyper):
+def _sum_up(parameters, batch, rows, hyper):
     """Add the penalties, times the batch's rows, to the loss's sum, and compute each weight's clipping factor."""
-    total, all_squares = 0.0, 0.0
+    total, all_squares, sums = 0.0, 0.0, batch.sums
     for i in range(parameters.size):
         p = parameters[i]
-        squares = 0.0
+        squares, times = 0.0, portion(np.float64(rows), batch.divisor[0]) if p.per_sample else np.float64(rows)
         for group in range((p.rows + GRADIENT_ROWS - 1) // GRADIENT_ROWS):
-            total += sums[p.sums + 1 + 2 * group]
+            total += sums[p.sums + 1 + 2 * group] * times
             squares += sums[p.sums + 2 + 2 * group]
         sums[p.sums] = clip_factor(np.sqrt(squares), hyper[CLIP_NORM])
         all_squares += squares
-    sums[0] += total * rows
+    sums[0] += total
     if hyper[GLOBAL_CLIP_NORM] > 0:
         norm = np.sqrt(all_squares)
         factor = clip_factor(norm, hyper[GLOBAL_CLIP_NORM]) + (norm - norm)  # an infinite norm makes everything NaN
@@ -290,7 +291,7 @@ def update_alone(entry, task, plan, weights, batch, rows, optimizer, hyper):
 def update(task, plan, weights, batch, rows, thread, threads, optimizer, hyper):
     """One thread's share of a task."""
     if task == SUM_UP:
-        _sum_up(plan.parameters, batch.sums, rows, hyper)
+        _sum_up(plan.parameters, batch, rows, hyper)
         return
     norms = hyper[CLIP_NORM] > 0 or hyper[GLOBAL_CLIP_NORM] > 0
     row = batch.scratch[thread]  # the last LANES elements; those before belong to the layers
@@ -298,7 +299,7 @@ def update(task, plan, weights, batch, rows, thread, threads, optimizer, hyper):
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
         if task == MEASURE:
-            _measure(p, weights, batch.sums, lanes, norms, thread, threads)
+            _measure(p, weights, batch, lanes, norms, thread, threads)
         elif p.trained and task == DESCEND:
             _descend(p, weights, batch.sums, thread, threads, optimizer, hyper)
         elif p.trained:

@@ -400,6 +400,7 @@ LAYERS = (
     _activation("elu_by_name", partial(layers.Activation, "elu"), "elu", 1.0),
     _activation("selu", partial(layers.Activation, "selu"), "selu"),
     _activation("softplus", partial(layers.Activation, "softplus"), "softplus"),
+    _activation("exponential", partial(layers.Activation, "exponential"), "exponential"),
     _activation("hard_sigmoid", partial(layers.Activation, "hard_sigmoid"), "hard_sigmoid"),
     _activation_of_input("gelu", partial(layers.Activation, "gelu")),
     _activation_of_input("silu", partial(layers.Activation, "silu")),
@@ -522,6 +523,7 @@ class LossCase:
 
 
 _softmax, _sigmoid = activations_reference.softmax_forward, activations_reference.sigmoid_forward
+_exponential = activations_reference.exponential_forward
 _FOCUS = (0.3, 1.5)  # alpha and gamma
 
 LOSSES = (
@@ -545,6 +547,15 @@ LOSSES = (
     LossCase("sparse_cross_entropy", losses.SparseCategoricalCrossentropy, fractions, labels, fewest_columns=2),
     LossCase("cross_entropy", losses.CategoricalCrossentropy, fractions, probabilities, fewest_columns=2),
     LossCase("binary_cross_entropy", losses.BinaryCrossentropy, fractions, yes_or_no),
+    LossCase("half_squared_error", losses.HalfSquaredError, normal, normal),
+    LossCase("binary_log", losses.BinaryLogLoss, fractions, yes_or_no),
+    LossCase("sigmoid_binary_log", partial(losses.BinaryLogLoss, from_logits=True), *(logits, fractions, _sigmoid)),
+    LossCase("half_poisson_deviance", losses.HalfPoissonDeviance, fractions, counts),
+    LossCase(
+        "exponential_half_poisson_deviance",
+        partial(losses.HalfPoissonDeviance, from_logits=True),
+        *(normal, counts, _exponential),
+    ),
     LossCase("mean_absolute_error", losses.MeanAbsoluteError, normal, normal),
     LossCase("huber", partial(losses.Huber, 0.7), normal, normal, numbers=(0.7,)),
     LossCase("log_cosh", losses.LogCosh, normal, normal),

@@ -106,18 +106,23 @@ class EagerProgram:
             start = y = forward(self.layers, x, self.training)
         outputs = np.ascontiguousarray(start)
         total, gradient = loss.evaluate_batch(targets, outputs, sample_weight, fused, self.training)
-        total += update.penalty(self.layers, len(x), NO_NUMBERS)
+        # As in the interpreter: divided by the batch's weight, or by that of all samples if their mean is wanted.
+        part = rows if self.training else run.order
+        all_weights = run.samples.sample_weight
+        divisor = loss.divisor(len(part), None if all_weights is None else all_weights[part])
+        total *= update.portion(len(part), divisor)
+        total += update.penalty(self.layers, len(x), divisor, NO_NUMBERS)
         log[0] += total
         for place, metric in zip(self._states, self.metrics, strict=True):
             metric.add(log[place], targets, np.ascontiguousarray(y))
         if gradient is not None and run.optimizer is not None:
-            self._update(run.optimizer, gradient, last if fused else None)
+            self._update(run.optimizer, gradient, last if fused else None, divisor)
         return total
 
-    def _update(self, optimizer: "Optimizer", gradient: np.ndarray, fused: "Layer | None") -> None:
+    def _update(self, optimizer: "Optimizer", gradient: np.ndarray, fused: "Layer | None", samples: float) -> None:
         """Backward, without the last activation if the loss includes it, and the optimizer's step."""
         if fused is None:
             backward(self.layers, gradient)
         else:
             backward(self.layers[:-1], fused.backward_from_logits(gradient))
-        optimizer.step_on(self.layers)
+        optimizer.step_on(self.layers, samples)

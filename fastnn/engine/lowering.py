@@ -71,6 +71,7 @@ class Lowering:
         log_columns: the number of columns of the log.
         sums_elements: the size of `Batch.sums`: the columns of the log, then the sums of the update's stages.
         targets_elements: the size of the targets' buffer.
+        weighted: whether the loss is divided by the sum of the sample weights.
         flops, entry_flops: floating-point operations for one row of the batch, and for one entry of a sparse row.
         layer: the name of the layer whose instructions are being appended.
         notes: what a profile says about the instructions of the finished plan.
@@ -108,7 +109,7 @@ class Lowering:
         self.sorted_columns = 0
         self.layer, self.notes = "", list[Note]()
         self.log_columns = self.sums_elements = 0
-        self.targets_elements = 0
+        self.targets_elements, self.weighted = 0, False
         self.logits: tuple[int, int, int] | None = None
         self._trains = alone  # whether an instruction so far has weights that are trained
         self._overwritable = True
@@ -311,7 +312,7 @@ class Lowering:
             self._append(loss.fused_operation, y=logits, **fields)
         else:
             self._append(loss.fused_operation if fused else loss.operation, **fields)
-        self.means, self.log_columns = [0], 1
+        self.means, self.log_columns, self.weighted = [0], 1, loss.weighted
 
     def add_metrics(self, metrics: "Sequence[Metric]") -> None:
         """Append the metrics: means over the batch's values, or sums over the whole batch."""
@@ -355,6 +356,7 @@ class Lowering:
             grouped=int(self.partial_elements > 0),
             update=update_entry(self.dtype) if update.stages else 0,
             steps_at_once=int(not update.stages and not self.alone),  # a single layer computes only gradients
+            weighted=int(self.weighted),
         )
 
     def _choose_rows(self, record: dict[str, Any], separate: bool) -> None:

@@ -47,7 +47,12 @@ def empty_batch(dtype: np.dtype, **arrays: np.ndarray) -> instructions.Batch:
     flat = np.zeros(0, dtype)
     empty = dict.fromkeys(instructions.Batch._fields, flat)
     empty |= dict.fromkeys(("labels", "tables", "marks"), _NO_INTEGERS)
-    empty |= {"sums": np.zeros(0), "scratch": np.zeros((0, 0), dtype), "terms": np.zeros((0, 0), np.int16)}
+    empty |= {
+        "divisor": np.ones(1),
+        "sums": np.zeros(0),
+        "scratch": np.zeros((0, 0), dtype),
+        "terms": np.zeros((0, 0), np.int16),
+    }
     empty["lists"] = np.zeros(0, np.int32)
     return instructions.Batch(**empty | arrays)
 
@@ -66,5 +71,5 @@ def plan_of(**fields: Any) -> instructions.Plan:
     """A plan from its fields; tables are lists of dicts of their records' fields, and empty if not given."""
     types = {"code": instructions.INSTRUCTION, "parameters": instructions.PARAMETER, "stages": instructions.STAGE}
     tables = {name: table(fields.pop(name, []), dtype) for name, dtype in types.items()}
-    rest: dict[str, Any] = {"means": _NO_INTEGERS, "block": 0, "grouped": 0, "update": 0, "steps_at_once": 0}
-    return instructions.Plan(**tables, **rest | fields)
+    numbers = dict.fromkeys(instructions.Plan._fields[len(tables) + 1 :], 0)
+    return instructions.Plan(**tables, **{"means": _NO_INTEGERS} | numbers | fields)

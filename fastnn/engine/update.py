@@ -17,6 +17,11 @@ if TYPE_CHECKING:
     from ..optimizers import Optimizer
 
 
+def portion(part: float, whole: float) -> float:
+    """As `kernels.interpreter.portion`, for calls from Python."""
+    return part / whole if whole else 0.0
+
+
 def weight_fields(parameter: Parameter, trained: bool, optimizer: "Optimizer | None") -> dict[str, Any]:
     """A weight's fields of `instructions.PARAMETER`, without number, instruction and penalty."""
     fields = {"rows": parameter.rows, "stride": parameter.stride, "trained": int(trained)}
@@ -35,7 +40,11 @@ def penalized(layers: "Iterable[Layer]") -> list[Parameter]:
 def penalty_fields(parameter: Parameter) -> dict[str, Any]:
     """The fields of `instructions.PARAMETER` for a weight's penalty."""
     regularizer = parameter.regularizer
-    return {} if regularizer is None else {"l1": regularizer.l1, "l2": regularizer.l2}
+    fields: dict[str, Any] = {}
+    if regularizer is not None:
+        names = "l1", "l2", "per_sample"
+        fields = {name: getattr(regularizer, name) for name in names}
+    return fields
 
 
 class Update:
@@ -74,29 +83,37 @@ class Update:
             record["sums"] = self.sums_elements
             self.sums_elements += 1 + 2 * -(-record["rows"] // GRADIENT_ROWS)
 
-    def by_hand(self, weights: instructions.Weights, rows: int, optimizer: Any, hyper: np.ndarray) -> float:
+    def by_hand(
+        self, weights: instructions.Weights, rows: int, divisor: float, optimizer: Any, hyper: np.ndarray
+    ) -> float:
         """Run only these stages, for a batch of `rows` rows; returns the penalty times the rows."""
         dtype = weights.transposed.dtype
         sums, scratch = np.zeros(self.sums_elements), np.zeros((1, LANES), dtype)
         plan, batch = plan_of(parameters=self.records), empty_batch(dtype, sums=sums, scratch=scratch)
+        batch.divisor[0] = divisor
         entry = update_entry(dtype)
         for stage in self.stages:
             update_alone(entry, stage["start"], plan, weights, batch, rows, optimizer, hyper)
         return float(sums[0])
 
 
-def penalty(layers: "Iterable[Layer]", rows: int, numbers: np.ndarray) -> float:
-    """The sum of the layers' penalties, times the rows of the batch."""
+def penalty(layers: "Iterable[Layer]", rows: int, divisor: float, numbers: np.ndarray) -> float:
+    """The sum of the layers' penalties, times the rows of the batch; `divisor` is for those that are per sample."""
     parameters = penalized(layers)
     if not parameters:
         return 0.0
     records = [{"number": i} | weight_fields(p, False, None) | penalty_fields(p) for i, p in enumerate(parameters)]
     weights = weight_table(parameters, parameters[0].dtype)
-    return Update(records, 1, None).by_hand(weights, rows, NO_OPTIMIZER, numbers)
+    return Update(records, 1, None).by_hand(weights, rows, divisor, NO_OPTIMIZER, numbers)
 
 
-def step(parameters: Sequence[Parameter], optimizer: "Optimizer", hyper: np.ndarray) -> None:
-    """An optimizer's step on weights for which it has slots, from the gradients that `backward` left."""
+def step(
+    parameters: Sequence[Parameter], optimizer: "Optimizer", hyper: np.ndarray, samples: float | None = None
+) -> None:
+    """An optimizer's step on weights for which it has slots, from the gradients that `backward` left.
+
+    `samples`, the number or weight of the batch's samples, is for penalties that are divided by it.
+    """
     if not parameters:
         return
     dtype, slots = parameters[0].dtype, optimizer.slot_arrays(parameters)
@@ -107,7 +124,7 @@ def step(parameters: Sequence[Parameter], optimizer: "Optimizer", hyper: np.ndar
         stages = Update([{"number": i} | own for i, own in enumerate(fields)], 1, optimizer)
     if stages is not None and stages.stages:
         gradients = [p.flat_gradient.copy() for p in parameters]  # the gradients that `backward` left must not change
-        stages.by_hand(weight_table(parameters, dtype, gradients, slots), 0, entry, hyper)
+        stages.by_hand(weight_table(parameters, dtype, gradients, slots), 0, samples or 0.0, entry, hyper)
     else:
         weights = weight_table(parameters, dtype, None, slots)
         for number, p in enumerate(parameters):

@@ -33,6 +33,7 @@ FUNCTIONS: dict[str, _Function | None] = {
     "elu": _Function(kernels.elu, number=1.0),
     "selu": _Function(kernels.selu),
     "softplus": _Function(kernels.softplus),
+    "exponential": _Function(kernels.exponential),
     "hard_sigmoid": _Function(kernels.hard_sigmoid),
     "gelu": _Function(kernels.gelu, from_input=True),
     "silu": _Function(kernels.silu, from_input=True),
@@ -55,8 +56,8 @@ class Activation(KernelLayer):
 
     Args:
         activation: "linear", "relu", "leaky_relu" (slope 0.2), "elu", "selu", "gelu", "silu" or "swish", "softplus",
-            "sigmoid", "hard_sigmoid", "tanh" or "softmax"; None is "linear". "gelu" is exact, not approximated by tanh;
-            "selu" is meant for the initializer "lecun_normal".
+            "exponential", "sigmoid", "hard_sigmoid", "tanh" or "softmax"; None is "linear". "gelu" is exact, not
+            approximated by tanh; "selu" is meant for the initializer "lecun_normal".
 
     Raises:
         TypeError: for a function.

@@ -1,5 +1,6 @@
 """Losses, with Keras 3's names and defaults. All are averaged over the batch: sum(sample weight * loss) / B.
 
+With `reduction="mean_with_sample_weight"` they are divided by the sum of the sample weights instead.
 Pass a loss to `compile` by name, as an object or as a function of (y_true, y_pred). In a loop of your own,
 `loss.forward(y_true, y_pred)` returns the loss and `loss.backward()` its gradient with respect to y_pred.
 """
@@ -10,18 +11,31 @@ from .functions import FunctionLoss
 from .margins import Hinge, SquaredHinge
 from .probabilities import (
     BinaryCrossentropy,
+    BinaryLogLoss,
     CategoricalCrossentropy,
     CategoricalFocalCrossentropy,
     KLDivergence,
     SparseCategoricalCrossentropy,
 )
-from .regression import HalfMeanSquaredError, Huber, LogCosh, MeanAbsoluteError, MeanSquaredError, Poisson
+from .regression import (
+    HalfMeanSquaredError,
+    HalfPoissonDeviance,
+    HalfSquaredError,
+    Huber,
+    LogCosh,
+    MeanAbsoluteError,
+    MeanSquaredError,
+    Poisson,
+)
 
 __all__ = [
     "BinaryCrossentropy",
+    "BinaryLogLoss",
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "HalfMeanSquaredError",
+    "HalfPoissonDeviance",
+    "HalfSquaredError",
     "Hinge",
     "Huber",
     "KLDivergence",
@@ -40,6 +54,9 @@ _BY_NAME: dict[str, type[Loss]] = {
     "mse": MeanSquaredError,
     "MSE": MeanSquaredError,
     "half_mean_squared_error": HalfMeanSquaredError,
+    "half_squared_error": HalfSquaredError,
+    "half_poisson_deviance": HalfPoissonDeviance,
+    "binary_log_loss": BinaryLogLoss,
     "mean_absolute_error": MeanAbsoluteError,
     "mae": MeanAbsoluteError,
     "MAE": MeanAbsoluteError,

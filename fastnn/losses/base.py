@@ -2,17 +2,21 @@
 
 import inspect
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from .. import checks
 from ..engine.lowering import uses_kernels
+from ..engine.update import portion
 from ..kernels import probabilities as kernels
-from ..settings import Guarded, switch
+from ..settings import Guarded, Setting, switch
 
 if TYPE_CHECKING:
     from ..layers.base import Layer
+
+BY_SAMPLES, BY_WEIGHT = REDUCTIONS = "sum_over_batch_size", "mean_with_sample_weight"
 
 
 class Loss(Guarded, module="fastnn.losses", abstract=True):
@@ -25,7 +29,15 @@ class Loss(Guarded, module="fastnn.losses", abstract=True):
 
     Args:
         from_logits: whether the outputs are logits instead of probabilities.
+        reduction: what the sum of the weighted losses is divided by: the number of samples, "sum_over_batch_size", or
+            the sum of their weights, "mean_with_sample_weight". Samples whose weights are all 0 then have the loss 0
+            and no gradient. `fit` logs the mean of its batches' losses, each counted as often as it has samples;
+            `evaluate` gives the mean of all samples. A loss of your own divides in its `forward`.
 
+    >>> weights = [1.0, 3.0]
+    >>> mean = fastnn.losses.MeanSquaredError(reduction="mean_with_sample_weight")
+    >>> mean([[0.0], [0.0]], [[1.0], [2.0]], weights), fastnn.losses.MeanSquaredError()([[0], [0]], [[1], [2]], weights)
+    (3.25, 6.5)
     >>> class Cubed(fastnn.losses.Loss):
     ...     def forward(self, y_true, y_pred, sample_weight=None):
     ...         error = np.abs(y_pred - y_true)
@@ -51,16 +63,26 @@ class Loss(Guarded, module="fastnn.losses", abstract=True):
     fused_operation: Any = None  # computes it from the logits
     label_smoothing = 0.0
     from_logits = switch()
+    reduction = Setting(partial(checks.one_of, known=REDUCTIONS))
     smoothing: Any = staticmethod(kernels.label_smoothing)  # the operation that smooths the targets
 
-    def __init__(self, from_logits: bool = False):
-        self.from_logits = from_logits
+    def __init__(self, from_logits: bool = False, *, reduction: str = BY_SAMPLES):
+        self.from_logits, self.reduction = from_logits, reduction
         self.dy: np.ndarray | None = None
 
     @property
     def numbers(self) -> tuple[float, ...]:
         """Further arguments of the kernels."""
         return ()
+
+    @property
+    def weighted(self) -> bool:
+        """Whether the sum of the losses is divided by that of the sample weights."""
+        return self.reduction == BY_WEIGHT
+
+    def divisor(self, samples: int, sample_weight: np.ndarray | None) -> float:
+        """What the sum of the losses of so many samples is divided by."""
+        return float(samples) if sample_weight is None or not self.weighted else in_order(sample_weight)
 
     @property
     def compiled(self) -> bool:
@@ -109,11 +131,11 @@ class Loss(Guarded, module="fastnn.losses", abstract=True):
     def evaluate_batch(
         self, targets: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, fused: bool, training: bool
     ) -> tuple[float, np.ndarray | None]:
-        """The sum of the batch's losses and the gradient of their mean, for checked arrays of one type.
+        """The sum of the batch's weighted losses and the gradient of their mean, for checked arrays of one type.
 
         `fused`: y holds the input of the last activation (`fuses`). `training`: whether the gradient is needed.
         """
-        total = float(self.forward(targets, y, sample_weight)) * len(y)
+        total = float(self.forward(targets, y, sample_weight)) * self.divisor(len(y), sample_weight)
         return total, self.backward() if training else None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
@@ -152,7 +174,7 @@ class KernelLoss(Loss, abstract=True):
         checks.same_length(targets, "y_true", y, "y_pred")
         sample_weight = None if sample_weight is None else checks.sample_weights(sample_weight, len(y), y.dtype)
         values, self.dy = self.evaluate(targets, y, sample_weight, self.from_logits)
-        return total_loss(values, sample_weight) / len(y)
+        return portion(total_loss(values, sample_weight), self.divisor(len(y), sample_weight))
 
     def evaluate_batch(
         self, targets: np.ndarray, y: np.ndarray, sample_weight: np.ndarray | None, fused: bool, training: bool
@@ -168,7 +190,7 @@ class KernelLoss(Loss, abstract=True):
     ) -> tuple[np.ndarray, np.ndarray]:
         """The loss of each sample and the gradient of their weighted mean, from checked arrays of the same type."""
         real = y.dtype.type
-        share = real(1.0 / len(y))
+        share = real(portion(1.0, self.divisor(len(y), sample_weight)))
         scale = np.full(len(y), share) if sample_weight is None else sample_weight * share
         values, dy = np.empty(len(y), y.dtype), np.empty_like(y)
         if self.label_smoothing:
@@ -184,8 +206,12 @@ class KernelLoss(Loss, abstract=True):
 
 def total_loss(values: np.ndarray, sample_weight: np.ndarray | None) -> float:
     """sum(weight * loss), added up in the order of the samples, as in the interpreter."""
-    weighted = values if sample_weight is None else values * sample_weight
-    return float(np.add.accumulate(weighted.astype(np.float64))[-1])
+    return in_order(values if sample_weight is None else values * sample_weight)
+
+
+def in_order(values: np.ndarray) -> float:
+    """The sum in float64, added up one by one."""
+    return float(np.add.accumulate(values, dtype=np.float64)[-1])
 
 
 def first(targets: np.ndarray, wrong: np.ndarray) -> tuple[float, tuple[int, ...]]:

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import checks
 from ..configured import encode_function, function_name
+from ..engine.update import portion
 from ..settings import Fixed
 from .base import Loss
 
@@ -80,7 +81,9 @@ class FunctionLoss(Loss, abstract=True):
                 f"the loss {self.name} returned one number for the whole batch, so it cannot weight its samples: "
                 "return one value per sample, as np.mean(..., axis=-1) gives, or do not pass weights"
             )
-        return float(values if values.ndim == 0 else np.mean(values if weights is None else values * weights))
+        if values.ndim == 0:
+            return float(values)
+        return portion(float(np.sum(values if weights is None else values * weights)), self.divisor(len(y), weights))
 
     def backward(self) -> np.ndarray:
         """The gradient of the last `forward`'s loss with respect to y_pred, in float64.
@@ -92,7 +95,8 @@ class FunctionLoss(Loss, abstract=True):
             raise RuntimeError(f"the loss {self.name}: call forward before backward")
         targets, y, weights, values = self._last
         columns, gradient = y.reshape(len(y), -1), np.empty((len(y), y[0].size))
-        shares, together = (1.0 if weights is None else weights) / len(y), values.ndim == 0
+        share, together = portion(1.0, self.divisor(len(y), weights)), values.ndim == 0
+        shares = share if weights is None else weights * share
         step = _STEP * self._scales(columns)
         for place in np.ndindex(columns.shape if together else columns.shape[1:]):
             at = (..., *place)

@@ -6,7 +6,7 @@ import numpy as np
 
 from .. import checks
 from ..kernels import margins as kernels
-from .base import KernelLoss, first
+from .base import BY_SAMPLES, KernelLoss, first
 
 
 class Hinge(KernelLoss):
@@ -20,8 +20,8 @@ class Hinge(KernelLoss):
     operation = staticmethod(kernels.hinge_loss)
     _kernel = kernels.hinge
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
         """Targets of -1 and 1, or of 0 and 1; others within 1e-5 of them, off by rounding, become these.

@@ -7,7 +7,7 @@ import numpy as np
 from .. import checks
 from ..kernels import probabilities as kernels
 from ..settings import within
-from .base import KernelLoss, Loss
+from .base import BY_SAMPLES, KernelLoss, Loss
 
 # The activations that turn each output into a probability independently of the others.
 _EACH = ("sigmoid", "hard_sigmoid")
@@ -38,8 +38,8 @@ class BinaryCrossentropy(KernelLoss):
 
     label_smoothing = within(0, 1, open_high=True)
 
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0):
-        super().__init__(from_logits)
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, *, reduction: str = BY_SAMPLES):
+        super().__init__(from_logits, reduction=reduction)
         self.label_smoothing = label_smoothing
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
@@ -49,6 +49,31 @@ class BinaryCrossentropy(KernelLoss):
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
         """Targets in [0, 1]; those that lie outside by at most 1e-5, by rounding, become 0 or 1."""
         return checks.probabilities(super().prepare(y, outputs, dtype, argument), argument, "a cross-entropy")
+
+
+class BinaryLogLoss(BinaryCrossentropy):
+    """The sum over the outputs of -(t log y + (1 - t) log(1 - y)), with the gradient y - t (not in Keras).
+
+    `BinaryCrossentropy` times the number of outputs: what scikit-learn's MLPClassifier trains for several labels.
+
+    Args:
+        from_logits: whether the outputs are logits x, y = sigmoid(x). Leave it False after a sigmoid layer:
+            fastnn then computes the loss from the logits automatically. With True a model that ends with sigmoid or
+            softmax is refused, where Keras only warns.
+
+    >>> loss = fastnn.losses.BinaryLogLoss()
+    >>> round(loss([[1, 0]], [[0.8, 0.4]]), 4)  # -(log 0.8 + log 0.6)
+    0.734
+    """
+
+    name = "binary_log_loss"
+    operation = staticmethod(kernels.binary_log_loss)
+    fused_operation = staticmethod(kernels.sigmoid_binary_log_loss)
+    _kernel = kernels.binary_log
+    _fused_kernel = kernels.sigmoid_binary_log
+
+    def __init__(self, from_logits: bool = False, *, reduction: str = BY_SAMPLES):
+        super().__init__(from_logits, reduction=reduction)
 
 
 class CategoricalCrossentropy(KernelLoss):
@@ -73,8 +98,8 @@ class CategoricalCrossentropy(KernelLoss):
 
     label_smoothing = within(0, 1, open_high=True)
 
-    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0):
-        super().__init__(from_logits)
+    def __init__(self, from_logits: bool = False, label_smoothing: float = 0.0, *, reduction: str = BY_SAMPLES):
+        super().__init__(from_logits, reduction=reduction)
         self.label_smoothing = label_smoothing
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
@@ -118,8 +143,8 @@ class SparseCategoricalCrossentropy(CategoricalCrossentropy):
     _kernel = kernels.sparse_cross_entropy
     _fused_kernel = kernels.sparse_softmax_cross_entropy
 
-    def __init__(self, from_logits: bool = False):
-        super().__init__(from_logits)
+    def __init__(self, from_logits: bool = False, *, reduction: str = BY_SAMPLES):
+        super().__init__(from_logits, reduction=reduction)
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
         """int64 labels."""
@@ -153,9 +178,15 @@ class CategoricalFocalCrossentropy(CategoricalCrossentropy):
     alpha, gamma = within(0), within(0)
 
     def __init__(
-        self, alpha: float = 0.25, gamma: float = 2.0, from_logits: bool = False, label_smoothing: float = 0.0
+        self,
+        alpha: float = 0.25,
+        gamma: float = 2.0,
+        from_logits: bool = False,
+        label_smoothing: float = 0.0,
+        *,
+        reduction: str = BY_SAMPLES,
     ):
-        super().__init__(from_logits, label_smoothing)
+        super().__init__(from_logits, label_smoothing, reduction=reduction)
         self.alpha, self.gamma = alpha, gamma
 
     @property
@@ -175,8 +206,8 @@ class KLDivergence(KernelLoss):
     operation = staticmethod(kernels.kl_divergence_loss)
     _kernel = kernels.kl_divergence
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
         """A ValueError after an activation whose outputs are not probabilities."""

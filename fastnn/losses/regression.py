@@ -7,7 +7,7 @@ import numpy as np
 from .. import checks
 from ..kernels import regression as kernels
 from ..settings import Setting
-from .base import KernelLoss, first
+from .base import BY_SAMPLES, KernelLoss, first
 
 
 class MeanSquaredError(KernelLoss):
@@ -24,8 +24,8 @@ class MeanSquaredError(KernelLoss):
     operation = staticmethod(kernels.mean_squared_error_loss)
     _kernel = kernels.mean_squared_error
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
 
 
 class HalfMeanSquaredError(MeanSquaredError):
@@ -43,6 +43,24 @@ class HalfMeanSquaredError(MeanSquaredError):
     _kernel = kernels.half_mean_squared_error
 
 
+class HalfSquaredError(MeanSquaredError):
+    """Half the mean over the outputs of (y - t)^2, with the gradient y - t (not in Keras).
+
+    The gradient is not divided by the number of outputs, so it is that of half the sum of the squares: this is what
+    scikit-learn's MLPRegressor reports and trains. For one output it is `HalfMeanSquaredError`.
+
+    >>> loss = fastnn.losses.HalfSquaredError()
+    >>> loss.forward([[0.0, 0.0]], [[1.0, 3.0]])
+    2.5
+    >>> loss.backward().tolist()
+    [[1.0, 3.0]]
+    """
+
+    name = "half_squared_error"
+    operation = staticmethod(kernels.half_squared_error_loss)
+    _kernel = kernels.half_squared_error
+
+
 class MeanAbsoluteError(KernelLoss):
     """The mean over the outputs of |y - t|.
 
@@ -54,8 +72,8 @@ class MeanAbsoluteError(KernelLoss):
     operation = staticmethod(kernels.mean_absolute_error_loss)
     _kernel = kernels.mean_absolute_error
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
 
 
 class Huber(KernelLoss):
@@ -76,8 +94,8 @@ class Huber(KernelLoss):
 
     delta = Setting(checks.positive)
 
-    def __init__(self, delta: float = 1.0):
-        super().__init__()
+    def __init__(self, delta: float = 1.0, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
         self.delta = delta
 
     @property
@@ -97,8 +115,8 @@ class LogCosh(KernelLoss):
     operation = staticmethod(kernels.log_cosh_loss)
     _kernel = kernels.log_cosh
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
 
 
 class Poisson(KernelLoss):
@@ -112,12 +130,12 @@ class Poisson(KernelLoss):
     operation = staticmethod(kernels.poisson_loss)
     _kernel = kernels.poisson
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, *, reduction: str = BY_SAMPLES):
+        super().__init__(reduction=reduction)
 
     def check_outputs(self, outputs: int, activation: str | None) -> None:
         """A ValueError after an activation whose outputs may be negative."""
-        if activation not in (None, "relu", "softplus", "sigmoid", "hard_sigmoid", "softmax"):
+        if activation not in (None, "relu", "softplus", "exponential", "sigmoid", "hard_sigmoid", "softmax"):
             raise ValueError(
                 f"the loss poisson expects outputs of at least 0, but the last activation is {activation}; "
                 "use one whose outputs are never negative, such as softplus"
@@ -125,10 +143,57 @@ class Poisson(KernelLoss):
 
     def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
         """Targets of at least 0; those that lie below by at most 1e-5, by rounding, become 0."""
-        targets = super().prepare(y, outputs, dtype, argument)
-        if (wrong := targets < -checks.ROUNDING).any():
-            value, where = first(targets, wrong)
+        return _not_negative(super().prepare(y, outputs, dtype, argument), argument, self.name)
+
+
+class HalfPoissonDeviance(KernelLoss):
+    """The sum over the outputs of t log(t / y) - t + y, half the deviance of counts t from their means y.
+
+    It is not in Keras. The targets must not be negative; 0 log 0 is 0. After the activation "exponential" it is
+    computed from what goes into that, with the gradient y - t, as in scikit-learn's MLPRegressor(loss="poisson").
+
+    Args:
+        from_logits: whether the outputs are logits x, y = exp(x). Leave it False after the activation "exponential":
+            fastnn then computes the loss from the logits automatically.
+
+    >>> loss = fastnn.losses.HalfPoissonDeviance()
+    >>> round(loss.forward([[3.0]], [[2.0]]), 4)  # 3 log 1.5 - 3 + 2
+    0.2164
+    >>> loss.backward().tolist()
+    [[-0.5]]
+    """
+
+    name = "half_poisson_deviance"
+    activation = "exponential"
+    operation = staticmethod(kernels.half_poisson_deviance_loss)
+    fused_operation = staticmethod(kernels.exponential_half_poisson_deviance_loss)
+    _kernel = kernels.half_poisson_deviance
+    _fused_kernel = kernels.exponential_half_poisson_deviance
+
+    def labels(self, outputs: int, present: list[int]) -> set[int] | None:
+        """The counts of one output may be any."""
+        return super().labels(outputs, present) if outputs > 1 else None
+
+    def check_outputs(self, outputs: int, activation: str | None) -> None:
+        """A ValueError unless there is either an activation whose outputs are positive or `from_logits`."""
+        positive = ("exponential", "softplus", "sigmoid", "softmax")
+        if activation is None:
+            return
+        if self.from_logits and activation in positive:
+            raise ValueError(f"{self!r} expects logits, but the last activation is {activation}; drop one of the two")
+        if not self.from_logits and activation not in positive:
             raise ValueError(
-                f"{argument} must not be negative for the loss poisson, received {value:.9g} at index {where}"
+                f"the loss {self.name} expects outputs above 0, but the last activation is {activation}; "
+                "use exponential there, or the loss with from_logits=True"
             )
-        return targets if targets.min() >= 0 else targets.clip(0)
+
+    def prepare(self, y: Any, outputs: int, dtype: np.dtype, argument: str = "y") -> np.ndarray:
+        """Targets of at least 0; those that lie below by at most 1e-5, by rounding, become 0."""
+        return _not_negative(super().prepare(y, outputs, dtype, argument), argument, self.name)
+
+
+def _not_negative(targets: np.ndarray, argument: str, loss: str) -> np.ndarray:
+    if (wrong := targets < -checks.ROUNDING).any():
+        value, where = first(targets, wrong)
+        raise ValueError(f"{argument} must not be negative for the loss {loss}, received {value:.9g} at index {where}")
+    return targets if targets.min() >= 0 else targets.clip(0)

@@ -311,12 +311,18 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
         """
         raise NotImplementedError(f"{type(self).__name__} has no step_kernel; derive it from an optimizer that has one")
 
-    def step(self, model: "Sequential") -> None:
+    def step(self, model: "Sequential", samples: float | None = None) -> None:
         """One step on all trainable weights of the model, with the gradients of the last `backward`.
 
         The gradients of penalties are added here; `gradients` does not change.
 
+        Args:
+            model: the model.
+            samples: what the loss was divided by, the number of samples or the sum of their weights: needed only for
+                penalties with `per_sample=True`.
+
         Raises:
+            ValueError: if a penalty needs `samples`.
             TypeError: for anything but a model, such as a single layer, for which there is `step_on`.
         """
         layers = getattr(model, "layers", None)
@@ -325,16 +331,23 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
                 f"model must be a fastnn.Sequential, received {type(model).__name__}; "
                 "for layers without a model call step_on([layer, ...])"
             )
-        self.step_on(layers)
+        self.step_on(layers, samples)
 
-    def step_on(self, layers: "Sequence[Layer]") -> None:
+    def step_on(self, layers: "Sequence[Layer]", samples: float | None = None) -> None:
         """`step` on the trainable weights of some layers.
 
         Raises:
             TypeError: for anything but a list of layers.
+            ValueError: if a penalty needs `samples`.
         """
         if not isinstance(layers, (list, tuple)) or not all(hasattr(layer, "parameters") for layer in layers):
             raise TypeError(f"layers must be a list of layers, received {layers!r}")
+        trained = trained_weights(layers)
+        if samples is None and any(p.regularizer is not None and p.regularizer.per_sample for p in trained):
+            raise ValueError(
+                "samples must be what the loss was divided by, such as the number of samples of the batch, because a "
+                "regularizer has per_sample=True; received None"
+            )
         self.build([p for layer in layers for p in layer.parameters])
         hyper = self.hyper()  # before the step is counted: a schedule begins with step 0
         self.iterations += 1
@@ -346,7 +359,7 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
                 self.iterations,
             )
         hyper[ITERATION] = self.iterations
-        update.step(trained_weights(layers), self, hyper)
+        update.step(trained, self, hyper, samples)
 
     def __repr__(self) -> str:
         rate = f"{self.learning_rate:g}" if self.learning_rate_schedule is None else repr(self.learning_rate_schedule)

@@ -46,7 +46,9 @@ def test_a_loss_tells_what_is_not_as_usual():
     assert repr(losses.BinaryCrossentropy(True, 0.25)) == "BinaryCrossentropy(from_logits=True, label_smoothing=0.25)"
     assert repr(losses.CategoricalFocalCrossentropy(gamma=1)) == "CategoricalFocalCrossentropy(gamma=1.0)"
     config = losses.CategoricalFocalCrossentropy(0.5, 1, True, 0.125).get_config()
-    assert config == {"alpha": 0.5, "gamma": 1.0, "from_logits": True, "label_smoothing": 0.125}
+    assert config == {"alpha": 0.5, "gamma": 1.0, "from_logits": True, "label_smoothing": 0.125} | {
+        "reduction": "sum_over_batch_size"
+    }
 
 
 @pytest.mark.parametrize(

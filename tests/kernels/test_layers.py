@@ -105,6 +105,7 @@ def test_backward_where_an_activation_is_flat(case, dtype):
         "elu": [2.1, 2.1, 3, np.inf],
         "selu": [3 * 1.7580993, 3 * 1.7580993, 3 * 1.0507010, np.inf],
         "softplus": [0, 0, 3 * (1 - np.exp(-1)), np.nan],
+        "exponential": [0, 0, 3, np.nan],
         "hard_sigmoid": [0, 0, 0, 0],
         "leaky_relu": [0.9, 0.9, 3, np.inf],  # at 0 the slope of the negative side, as in PyTorch and for PReLU
         "relu_with_slope": [0.03, 0.03, 3, np.inf],

@@ -46,7 +46,8 @@ def test_names_and_defaults():
     own = regularizers.L1L2(0.5, 2)
     assert regularizers.get(own) is own
     assert repr(own) == "L1L2(l1=0.5, l2=2)"
-    assert own.get_config() == {"l1": 0.5, "l2": 2.0}
+    assert own.get_config() == {"l1": 0.5, "l2": 2.0, "per_sample": False}
+    assert repr(regularizers.L2(0.5, per_sample=True)) == "L2(l2=0.5, per_sample=True)"
 
 
 @pytest.mark.parametrize("x", [[[1.0, -2.0], [3.0, 0.0]], np.float32([[1, -2], [3, 0]]), np.array([[1, -2], [3, 0]])])
@@ -215,6 +216,57 @@ def test_a_weight_that_evaluation_does_not_use_by_itself():
     assert isinstance(model._programs["evaluate"].runner, Program)
 
 
+PER_SAMPLE = {
+    "kernel_regularizer": regularizers.L1L2(0.05, 0.25, per_sample=True),
+    "bias_regularizer": regularizers.L2(2.0, per_sample=True),
+}
+
+
+def divided(options, by):
+    """The same, divided by a number once and for all."""
+    return {name: regularizers.L1L2(r.l1 / by, r.l2 / by) for name, r in options.items()}
+
+
+@pytest.mark.parametrize("eager", [False, True], ids=["compiled", "eager"])
+@pytest.mark.parametrize("reduction", ["sum_over_batch_size", "mean_with_sample_weight"])
+def test_a_penalty_per_sample(eager, reduction):
+    """It is divided by what the batch's losses are divided by: its samples or their weight."""
+    x, y, weight = samples(40), labels(40), np.random.default_rng(1).uniform(0.5, 2, 40).astype(np.float32)
+
+    def of(options):
+        model = small(optimizers.SGD(0.1), options, eager)
+        model.compile(optimizers.SGD(0.1), fastnn.losses.SparseCategoricalCrossentropy(reduction=reduction))
+        return model
+
+    model = of(PER_SAMPLE)
+    for rows in (slice(0, 16), slice(16, 21)):
+        by = len(x[rows]) if reduction == "sum_over_batch_size" else weight[rows].sum()
+        other = of(divided(PER_SAMPLE, by))
+        other.set_weights(model.get_weights())
+        got = model.train_on_batch(x[rows], y[rows], sample_weight=weight[rows])
+        np.testing.assert_allclose(got, other.train_on_batch(x[rows], y[rows], sample_weight=weight[rows]), rtol=1e-6)
+        for w, expected in zip(model.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_allclose(w, expected, rtol=1e-5, atol=1e-7)
+    other = of(divided(PER_SAMPLE, 40 if reduction == "sum_over_batch_size" else weight.sum()))
+    other.set_weights(model.get_weights())
+    got, expected = (m.evaluate(x, y, sample_weight=weight, verbose=0) for m in (model, other))
+    np.testing.assert_allclose(got, expected, rtol=1e-6)
+
+
+def test_a_step_by_hand_is_told_the_samples():
+    x, y = samples(16), labels(16)
+    model, by_hand = small(options=PER_SAMPLE), small(options=PER_SAMPLE)
+    model.train_on_batch(x, y)
+    by_hand.loss.forward(y, by_hand.forward(x, training=True))
+    by_hand.backward(by_hand.loss.backward())
+    with pytest.raises(ValueError, match="samples must be what the loss was divided by.*received None"):
+        by_hand.optimizer.step(by_hand)
+    assert by_hand.optimizer.iterations == 0
+    by_hand.optimizer.step(by_hand, samples=16)
+    for weight, expected in zip(model.get_weights(), by_hand.get_weights(), strict=True):
+        np.testing.assert_allclose(weight, expected, rtol=1e-5, atol=1e-6)
+
+
 def test_predictions_know_nothing_of_it():
     plain, model = small(), small(options=BOTH)
     assert_same_bits(model.predict(samples()), plain.predict(samples()))
@@ -225,6 +277,7 @@ def test_predictions_know_nothing_of_it():
 
 def test_bits_depend_neither_on_threads_nor_on_the_path(any_threads):
     assert_same_bits_everywhere(lambda eager: wide(optimizers.Adam(0.01), BOTH, eager=eager))
+    assert_same_bits_everywhere(lambda eager: wide(optimizers.Adam(0.01), PER_SAMPLE, eager=eager))
     mixed = {"kernel_regularizer": "l1"}
     assert_same_bits_everywhere(lambda eager: wide("sgd", mixed, {"bias_regularizer": "l2"}, eager))
     assert_same_bits_everywhere(lambda eager: wide("sgd", BOTH, eager=eager, frozen=True))

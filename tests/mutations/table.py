@@ -285,7 +285,7 @@ MUTATIONS = [
     Mutation(
         "the last batch is scaled like a full one",
         "wrong factor",
-        "batch.scale.dtype.type(1), batch.scale.dtype.type(1.0 / span.rows)",
+        "batch.scale.dtype.type(1), batch.scale.dtype.type(portion(1.0, batch.divisor[0]))",
         "batch.scale.dtype.type(1), batch.scale.dtype.type(1.0 / batch.scale.size)",
         "tests/kernels/test_training.py -k 'optimizers and sgd'",
     ),

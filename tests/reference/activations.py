@@ -104,6 +104,17 @@ def softplus_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
     return dy * -np.expm1(-y)
 
 
+def exponential_forward(x: np.ndarray) -> np.ndarray:
+    """y = e^x."""
+    with np.errstate(over="ignore"):
+        return np.exp(x)
+
+
+def exponential_backward(dy: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """dx = dy e^x = dy y."""
+    return dy * y
+
+
 def hard_sigmoid_forward(x: np.ndarray) -> np.ndarray:
     """y = x / 6 + 1/2 between 0 and 1, as Keras 3 has it (Keras 2: x / 5 + 1/2)."""
     return np.clip((x + 3) / 6, 0, 1)

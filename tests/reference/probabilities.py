@@ -68,6 +68,18 @@ def sigmoid_binary_cross_entropy(
     return elements.mean(axis=1), dx
 
 
+def sigmoid_binary_log(x: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """sigmoid_binary_cross_entropy summed over the outputs: loss = sum_j, dx = scale (sigmoid(x) - t)."""
+    elements = np.maximum(x, 0) - x * targets + np.log1p(np.exp(-np.abs(x)))
+    return elements.sum(axis=1), scale[:, np.newaxis] * (sigmoid_forward(x) - targets)
+
+
+def binary_log(p: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """binary_cross_entropy summed over the outputs instead of their mean."""
+    losses, dp = binary_cross_entropy(p, targets, scale)
+    return losses * p.shape[1], dp * p.shape[1]
+
+
 def sparse_cross_entropy(p: np.ndarray, labels: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """cross_entropy with the one-hot rows of labels."""
     targets = np.zeros_like(p)

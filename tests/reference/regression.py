@@ -25,6 +25,26 @@ def half_mean_squared_error(y: np.ndarray, targets: np.ndarray, scale: np.ndarra
     return losses, dy
 
 
+def half_squared_error(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """loss = mean_j (y - t)^2 / 2; dy = scale (y - t), not divided by O, as in scikit-learn's MLPRegressor."""
+    dy = y - targets
+    return np.square(dy).mean(axis=1) / 2, dy * scale[:, np.newaxis]
+
+
+def half_poisson_deviance(y: np.ndarray, targets: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """loss = sum_j(t log(t / y) - t + y), 0 log 0 = 0; dy = scale (1 - t / y)."""
+    elements = np.where(targets == 0, 0, targets * np.log(np.where(targets == 0, 1, targets) / y))
+    return (elements - targets + y).sum(axis=1), scale[:, np.newaxis] * (1 - targets / y)
+
+
+def exponential_half_poisson_deviance(
+    x: np.ndarray, targets: np.ndarray, scale: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """half_poisson_deviance of y = e^x; dx = scale (y - t)."""
+    losses, _ = half_poisson_deviance(np.exp(x), targets, scale)
+    return losses, scale[:, np.newaxis] * (np.exp(x) - targets)
+
+
 def mean_over_outputs(elements: np.ndarray, slopes: np.ndarray, scale: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """loss = mean_j elements_j and d = scale slopes / O."""
     return elements.mean(axis=1), slopes * (scale[:, np.newaxis] / elements.shape[1])
