@@ -162,6 +162,20 @@ MUTATIONS = [
         UPDATING,
     ),
     Mutation(
+        "penalties all in the gradient of the first rows",
+        "stride",
+        "        into += count",
+        "        into += 0",
+        "tests/layers/test_regularizers.py -k threads",
+    ),
+    Mutation(
+        "one sum for the penalties of all rows",
+        "stride",
+        "batch.sums[p.sums + 1 + 2 * (row // ROWS)] = penalty(",
+        "batch.sums[p.sums + 1] = penalty(",
+        "tests/layers/test_regularizers.py -k many_rows",
+    ),
+    Mutation(
         "the sum of squares leaves the last lane out",
         "off by one",
         "for i in range(block.size):\n            lanes[i] += block[i] * block[i]",
