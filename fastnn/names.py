@@ -38,6 +38,7 @@ _NAMES = {
     'use fastnn.layers.Activation("selu"), or Dense(10, activation="selu")': "SELU",
     'use fastnn.layers.Activation("silu"), or Dense(10, activation="silu")': "SiLU Swish",
     'use fastnn.layers.Activation("softplus"), or Dense(10, activation="softplus")': "Softplus",
+    'use fastnn.layers.Activation("exponential"), or Dense(10, activation="exponential")': "Exponential",
     'use fastnn.layers.Activation("hard_sigmoid"), or Dense(10, activation="hard_sigmoid")': "HardSigmoid Hard_Sigmoid",
     "use fastnn.layers.Rescaling, or (x - x.mean(axis=0)) / x.std(axis=0) before fit": "Normalization",
     "prepare the arrays with NumPy before fit": """

@@ -8,6 +8,7 @@ a second.
 Python runs handlers in the main thread only. Other threads can be told to stop by `compiling_unless`.
 """
 
+import _signal  # type: ignore[import-not-found]  # `signal` looks up names of handlers, which takes ten times as long
 import contextlib
 import signal
 import threading
@@ -48,16 +49,16 @@ def held_back():
     try:
         _holding = True
         for number in _SIGNALS:
-            handler = signal.getsignal(number)
+            handler = _signal.getsignal(number)
             if callable(handler) and handler is not _later:  # neither ignored, nor the system's default
                 _handlers[number] = handler
-                signal.signal(number, _later)
+                _signal.signal(number, _later)
         yield
     finally:
         _holding = False
         for number, handler in _handlers.items():
-            if signal.getsignal(number) is _later:
-                signal.signal(number, handler)
+            if _signal.getsignal(number) is _later:
+                _signal.signal(number, handler)
         _handle()
 
 

@@ -18,8 +18,8 @@ class Callback:
     """Base class: override the hooks you need.
 
     `fit` returns to Python only as often as the callbacks need: after every batch if an `on_train_batch_...` hook is
-    overridden, after every epoch if any other hook is. A callback reads and changes the model through `self.model`;
-    `self.model.stop_training = True` ends training after the current epoch.
+    overridden, after every epoch if any other hook is, or after several (`epochs_at_once`). A callback reads and
+    changes the model through `self.model`; `self.model.stop_training = True` ends training after the current epoch.
 
     >>> class PrintLoss(fastnn.callbacks.Callback):
     ...     def on_epoch_end(self, epoch, logs=None):
@@ -70,6 +70,27 @@ class Callback:
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         """Called after the validation data were evaluated, with the results."""
+
+    def epochs_at_once(self) -> int:
+        """How many epochs may be trained before this callback's hooks of epochs are called for all of them (fastnn's).
+
+        They are then called in order, late: `on_epoch_begin` and `on_epoch_end` of the first, of the second, ... with
+        the model as it is after the last, and `stop_training` counts after the last, too. Returning to Python costs
+        more than an epoch of a small network. `fit` asks before each such span and takes the smallest answer of the
+        callbacks that have hooks of epochs; with validation data or hooks of batches it trains one at a time.
+
+        >>> class Losses(fastnn.callbacks.Callback):
+        ...     def epochs_at_once(self):
+        ...         return 100
+        ...     def on_epoch_end(self, epoch, logs=None):
+        ...         print(epoch, self.model.optimizer.iterations)
+        >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1)])
+        >>> model.compile("sgd", "mse")
+        >>> history = model.fit(np.ones((4, 1)), np.ones(4), epochs=2, verbose=0, callbacks=Losses())
+        0 2
+        1 2
+        """
+        return 1
 
     def on_loss_not_finite(self, epoch: int, batch: int) -> None:
         """Called once, after the first batch whose loss is NaN or infinite (fastnn's own hook)."""
@@ -151,6 +172,7 @@ class LambdaCallback(Callback):
 
 HOOKS = tuple(name for name in vars(Callback) if name.startswith("on_"))
 _BATCH_HOOKS = ("on_train_batch_begin", "on_train_batch_end")
+_EPOCH_HOOKS = ("on_epoch_begin", "on_epoch_end")
 
 
 class CallbackList:
@@ -158,7 +180,7 @@ class CallbackList:
 
     Attributes:
         each_batch: whether a callback has to be called for every batch.
-        each_epoch: whether a callback has to be called for every epoch.
+        of_epochs: the callbacks that have to be called for every epoch.
     """
 
     def __init__(self, callbacks: Any, model: "Sequential", params: dict[str, Any]):
@@ -166,9 +188,14 @@ class CallbackList:
         for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params)
-        waited_for = {name for c in self.callbacks for name in HOOKS if _overrides(c, name)}
-        self.each_batch = any(name in waited_for for name in _BATCH_HOOKS)
-        self.each_epoch = self.each_batch or bool(waited_for - {"on_train_begin", "on_train_end", "on_loss_not_finite"})
+        self.each_batch = any(_overrides(c, name) for c in self.callbacks for name in _BATCH_HOOKS)
+        self.of_epochs = [c for c in self.callbacks if any(_overrides(c, name) for name in _EPOCH_HOOKS)]
+
+    def epochs_at_once(self, most: int) -> int:
+        """How many epochs, at most so many, may be trained before the callbacks are called for them."""
+        if self.each_batch:
+            return 1
+        return min([most, *(checks.integer(c.epochs_at_once(), "epochs_at_once") for c in self.of_epochs)])
 
     def call(self, hook: str, *args: Any) -> None:
         """Call one hook of all callbacks."""

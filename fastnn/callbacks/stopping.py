@@ -57,6 +57,15 @@ class EarlyStopping(Monitor):
         self.best: float | None = None
         self.best_weights: list[np.ndarray] | None = None
 
+    def epochs_at_once(self) -> int:
+        """As many as must pass before it could stop, if it does not need the weights of each.
+
+        The first is trained alone, so that a wrong `monitor` shows at once. A class of the user's may need the weights.
+        """
+        if self.restore_best_weights or self.best is None or type(self) is not EarlyStopping:
+            return 1
+        return max(1, self.patience - self.wait)
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Compare the monitored value with the best one."""
         value = self._monitored(logs)

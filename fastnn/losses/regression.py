@@ -149,7 +149,7 @@ class Poisson(KernelLoss):
 class HalfPoissonDeviance(KernelLoss):
     """The sum over the outputs of t log(t / y) - t + y, half the deviance of counts t from their means y.
 
-    It is not in Keras. The targets must not be negative; 0 log 0 is 0. It is 0 where y = t. After the activation "exponential" it is
+    It is not in Keras. The targets must not be negative; 0 log 0 is 0. After the activation "exponential" it is
     computed from what goes into that, with the gradient y - t, as in scikit-learn's MLPRegressor(loss="poisson").
 
     Args:

@@ -42,6 +42,11 @@ class Epochs:
     validation_freq: int
 
 
+def _number(value: Any) -> Any:
+    """A float; a metric may have one number per class: an array, as in Keras."""
+    return value if type(value) is float or np.ndim(value) else float(value)
+
+
 class Training:
     """One call of `fit`.
 
@@ -71,6 +76,7 @@ class Training:
         self.runner = self._program()
         self.unfinished_since = self.started_at = self.optimizer.iterations
         self.unwritten: int | None = None  # the first epoch of those that the history does not have
+        self.logs: list[Logs] | None = None  # what callbacks have made of the logs of these epochs
         self.history, self.progress = History(), progress
         steps = math.ceil(len(samples) / epochs.batch_size)
         params = {"verbose": verbose, "epochs": epochs.stop, "steps": steps}
@@ -101,12 +107,10 @@ class Training:
 
     def _all_epochs(self) -> None:
         state, epoch, logs = self.state, self.epochs.first, dict[str, float]()
-        each_epoch = self.all.each_epoch or self.validation is not None
         while epoch < self.epochs.stop and not self.model.stop_training:
-            span = 1 if each_epoch else min(_MOST_EPOCHS_AT_ONCE, self.epochs.stop - epoch)
-            logs = self._some_epochs(epoch, span, each_epoch) or logs
-            if each_epoch:
-                self._epoch_ends(epoch, logs)
+            most = min(_MOST_EPOCHS_AT_ONCE, self.epochs.stop - epoch)
+            span = 1 if self.validation is not None else self.all.epochs_at_once(most)
+            logs = self._some_epochs(epoch, span) or logs
             epoch += span
         trained = state.step > self.started_at
         if trained and state.not_finite == 0 and not all(np.isfinite(w).all() for w in self.model.weights):
@@ -114,48 +118,49 @@ class Training:
         self._finalize()
         self.all.call("on_train_end", logs)
 
-    def _some_epochs(self, epoch: int, span: int, each_epoch: bool) -> Logs:
-        """Train for `span` epochs from number `epoch` on; returns the last one's logs.
+    def _some_epochs(self, epoch: int, span: int) -> Logs:
+        """Train for `span` epochs from number `epoch` on, and call the callbacks for them; returns the last one's logs.
 
-        If no callback needs single epochs (not `each_epoch`), they are added to the history here.
+        `on_epoch_begin` comes in time for a single epoch, and late for several.
         """
-        model, state, samples = self.model, self.state, len(self.samples)
-        state.begin(np.zeros((span, self.runner.values)))
-        self.unwritten = None if each_epoch else epoch
-        if each_epoch:
+        self.state.begin(np.zeros((span, self.runner.values)))
+        self.unwritten, self.logs = epoch, None
+        if span == 1:
             self.all.call("on_epoch_begin", epoch, {})
-        while not state.finished:
+        while not self.state.finished:
             self._advance(epoch)
-            if model.stop_training:
+            if self.model.stop_training:
                 break
+        logs = self.logs = self._logs_of_each(self.state.epoch if self.state.row == 0 else self.state.epoch + 1)
+        if self.validation is not None and (epoch + 1) % self.epochs.validation_freq == 0:
+            logs[0] |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
+        if self.all.of_epochs:
+            for number, own in enumerate(logs, epoch):
+                if span > 1:
+                    self.all.call("on_epoch_begin", number, {})
+                self.all.call("on_epoch_end", number, own)
         self._write_down()
-        done = state.epoch
-        if state.row:  # stopped in the middle of an epoch: log the part that was done
-            logs = named_logs(model, state.log[done] / state.row)
-            if not each_epoch:
-                self.history.on_epoch_end(epoch + done, logs)
-            return logs
-        return named_logs(model, state.log[done - 1] / samples) if done else {}
+        return logs[-1] if logs else {}
+
+    def _logs_of_each(self, epochs: int) -> list[Logs]:
+        """The logs of so many epochs since `Run.begin`; the last may be a part of one, where training stopped in it."""
+        state, samples = self.state, len(self.samples)
+        log = state.log[:epochs] / samples
+        if epochs > state.epoch:
+            log[-1] = state.log[epochs - 1] / state.row
+        columns = named_columns(self.model, log.T)
+        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
 
     def _write_down(self) -> None:
-        """Add finished epochs that no callback has seen to the history."""
+        """Add what was trained since the last time to the history; whole epochs if it was interrupted."""
         if self.unwritten is None:
             return
         with held_back():  # a Ctrl-C waits: all of them are written down, once
-            if self.state.epoch:
-                first, done = self.unwritten, self.state.epoch
-                columns = (self.state.log[:done] / len(self.samples)).T
-                self.history.extend(range(first, first + done), named_columns(self.model, columns))
+            logs = self._logs_of_each(self.state.epoch) if self.logs is None else self.logs
+            names = dict.fromkeys(name for own in logs for name in own)
+            columns = {name: [_number(own[name]) for own in logs if name in own] for name in names}
+            self.history.extend(range(self.unwritten, self.unwritten + len(logs)), columns)
             self.unwritten = None
-
-    def _epoch_ends(self, epoch: int, logs: Logs) -> None:
-        """Validate and call the callbacks."""
-        if self.validation is not None and (epoch + 1) % self.epochs.validation_freq == 0:
-            logs |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
-        self.user.call("on_epoch_end", epoch, logs)
-        self.history.on_epoch_end(epoch, logs)
-        if self.progress is not None:
-            self.progress.on_epoch_end(epoch, logs)
 
     def _finalize(self) -> None:
         """Replace the weights by their averages (`use_ema`), if there was a step since the last time."""
