@@ -14,7 +14,8 @@ from . import checks
 from .configured import without_own_call
 from .engine.tables import table
 from .kernels import instructions
-from .kernels.updating import LANES, constrain
+from .kernels.penalties import LANES
+from .kernels.updating import constrain
 from .settings import Fixed, Guarded, within
 
 

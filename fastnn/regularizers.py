@@ -1,7 +1,7 @@
 """Penalties on weights that are added to the loss and keep the weights small. Names and defaults are Keras 3's.
 
 A weight is penalised while it is trainable. The loss that `fit`, `train_on_batch` and `evaluate` report includes the
-penalty, computed from the weights before the step. The equations are in `kernels/updating.py`.
+penalty, computed from the weights before the step. The equations are in `kernels/penalties.py`.
 
 With `per_sample=True` a step divides the penalty by what it divides the losses of its batch by: by the number of
 samples, or by the sum of their weights with the loss's `reduction="mean_with_sample_weight"`. So the penalty of a whole
@@ -13,7 +13,7 @@ import numpy as np
 
 from . import checks
 from .configured import without_own_call
-from .kernels.updating import LANES, penalty
+from .kernels.penalties import LANES, penalty
 from .settings import Guarded, switch, within
 
 

@@ -45,6 +45,7 @@ from .instructions import (
 from .jit import jit, jit_part
 from .operations import call_operation, group_rows
 from .optimizers import corrected_rate, decay
+from .penalties import penalize, portion, space_for_sums
 from .shares import GENERATION, STOP, changed, claim, finished, load, publish, published, wait_for_all
 from .tile import DEPTH
 from .weights import w_vector
@@ -66,12 +67,6 @@ def divisor(plan, data, first, rows):
     for i in range(first, first + rows):
         total += data.sample_weight[data.order[i]]
     return total
-
-
-@jit_part
-def portion(part, whole):
-    """part / whole; 0 of nothing, because samples without any weight have neither a loss nor a gradient."""
-    return part / whole if whole != 0 else 0.0
 
 
 @jit_part
@@ -171,6 +166,8 @@ def parameter_stage(plan, kind, weights, batch, data, first, rows, thread, threa
             if kind == PARAMETERS:
                 call_operation(GRADIENT, ins, weights, batch, data, span)
                 if plan.steps_at_once:
+                    if p.l1 > 0 or p.l2 > 0:
+                        penalize(p, weights, batch, row, stop, into, space_for_sums(batch, thread))
                     size = (stop - row) * p.stride
                     optimize(weights, p.number, row * p.stride, size, into * p.stride, optimizer, hyper)
             if has_copies(ins, p) and (kind == REFRESH or plan.steps_at_once):

@@ -1,7 +1,8 @@
 """What a step does to the weights beyond the optimizer's equation: penalties, clipping, averages, constraints.
 
-A model that uses none of these never gets here: its gradients and steps are one stage. Otherwise `update` is called for
-the following tasks, in this order. Each is a separate stage, because it needs the results of all threads:
+A model that uses none of these never gets here: its gradients and steps are one stage. Penalties alone are part of it
+(`penalties.py`), and only SUM_UP follows. Otherwise `update` is called for the following tasks, in this order. Each is
+a separate stage, because it needs the results of all threads:
 
 - MEASURE: the gradient of the penalty, added to that of the loss; sums over groups of rows for penalties and norms.
 - SUM_UP, by one thread: the sums of all groups, in order; the penalty is added to the batch's loss, each weight gets
@@ -15,7 +16,7 @@ chain of additions, however many threads there are.
 
 import numpy as np
 
-from .arrays import copy, flattened, matrix, vector
+from .arrays import ROWS, copy, flattened, matrix, vector
 from .calls import call_entry, reference
 from .instructions import (
     AVERAGED,
@@ -33,73 +34,13 @@ from .instructions import (
     SEPARATE_DECAY,
     SUM_UP,
 )
-from .interpreter import GRADIENT_ROWS, optimize, part, portion
+from .interpreter import GRADIENT_ROWS, optimize, part
 from .jit import jit, jit_inline, jit_part
 from .optimizers import decay
+from .penalties import LANES, penalize, portion, space_for_sums, sum_of_squares, units
 from .weights import dw_vector, slot_vector, w_vector
 
-# The number of partial sums that a sum is computed in, and of columns whose norms are computed at once.
-LANES = 64
 SMALL = 1e-7  # keras.config.epsilon(): avoids a division by a norm of 0
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# Penalties.
-
-
-@jit
-def sum_of_squares(x, lanes):
-    """The sum of x^2."""
-    lanes[:] = 0
-    for start in range(0, x.size, LANES):
-        block = vector(x, start, min(LANES, x.size - start))
-        for i in range(block.size):
-            lanes[i] += block[i] * block[i]
-    return sum_of_lanes(lanes)
-
-
-@jit
-def sum_of_absolutes(x, lanes):
-    """The sum of |x|."""
-    lanes[:] = 0
-    for start in range(0, x.size, LANES):
-        block = vector(x, start, min(LANES, x.size - start))
-        for i in range(block.size):
-            lanes[i] += abs(block[i])
-    return sum_of_lanes(lanes)
-
-
-@jit
-def sum_of_lanes(lanes):
-    """The sum of the lanes, half of them added to the other half until one is left."""
-    count = LANES // 2
-    while count > 0:
-        for i in range(count):
-            lanes[i] += lanes[count + i]
-        count //= 2
-    return np.float64(lanes[0])
-
-
-@jit
-def penalty(w, l1, l2, lanes):
-    """l1 sum |w| + l2 sum w^2."""
-    total = 0.0
-    if l1 > 0:
-        total += l1 * sum_of_absolutes(w, lanes)
-    if l2 > 0:
-        total += l2 * sum_of_squares(w, lanes)
-    return total
-
-
-@jit
-def penalty_backward(dw, w, l1, l2):
-    """dw += l1 sign(w) + 2 l2 w: added to the loss's gradient."""
-    real = dw.dtype.type
-    zero, one, two = real(0), real(l1), real(2 * l2)
-    for i in range(dw.size):
-        up = one if w[i] > zero else zero
-        down = one if w[i] < zero else zero
-        dw[i] += (up - down) + two * w[i]
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -198,23 +139,14 @@ def norm_of_all(w, low, high, rate, lanes):
 
 @jit_part
 def _measure(p, weights, batch, lanes, norms, thread, threads):
-    """For a thread's share of a weight: add the penalty's gradient, and compute the sums over groups of rows.
-
-    sums[p.sums] is the weight's factor; after it each group of rows has its penalty and its gradient's sum of squares.
-    """
-    sums, share = batch.sums, portion(1.0, batch.divisor[0]) if p.per_sample else 1.0
+    """For a thread's share of a weight: add the penalty's gradient, and compute the sums over units of rows."""
     row, last = part(p.rows, GRADIENT_ROWS, thread, threads)
-    while row < last:
-        count = min(GRADIENT_ROWS, last - row)
-        start, size = row * p.stride, count * p.stride
-        group = p.sums + 1 + 2 * (row // GRADIENT_ROWS)
-        w, g = w_vector(weights, p.number, start, size), dw_vector(weights, p.number, start, size)
-        if p.l1 > 0 or p.l2 > 0:
-            sums[group] = penalty(w, p.l1, p.l2, lanes)
-            if p.trained:
-                penalty_backward(g, w, p.l1 * share, p.l2 * share)
-        if norms and p.trained:
-            sums[group + 1] = sum_of_squares(g, lanes)
+    if p.l1 > 0 or p.l2 > 0:
+        penalize(p, weights, batch, row, last, row, lanes)
+    while norms and p.trained and row < last:
+        count = min(ROWS, last - row)
+        g = dw_vector(weights, p.number, row * p.stride, count * p.stride)
+        batch.sums[p.sums + 2 + 2 * (row // ROWS)] = sum_of_squares(g, lanes)
         row += count
 
 
@@ -225,9 +157,9 @@ def _sum_up(parameters, batch, rows, hyper):
     for i in range(parameters.size):
         p = parameters[i]
         squares, times = 0.0, portion(np.float64(rows), batch.divisor[0]) if p.per_sample else np.float64(rows)
-        for group in range((p.rows + GRADIENT_ROWS - 1) // GRADIENT_ROWS):
-            total += sums[p.sums + 1 + 2 * group] * times
-            squares += sums[p.sums + 2 + 2 * group]
+        for unit in range(units(p.rows)):
+            total += sums[p.sums + 1 + 2 * unit] * times
+            squares += sums[p.sums + 2 + 2 * unit]
         sums[p.sums] = clip_factor(np.sqrt(squares), hyper[CLIP_NORM])
         all_squares += squares
     sums[0] += total
@@ -294,8 +226,7 @@ def update(task, plan, weights, batch, rows, thread, threads, optimizer, hyper):
         _sum_up(plan.parameters, batch, rows, hyper)
         return
     norms = hyper[CLIP_NORM] > 0 or hyper[GLOBAL_CLIP_NORM] > 0
-    row = batch.scratch[thread]  # the last LANES elements; those before belong to the layers
-    lanes = row[row.size - LANES :]
+    lanes = space_for_sums(batch, thread)
     for i in range(plan.parameters.size):
         p = plan.parameters[i]
         if task == MEASURE:

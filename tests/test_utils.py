@@ -1,6 +1,7 @@
 """to_categorical, set_random_seed, the float type of new layers. (Keras's own figures: test_keras_figures.py.)"""
 
 import random
+import threading
 
 import numpy as np
 import pytest
@@ -71,3 +72,16 @@ def test_floatx():
         with pytest.raises(ValueError, match='must be "float32" or "float64", received'):
             config.set_floatx(wrong)
         assert config.floatx() == "float32"
+
+
+def test_float_type_within_a_block():
+    seen = []
+    with config.using_floatx("float64"):
+        with config.using_floatx("float32"):
+            seen.append(config.floatx())
+        other = threading.Thread(target=lambda: seen.append(config.floatx()))
+        other.start()
+        other.join()
+        seen.append(layers.Dense(1).dtype.name)
+    assert seen == ["float32", "float32", "float64"]
+    assert config.floatx() == "float32"

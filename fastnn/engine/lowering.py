@@ -12,7 +12,7 @@ from ..kernels.arrays import CACHE_LINE, padded, stride
 from ..kernels.interpreter import SAMPLE_ROWS
 from ..kernels.marks import SMALLEST_INPUTS, marks_size
 from ..kernels.operations import GROUPS, SMALLEST_GROUP
-from ..kernels.updating import LANES
+from ..kernels.penalties import LANES
 from .entries import operation_entry, update_entry
 from .tables import table
 from .update import Update, penalized, penalty_fields, weight_fields
@@ -338,12 +338,12 @@ class Lowering:
             operation = fields.pop("operation")
             self.notes.append(Note(fields.pop("layer"), operation.__name__, fields.pop("flops"), fields.pop("sums")))
             fields |= {"entry": operation_entry(operation, self.dtype), "place": place}
-        update = Update(self.records, self.log_columns, self.optimizer)
+        update = Update(self.records, self.log_columns, self.optimizer, with_gradients=not self.alone)
         self.sums_elements = update.sums_elements
         refresh = []
         if update.stages:
             self.scratch_elements += LANES
-            refresh = [{"kind": instructions.REFRESH}] if self.training else []
+            refresh = [{"kind": instructions.REFRESH}] if self.training and not update.steps_at_once else []
         for record in update.records:
             if record.get("prepared"):
                 self._choose_rows(record, bool(update.stages))
@@ -355,7 +355,7 @@ class Lowering:
             block=self._block(),
             grouped=int(self.partial_elements > 0),
             update=update_entry(self.dtype) if update.stages else 0,
-            steps_at_once=int(not update.stages and not self.alone),  # a single layer computes only gradients
+            steps_at_once=int(update.steps_at_once),
             weighted=int(self.weighted),
         )
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..kernels import instructions
-from ..kernels.interpreter import GRADIENT_ROWS, optimize
-from ..kernels.updating import LANES, update_alone
+from ..kernels.interpreter import optimize
+from ..kernels.penalties import LANES, units
+from ..kernels.updating import update_alone
 from .entries import NO_OPTIMIZER, optimizer_entry, update_entry
 from .parameters import Parameter, trained_weights
 from .tables import empty_batch, plan_of, weight_table
@@ -54,26 +55,31 @@ class Update:
         records: the fields of the weights' records.
         first_sum: how many elements of `Batch.sums` are in use already.
         optimizer: the optimizer that trains the weights; None: they are not trained.
+        with_gradients: whether the stage of the gradients may do all that a step needs from one weight alone.
 
     Attributes:
         records: the same, completed and in the order of the weights' numbers.
-        stages: the fields of the stages' records; none if the gradients' stage can also update the weights.
+        steps_at_once: whether that stage takes the optimizer's step, and adds the penalties' gradients before.
+        stages: the fields of the stages' records.
         sums_elements: the size that `Batch.sums` needs.
     """
 
-    def __init__(self, records: list[dict[str, Any]], first_sum: int, optimizer: "Optimizer | None"):
+    def __init__(
+        self, records: list[dict[str, Any]], first_sum: int, optimizer: "Optimizer | None", with_gradients: bool = False
+    ):
         self.records, self.stages, self.sums_elements = records, list[dict[str, int]](), first_sum
         penalties = any(r.get("l1") or r.get("l2") for r in records)
         trained = optimizer is not None
         constraints = trained and any(r["trained"] and r.get("constraint") for r in records)
-        if not (penalties or constraints or (optimizer is not None and optimizer.separate)):
+        separate = constraints or (optimizer is not None and optimizer.separate)
+        self.steps_at_once = with_gradients and not separate
+        if not (penalties or separate):
             return
         if penalties or (optimizer is not None and optimizer.norms):
-            self.stages += [
-                {"kind": instructions.UPDATE, "start": instructions.MEASURE},
-                {"kind": instructions.UPDATE_TOGETHER, "start": instructions.SUM_UP},
-            ]
-        if trained:
+            if not (trained and self.steps_at_once):
+                self.stages.append({"kind": instructions.UPDATE, "start": instructions.MEASURE})
+            self.stages.append({"kind": instructions.UPDATE_TOGETHER, "start": instructions.SUM_UP})
+        if trained and not self.steps_at_once:
             self.stages.append({"kind": instructions.UPDATE, "start": instructions.DESCEND})
         if constraints:
             self.stages.append({"kind": instructions.UPDATE, "start": instructions.CONSTRAIN})
@@ -81,7 +87,7 @@ class Update:
         self.records = sorted(records, key=lambda r: r["number"])
         for record in self.records:
             record["sums"] = self.sums_elements
-            self.sums_elements += 1 + 2 * -(-record["rows"] // GRADIENT_ROWS)
+            self.sums_elements += 1 + 2 * units(record["rows"])
 
     def by_hand(
         self, weights: instructions.Weights, rows: int, divisor: float, optimizer: Any, hyper: np.ndarray

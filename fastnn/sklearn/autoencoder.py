@@ -51,6 +51,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         encoder_, decoder_: its two parts, which share its weights.
         history_: {"loss": [a number per epoch], ...}, with the metrics and the "val_..." values.
         n_iter_: the number of epochs of training.
+        n_features_in_, feature_names_in_: of X, as in scikit-learn's estimators.
 
     >>> from fastnn.sklearn import Autoencoder
     >>> X = np.random.default_rng(0).normal(size=(100, 2)) @ [[1.0, 1.0, 0.0], [0.0, 1.0, 2.0]]  # a plane in space
@@ -127,7 +128,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         """
         self._validate_params()
         fresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        with self._fitting(fresh) as seed:
+        with self._fitting() as seed:
             X = self._check_samples(X, reset=fresh)
             if fresh:
                 self._new(X)
@@ -148,7 +149,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         """
         self._validate_params()
         fresh = not self.__sklearn_is_fitted__()
-        with self._fitting(fresh):
+        with self._fitting():
             X = self._check_samples(X, reset=fresh)
             if fresh:
                 self._new(X)

@@ -51,7 +51,6 @@ class NetworkEstimator(BaseEstimator):
             and X.ndim > 1
             and X.dtype.type in self._sample_checks["dtype"]
             and X.shape[1] == self.n_features_in_
-            and len(X) > 0
             and not hasattr(self, "feature_names_in_")
         )
 

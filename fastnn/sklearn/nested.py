@@ -12,8 +12,7 @@ from .building import builder
 class NestedParameters:
     """Mixin before `BaseEstimator`: arguments of parts, of the function `model` or the optimizer, are parameters, too.
 
-    Like all parameters they are attributes, named as the constructor takes them; only those that were given exist.
-    `get_params(deep=True)` also has the others, with the values that they have by default.
+    `get_params(deep=True)` also has those that were not given, with the values that they have by default.
     """
 
     _tunable: ClassVar[tuple[str, ...]] = ("model", "optimizer")  # the parts
@@ -23,13 +22,12 @@ class NestedParameters:
         for name in given:
             if self._part(name) is None:
                 raise TypeError(f"{type(self).__name__}.__init__() got an unexpected keyword argument {name!r}")
-        vars(self).update(given)
+        self._arguments = dict(given)  # private, as scikit-learn's checks want it of what is no named parameter
 
     def _given(self, part: str) -> dict[str, Any]:
         """The arguments that were given for a part."""
-        return {
-            name.removeprefix(f"{part}__"): value for name, value in vars(self).items() if name.startswith(f"{part}__")
-        }
+        start = f"{part}__"
+        return {name.removeprefix(start): value for name, value in self._arguments.items() if name.startswith(start)}
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The parameters by name.
@@ -41,7 +39,7 @@ class NestedParameters:
         for part in self._tunable if deep else ():
             for name, default in (defaults(part, getattr(self, part)) or {}).items():
                 params[f"{part}__{name}"] = default
-        return params | {name: value for name, value in vars(self).items() if self._part(name)}
+        return params | self._arguments
 
     def set_params(self, **params: Any) -> Any:
         """Set parameters by name; returns the estimator.
@@ -54,7 +52,7 @@ class NestedParameters:
         for name in nested:
             part, _, argument = name.partition("__")
             check_argument(part, getattr(self, part), argument)
-        vars(self).update(nested)
+        self._arguments = self._arguments | nested
         return self
 
     def _part(self, name: str) -> str | None:

@@ -87,7 +87,7 @@ class NeuralEstimator(TrainedEstimator):
             raise ValueError("X_val and y_val must be given together, received only one of them")
         if X_val is None and sample_weight_val is not None:
             raise ValueError("sample_weight_val must come with X_val and y_val, received it alone")
-        with self._fitting(fresh) as seed:
+        with self._fitting() as seed:
             X, y = self._check_data(X, y, reset=fresh)
             if fresh:
                 self._new(X, y)
@@ -104,7 +104,7 @@ class NeuralEstimator(TrainedEstimator):
         """One epoch; `known` are the classes, of which y may lack some."""
         self._validate_params()
         fresh = not self.__sklearn_is_fitted__()
-        with self._fitting(fresh):
+        with self._fitting():
             X, y = self._check_data(X, y, reset=fresh)
             if fresh:
                 self._new(X, y if known is None or y.ndim > 1 else known)

@@ -60,6 +60,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         n_outputs_: the number of outputs of the network.
         history_: {"loss": [a number per epoch], ...}, with the metrics and the "val_..." values.
         n_iter_: the number of epochs of training.
+        n_features_in_, feature_names_in_: of X, as in scikit-learn's estimators.
         loss_curve_: the loss of each epoch.
 
     >>> from fastnn.sklearn import NeuralClassifier
@@ -187,6 +188,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     def decision_function(self, X: Any) -> np.ndarray:
         """The outputs (n,) for two classes, else (n, classes), for samples X, with the losses "hinge" and the like."""
         outputs = self._outputs(X)
+        if len(self.classes_) == 2 and self._labels.kind == "multiclass":  # a network with an output for each of them
+            return outputs[:, 1] - outputs[:, 0]
         return outputs[:, 0] if self._labels.kind == "binary" else outputs
 
     @available_if(_has_probabilities)

@@ -24,6 +24,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         n_outputs_: the number of outputs of the network.
         history_: {"loss": [a number per epoch], ...}, with the metrics and the "val_..." values.
         n_iter_: the number of epochs of training.
+        n_features_in_, feature_names_in_: of X, as in scikit-learn's estimators.
         loss_curve_: the loss of each epoch.
 
     >>> from fastnn.sklearn import NeuralRegressor

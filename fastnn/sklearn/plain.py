@@ -18,9 +18,11 @@ _MODEL, _OBJECT = "fastnn model", "fastnn object"
 
 
 def to_plain(value: Any) -> Any:
-    """A network, another object of fastnn's, or a list or tuple of them, as plain data; anything else as it is."""
+    """A network, another object of fastnn's, or a list, tuple or dict of such, as plain data; others as they are."""
     if type(value) in (list, tuple):
         return type(value)(map(to_plain, value))
+    if type(value) is dict:
+        return {key: to_plain(item) for key, item in value.items()}
     try:
         if isinstance(value, Sequential):
             compiled = [] if value.loss is None else [value.optimizer, value.loss, value._metrics_asked]
@@ -37,12 +39,13 @@ def from_plain(value: Any) -> Any:
     """The inverse of `to_plain`."""
     if type(value) in (list, tuple):
         return type(value)(map(from_plain, value))
-    if type(value) is dict and len(value) == 1:
-        if _MODEL in value:
-            return model_from_bytes(value[_MODEL].tobytes())
-        if _OBJECT in value:
-            return decode(value[_OBJECT])
-    return value
+    if type(value) is not dict:
+        return value
+    if _MODEL in value:
+        return model_from_bytes(value[_MODEL].tobytes())
+    if _OBJECT in value:
+        return decode(value[_OBJECT])
+    return {key: from_plain(item) for key, item in value.items()}
 
 
 def _has_own_classes_only(value: Any) -> bool:

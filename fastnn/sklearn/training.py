@@ -16,6 +16,7 @@ from sklearn.utils.validation import _check_sample_weight
 from .. import optimizers
 from ..callbacks import Callback, EarlyStopping
 from ..callbacks.base import flat
+from ..configured import arguments
 from ..models import Sequential
 from ..randomness import drawing_from
 from .base import NetworkEstimator, shaped
@@ -67,17 +68,15 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         return self.history_["loss"]
 
     @contextmanager
-    def _fitting(self, fresh: bool) -> Iterator[int]:
+    def _fitting(self) -> Iterator[int]:
         """Within the block everything random comes from `random_state`; gives a seed for what draws by itself.
 
         After an error all attributes are as before.
         """
         before = dict(vars(self))
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        # Another one for each call that goes on with the training, which would shuffle as the first one did.
-        done = 0 if fresh else self.n_iter_
         try:
-            with drawing_from(np.random.default_rng([seed, done])):
+            with drawing_from(np.random.default_rng(seed)):
                 yield seed
         except Exception:
             self.__dict__.clear()
@@ -86,12 +85,14 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
 
     def _begin(self, model: Sequential, loss: Any) -> None:
         """Take a new network, and choose how to train it. Objects that are parameters are copied first."""
-        optimizer = copy.deepcopy(optimizers.get(self.optimizer))
-        optimizer.iterations = 0
-        for name, value in self._given("optimizer").items():
+        given = self._given("optimizer")
+        for name in given:
             check_argument("optimizer", self.optimizer, name)
-            setattr(optimizer, name, value)
-        model.compile(optimizer, copy.deepcopy(loss), copy.deepcopy(list(self.metrics or [])))
+        model.compile(
+            new_optimizer(optimizers.get(self.optimizer), given),
+            copy.deepcopy(loss),
+            copy.deepcopy(list(self.metrics or [])),
+        )
         self.model_, self.history_ = model, {"loss": []}
         self.__dict__.update(self._parts())
 
@@ -134,7 +135,7 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
             return None
         weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
         total = weights.sum()
-        if total == 0:
+        if total == 0:  # which older versions of scikit-learn take
             raise ValueError("Sample weights must contain at least one non-zero number.")
         return weights * (len(weights) / total)
 
@@ -146,3 +147,19 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         )  # fmt: skip
         none = [] if data.weights is not None else [None]
         return Data(*parts[0::2], *none), Data(*parts[1::2], *none)
+
+
+def new_optimizer(like: optimizers.Optimizer, given: dict[str, Any]) -> optimizers.Optimizer:
+    """An optimizer that has not trained yet, with the arguments of another one except those that are given.
+
+    Raises:
+        ValueError: if the other one excludes certain weights of a model from weight decay.
+    """
+    if like._excluded:
+        raise ValueError(
+            "optimizer must exclude weights from weight decay by their names, because each fit trains new ones: "
+            f"exclude_from_weight_decay(var_names=...), received {like!r} with var_list"
+        )
+    made = type(like)(**{name: like._argument(name) for name in arguments(type(like))} | given)
+    made.exclude_from_weight_decay(var_names=like._excluded_names)
+    return made

@@ -307,6 +307,7 @@ BAD_CALLS = [
     (lambda: optimizers.AdamW(weight_decay=None), TypeError, "weight_decay must be a number, received None"),
     (lambda: optimizers.Adagrad(initial_accumulator_value=-1), ValueError, "initial_accumulator_value must be"),
     (lambda: config.set_floatx("float16"), ValueError, "dtype must be"),
+    (lambda: config.using_floatx("float16").__enter__(), ValueError, "dtype must be"),
     (lambda: set_random_seed(1.5), TypeError, "seed must be an integer of at least 0, received 1.5"),
     (lambda: set_random_seed(2**32), ValueError, "seed must be at most 4294967295, received 4294967296"),
     (lambda: to_categorical([0, -1]), ValueError, "x must be integers in [0, 1), received -1 at index 1"),

@@ -1,6 +1,7 @@
 """NeuralClassifier and NeuralRegressor: targets of all kinds, against other programs and against `Sequential`."""
 
 import copy
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -119,10 +120,11 @@ def test_partial_fit_shuffles_anew_each_time():
             return dy
 
     estimator = NeuralClassifier(lambda shape, outputs: [Recorded(), layers.Dense(outputs)], random_state=0)
-    for _ in range(2):
+    for _ in range(4):
         estimator.partial_fit(X, BINARY, classes=[0, 1])
-    assert_array_equal(np.sort(batches[0], axis=0), np.sort(batches[1], axis=0))
-    assert not (batches[0] == batches[1]).all()
+    for first, second in itertools.pairwise(batches):
+        assert_array_equal(np.sort(first, axis=0), np.sort(second, axis=0))
+        assert not (first == second).all()
 
 
 # Targets.
@@ -141,7 +143,6 @@ def test_partial_fit_shuffles_anew_each_time():
         (pd.Series(THREE), [0, 1, 2]),
         (pl.Series(THREE), [0, 1, 2]),
     ],
-    ids=str,
 )
 def test_labels(y, classes):
     estimator = fast().fit(X, y)
@@ -161,6 +162,20 @@ def test_several_labels():
     assert_array_equal(estimator.predict(X), (estimator.predict_proba(X) > 0.5).astype(int))
     one = fast().fit(X, csr_array(SEVERAL))
     assert_array_equal(one.predict_proba(X), estimator.predict_proba(X))
+
+
+def test_several_labels_with_a_part_held_out():
+    rare = np.hstack([SEVERAL, np.eye(len(X), 4, dtype=int)])  # rows that there is only one of
+    estimator = fast(early_stopping=True).fit(X, rare)
+    assert len(estimator.history_["val_loss"]) == estimator.n_iter_
+
+
+def test_probabilities_of_zero():
+    logarithms = fast().fit(X, THREE).predict_log_proba(1e5 * X)
+    extreme = fast(model=linear).fit(X, THREE).predict_log_proba(1e5 * X)
+    assert np.isfinite(logarithms).all()
+    assert (extreme.max(axis=1) == 0).all()
+    assert extreme.min() == -np.inf
 
 
 def test_single_class():
@@ -189,7 +204,6 @@ def test_numbers():
         ("mse", THREE, 3),
         (lambda y_true, y_pred: ((y_true - y_pred) ** 2).mean(axis=-1), THREE, 3),
     ],
-    ids=str,
 )
 def test_losses(loss, y, outputs):
     estimator = fast(loss=loss, epochs=100).fit(X, y)
@@ -214,6 +228,15 @@ def test_margins(y):
     assert estimator.score(X, y) > 0.85
     assert not hasattr(estimator, "predict_proba")
     assert not hasattr(fast().fit(X, y), "decision_function")
+
+
+def test_margins_of_two_outputs():
+    network = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(2)])
+    estimator = fast(model=network, loss="squared_hinge").fit(X, BINARY)
+    outputs = estimator.model_.predict(X)
+    assert_array_equal(estimator.decision_function(X), outputs[:, 1] - outputs[:, 0])
+    assert_array_equal(estimator.predict(X), outputs.argmax(axis=1))
+    assert estimator.score(X, BINARY) > 0.9
 
 
 # Data.
@@ -274,3 +297,26 @@ def test_optimizers():
     made = estimator.model_.optimizer
     assert (type(made), made.learning_rate, made.momentum, made.iterations) == (optimizers.SGD, 0.2, 0.5, 1)
     assert (given.learning_rate, given.iterations) == (0.1, 0)
+    used = optimizers.Adam(fastnn.schedules.ExponentialDecay(0.1, 2, 0.1))
+    fresh, later = (
+        NeuralClassifier(linear, optimizer=o, epochs=9, random_state=0) for o in (copy.deepcopy(used), used)
+    )
+    expected = fresh.fit(X, BINARY).predict_proba(X)
+    by_hand = fastnn.Sequential([layers.Dense(1)])
+    by_hand.compile(used, "mse")
+    by_hand.fit(X, BINARY, epochs=9, verbose=0)
+    assert used.iterations > 0
+    assert_array_equal(later.fit(X, BINARY).predict_proba(X), expected)
+    assert later.set_params(optimizer__learning_rate=0.5).fit(X, BINARY).model_.optimizer.learning_rate == 0.5
+
+
+def test_weights_excluded_from_weight_decay():
+    decays = optimizers.AdamW(1e-9, weight_decay=0.9e9)
+    decays.exclude_from_weight_decay(var_names="bias")
+    network = fastnn.Sequential([fastnn.Input((4,)), layers.Dense(1, bias_initializer="ones")])
+    trained = NeuralRegressor(network, optimizer=decays, epochs=1).fit(X, BINARY).model_.get_weights()
+    assert_allclose(trained[0], 0.1 * network.get_weights()[0], rtol=1e-5)
+    assert_allclose(trained[1], 1)
+    decays.exclude_from_weight_decay(network.parameters)
+    with pytest.raises(ValueError, match=r"optimizer must exclude weights from weight decay by their names.*var_list"):
+        NeuralRegressor(network, optimizer=decays).fit(X, BINARY)

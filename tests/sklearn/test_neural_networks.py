@@ -96,7 +96,8 @@ def test_arguments_are_parameters():
     assert "model__activation" not in estimator.get_params(deep=False)
     assert estimator.get_params()["model__activation"] == "tanh"
     assert estimator.get_params()["optimizer__learning_rate"] == 0.001
-    copied = clone(estimator.set_params(model__activation="relu", optimizer__learning_rate=0.5))
+    copied = clone(copy.copy(estimator).set_params(model__activation="relu", optimizer__learning_rate=0.5))
+    assert estimator.get_params()["model__activation"] == "tanh"  # which the copy does not share
     made = copied.fit(X, BINARY).model_
     assert (made.layers[0].units, made.layers[0].activation.activation) == (3, "relu")
     assert made.optimizer.learning_rate == 0.5
@@ -153,7 +154,6 @@ def test_unknown_arguments(model, name, message):
         ([fastnn.Input((3,)), layers.Dense(3)], THREE, r"model's input_shape must .* \(3,\), received .* \(4,\) in X"),
         ([layers.Conv2D(2, 3)], THREE, r"expects inputs of shape \(batch, height, width, channels\)"),
     ],
-    ids=str,
 )
 def test_networks_that_do_not_fit(model, y, message):
     with pytest.raises(ValueError, match=message):
@@ -228,6 +228,8 @@ def test_data_that_do_not_fit():
     with pytest.raises(ValueError, match="class_weight 'balanced' is not supported for partial_fit"):
         NeuralClassifier(class_weight="balanced").partial_fit(X, THREE, classes=[0, 1, 2])
     images = NeuralClassifier(epochs=1).fit(X.reshape(-1, 2, 2), THREE)
+    with pytest.raises(ValueError, match="X has 4 features, but NeuralClassifier is expecting 2"):
+        images.predict(X)
     with pytest.raises(ValueError, match=r"X must have samples of shape \(2, 2\), received \(2, 3\)"):
         images.predict(np.ones((1, 2, 3)))
     with pytest.raises(TypeError, match=r"X must be dense for samples of shape \(2, 2\), received a sparse matrix"):
@@ -316,7 +318,8 @@ def test_fit_changes_no_object_of_the_users():
     for name in ("optimizer", "loss"):
         assert vars(parameters[name]).keys() == vars(before[name]).keys()
     assert parameters["optimizer"].iterations == 0
-    assert parameters["loss"].dy is None
+    assert estimator.model_.loss is not parameters["loss"]
+    assert estimator.model_.metrics[0] is not parameters["metrics"][0]
     assert not hasattr(parameters["callbacks"][0], "model")
     assert estimator.model_.optimizer.iterations == 3
     assert all(getattr(estimator, name) is value for name, value in parameters.items())
