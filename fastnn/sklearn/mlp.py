@@ -118,6 +118,7 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
                 sample_weight=sample_weight,
             )  # fmt: skip
         except KeyboardInterrupt:
+            rules.catch_up()
             warnings.warn("Training interrupted by user.", stacklevel=4)
         self.stopped_early_ = rules.stopped
         if rules.monitors and incremental and not rules.stopped:

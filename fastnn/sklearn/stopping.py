@@ -35,7 +35,7 @@ class Rules(Callback):
     ):
         super().__init__()
         self.estimator, self.samples, self.validation = estimator, samples, validation
-        self.stopped = False
+        self.stopped, self.seen = False, 0
         self.monitors = validation is not None and validation.monitors
         self.best: list[np.ndarray] = []
         if self.monitors:
@@ -57,6 +57,7 @@ class Rules(Callback):
         """Record the epoch, and see whether it was better by `tol`."""
         assert logs is not None
         own = self.estimator
+        self.seen += 1
         own.n_iter_ += 1
         own.t_ += self.samples
         own.loss_ = loss = logs["loss"]
@@ -76,6 +77,12 @@ class Rules(Callback):
             own._optimizer.learning_rate = first / (own.t_ + 1) ** own.power_t
         if own._no_improvement_count > own.n_iter_no_change:
             self._stop_or_slow_down()
+
+    def catch_up(self) -> None:
+        """After Ctrl-C: record the epochs before it that were to be told later."""
+        assert self.model.history is not None
+        for loss in self.model.history.history.get("loss", [])[self.seen :]:
+            self.on_epoch_end(self.seen, {"loss": loss})
 
     def _validate(self, validation: Validation, logs: Logs) -> float | None:
         """Record the loss on the validation data; returns the score, if it decides."""

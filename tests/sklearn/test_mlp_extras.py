@@ -288,6 +288,25 @@ def test_ctrl_c_keeps_what_was_trained():
     assert same_weights(ours, classifier(max_iter=5).fit(X, Y))
 
 
+class LateInterrupt(fastnn.callbacks.Callback):
+    def epochs_at_once(self):
+        return 100
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == 4:
+            raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_epochs_are_told_late():
+    """More were trained than the callback has seen, as many as could not end the training: they are recorded."""
+    ours = classifier(callbacks=LateInterrupt(), max_iter=100)
+    with pytest.warns(UserWarning, match=r"Training interrupted by user\."):
+        ours.fit(X, Y)
+    assert ours.n_iter_ == len(ours.loss_curve_) == 11
+    assert ours.t_ == 1100
+    assert same_weights(ours, classifier(max_iter=11).fit(X, Y))
+
+
 def test_copies_and_pickles():
     ours = classifier(solver="sgd").fit(X, Y)
     again = pickle.loads(pickle.dumps(ours))
