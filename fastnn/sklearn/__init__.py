@@ -11,7 +11,7 @@ from ..kernels.garbage import uncollected as _uncollected
 
 try:
     with _uncollected():
-        import sklearn.base as _base  # noqa: F401 (and with it most of what scikit-learn loads)
+        import sklearn.metrics as _metrics  # noqa: F401 (and with it nearly all that is loaded here)
 except ImportError as error:
     raise ImportError('fastnn.sklearn needs scikit-learn: pip install "fastnn-numba[sklearn]"') from error
 

@@ -8,7 +8,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight
@@ -141,6 +140,8 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
 
     def _held_out(self, data: Data, labels: Any, seed: int) -> tuple[Data, Data]:
         """The data without, and with, a random part for validation, which has the same share of each of the labels."""
+        from sklearn.model_selection import train_test_split  # not at import, which it would slow down
+
         parts = train_test_split(
             *(part for part in data if part is not None),
             test_size=self.validation_fraction, random_state=seed, stratify=labels,

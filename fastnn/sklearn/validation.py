@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.base import is_classifier
 from sklearn.metrics import get_scorer
-from sklearn.model_selection import train_test_split
 
 if TYPE_CHECKING:
     from .mlp import MultilayerPerceptron
@@ -79,6 +78,8 @@ def set_aside(
     stratify = y if is_classifier(estimator) and estimator.n_outputs_ == 1 else None
     if stratify is not None:
         stratify = estimator._labels.targets(y).astype(bool)  # its errors name these
+    from sklearn.model_selection import train_test_split  # not at import, which it would slow down
+
     parts = train_test_split(*arrays, random_state=random, test_size=estimator.validation_fraction, stratify=stratify)
     if parts[1].shape[0] < 2:
         raise ValueError("The validation set is too small. Increase 'validation_fraction' or the size of your dataset.")
