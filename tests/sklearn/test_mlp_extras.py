@@ -156,6 +156,14 @@ def test_early_stopping_by_a_score(monitor):
         assert ours.score(pandas.DataFrame(X_VAL, columns=table.columns), Y_VAL) == ours.best_validation_score_
 
 
+def test_a_score_that_needs_all_classes():
+    """Those rows are stratified, where the rule is not scikit-learn's."""
+    few = np.r_[np.flatnonzero(Y == 0)[:3], np.flatnonzero(Y > 0)]
+    for seed in range(5):
+        ours = classifier(early_stopping="neg_log_loss", validation_fraction=0.3, random_state=seed)
+        assert np.isfinite(ours.fit(X[few], Y[few]).validation_scores_).all()
+
+
 def test_partial_fit_with_validation_data():
     """A loop ends where `fit` does, with the same weights."""
     settings = {
