@@ -304,6 +304,27 @@ MUTATIONS = [
         "tests/kernels/test_training.py -k 'optimizers and sgd'",
     ),
     Mutation(
+        "every batch is divided by the weight of the first samples",
+        "off by one",
+        "for i in range(first, first + rows):",
+        "for i in range(rows):",
+        "tests/fit/test_scikit_learn.py -k weighted",
+    ),
+    Mutation(
+        "a penalty per sample has the gradient of a whole one",
+        "dropped factor",
+        "penalty_backward(g, w, p.l1 * share, p.l2 * share)",
+        "penalty_backward(g, w, p.l1, p.l2)",
+        "tests/fit/test_scikit_learn.py -k plain",
+    ),
+    Mutation(
+        "early stopping is asked an epoch too late",
+        "off by one",
+        "return max(1, self.patience - self.wait)",
+        "return max(1, self.patience - self.wait + 1)",
+        "tests/fit/test_epochs_at_once.py -k early_stopping",
+    ),
+    Mutation(
         "threads leave out the row where their shares meet",
         "off by one",
         "return thread * units // threads * unit, min(rows, (thread + 1) * units // threads * unit)",
