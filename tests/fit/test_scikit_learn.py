@@ -2,8 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.neural_network import MLPClassifier, MLPRegressor
-from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
 
 import fastnn
 from fastnn import layers, losses, optimizers, regularizers
@@ -30,6 +28,9 @@ def targets_of(kind, rng, outputs):
 
 def theirs(kind, x, y, weight, coefs, intercepts, solver):
     """Losses of the epochs, and the weights, from scikit-learn's own `_backprop` and optimizers."""
+    from sklearn.neural_network import MLPClassifier, MLPRegressor
+    from sklearn.neural_network._stochastic_optimizers import AdamOptimizer, SGDOptimizer
+
     _, _, outputs, loss, out = KINDS[kind]
     make = MLPClassifier if loss == "log_loss" else MLPRegressor
     options = {} if loss == "log_loss" else {"loss": loss}
