@@ -1,5 +1,6 @@
 """What the multi-layer perceptrons have beyond scikit-learn's."""
 
+import io
 import pickle
 
 import numpy as np
@@ -282,6 +283,29 @@ def test_verbose_prints_what_scikit_learn_does(parameters, capsys):
         if kind is not MLPClassifier:
             expected = capsys.readouterr().out
     assert capsys.readouterr().out == expected
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_has_a_progress_bar(monkeypatch):
+    """Which is removed at the end, also after an error."""
+    shown = Terminal()
+    monkeypatch.setattr("sys.stdout", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    classifier(verbose=True, max_iter=3).fit(X, Y)
+    assert "epoch 1/3" in shown.getvalue()
+    assert "Iteration 3, loss = " in shown.getvalue()
+    assert shown.getvalue().endswith("\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor is back, and the bar's line is empty
+
+    def fail(epoch, logs):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        classifier(verbose=True, callbacks=[fastnn.callbacks.LambdaCallback(on_epoch_end=fail)]).fit(X, Y)
+    assert shown.getvalue().endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
 
 
 def test_ctrl_c_keeps_what_was_trained():
