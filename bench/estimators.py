@@ -49,6 +49,11 @@ def thousand_images() -> tuple[Array, Array]:
     return scaled_mnist()[:1000], mnist_data()[1][:1000]
 
 
+def twenty_features_float64() -> tuple[Array, Array]:
+    x, y = twenty_features()
+    return x.astype(np.float64), y
+
+
 def two_hundred_rows() -> tuple[Array, Array]:
     x = np.random.default_rng(1).standard_normal((200, 10))
     return x, (x[:, 0] * x[:, 1] > 0).astype(int)
@@ -182,10 +187,13 @@ _small = {"hidden_layer_sizes": (64, 64)}
 _all = [
     Fit("MNIST 784-256-10, float32, 2 epochs", mnist, _mnist, 2),
     Fit("MNIST 784-256-10, float64, 2 epochs", mnist_float64, _mnist, 2),
-    Fit("20-64-64-2, 10,000 rows, 10 epochs", twenty_features, _small, 10),
+    Fit("20-64-64-2, 10,000 rows, float32, 10 epochs", twenty_features, _small, 10),
+    Fit("20-64-64-2, 10,000 rows, float64, 10 epochs", twenty_features_float64, _small, 10),
     Fit("10-100-1, 200 rows, 1,000 epochs", two_hundred_rows, {}, 1000),
     CrossValidation("cross_val_score(n_jobs=2), digits, 64-100-10, 100 epochs", digits, {}, 100),
-    CrossValidation("cross_val_score(n_jobs=2), 20-64-64-2, 10,000 rows, 10 epochs", twenty_features, _small, 10),
+    CrossValidation(
+        "cross_val_score(n_jobs=2), 20-64-64-2, 10,000 rows, 10 epochs", twenty_features_float64, _small, 10
+    ),
     Probabilities("predict_proba, 784-256-10, 1 row", 1),
     Probabilities("predict_proba, 784-256-10, 10,000 rows", 10_000),
     FirstFit("first fit, 1,000 rows, of a new process"),

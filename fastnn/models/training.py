@@ -131,36 +131,49 @@ class Training:
             self._advance(epoch)
             if self.model.stop_training:
                 break
-        logs = self.logs = self._logs_of_each(self.state.epoch if self.state.row == 0 else self.state.epoch + 1)
-        if self.validation is not None and (epoch + 1) % self.epochs.validation_freq == 0:
-            logs[0] |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
-        if self.all.of_epochs:
-            for number, own in enumerate(logs, epoch):
-                if span > 1:
-                    self.all.call("on_epoch_begin", number, {})
-                self.all.call("on_epoch_end", number, own)
-        self._write_down()
-        return logs[-1] if logs else {}
+        done = self.state.epoch if self.state.row == 0 else self.state.epoch + 1
+        if self.all.of_epochs or self.validation is not None:
+            columns = self._columns(done)
+            self.logs = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+            self._epochs_end(epoch, self.logs, late=span > 1)
+        return self._write_down(done)
 
-    def _logs_of_each(self, epochs: int) -> list[Logs]:
+    def _epochs_end(self, first: int, logs: list[Logs], late: bool) -> None:
+        """Validate, and call the callbacks, which may change the logs; `late`: even `on_epoch_begin` was not called."""
+        if self.validation is not None and (first + 1) % self.epochs.validation_freq == 0:
+            logs[0] |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
+        for number, own in enumerate(logs, first):
+            if late:
+                self.all.call("on_epoch_begin", number, {})
+            self.all.call("on_epoch_end", number, own)
+
+    def _columns(self, epochs: int) -> dict[str, list[float]]:
         """The logs of so many epochs since `Run.begin`; the last may be a part of one, where training stopped in it."""
         state, samples = self.state, len(self.samples)
         log = state.log[:epochs] / samples
         if epochs > state.epoch:
             log[-1] = state.log[epochs - 1] / state.row
-        columns = named_columns(self.model, log.T)
-        return [dict(zip(columns, values, strict=True)) for values in zip(*columns.values(), strict=True)]
+        return named_columns(self.model, log.T)
 
-    def _write_down(self) -> None:
-        """Add what was trained since the last time to the history; whole epochs if it was interrupted."""
+    def _write_down(self, epochs: int | None = None) -> Logs:
+        """Add what was trained since the last time to the history; returns the last epoch's logs.
+
+        Args:
+            epochs: how many epochs it was; None: whole ones, after an interruption.
+        """
         if self.unwritten is None:
-            return
+            return {}
         with held_back():  # a Ctrl-C waits: all of them are written down, once
-            logs = self._logs_of_each(self.state.epoch) if self.logs is None else self.logs
-            names = dict.fromkeys(name for own in logs for name in own)
-            columns = {name: [_number(own[name]) for own in logs if name in own] for name in names}
-            self.history.extend(range(self.unwritten, self.unwritten + len(logs)), columns)
+            if self.logs is None:
+                epochs = self.state.epoch if epochs is None else epochs
+                columns = self._columns(epochs)
+            else:  # as the callbacks have left them
+                epochs, names = len(self.logs), dict.fromkeys(name for own in self.logs for name in own)
+                columns = {name: [_number(own[name]) for own in self.logs if name in own] for name in names}
+            if epochs:
+                self.history.extend(range(self.unwritten, self.unwritten + epochs), columns)
             self.unwritten = None
+            return {name: column[-1] for name, column in columns.items() if column}
 
     def _finalize(self) -> None:
         """Replace the weights by their averages (`use_ema`), if there was a step since the last time."""

@@ -15,6 +15,7 @@ from .. import randomness
 from ..callbacks.base import flat
 from ..optimizers import Optimizer
 from . import lbfgs, network, parameters
+from .bar import Bar
 from .base import NetworkEstimator
 from .objectives import last_activation
 from .stopping import Rules
@@ -111,15 +112,19 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         self._begin_record(begins, validation)
         samples = X.shape[0]
         rules = Rules(self, samples, validation, self.__dict__.pop("_best_weights", None) if incremental else None)
+        bar = Bar() if self.verbose and not incremental else None
+        callbacks = [rules, *flat(copy.deepcopy(self.callbacks)), *([bar] if bar else [])]
         try:
             self.model_.fit(
                 X, targets, batch_size=self._batch_size(samples), epochs=1 if incremental else self.max_iter,
-                shuffle=self.shuffle, verbose=0, callbacks=[rules, *flat(copy.deepcopy(self.callbacks))],
-                sample_weight=sample_weight,
+                shuffle=self.shuffle, verbose=0, callbacks=callbacks, sample_weight=sample_weight,
             )  # fmt: skip
         except KeyboardInterrupt:
             rules.catch_up()
             warnings.warn("Training interrupted by user.", stacklevel=4)
+        finally:
+            if bar:
+                bar.close()
         self.stopped_early_ = rules.stopped
         if rules.monitors and incremental and not rules.stopped:
             self._best_weights = rules.best

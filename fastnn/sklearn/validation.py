@@ -70,14 +70,17 @@ def set_aside(
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """X, y and sample weights for training and for validation, split as scikit-learn's MLPs do.
 
+    Two classes are stratified, and several unless the rule is scikit-learn's own.
+
     Raises:
         ValueError: for fewer than two samples for validation.
     """
     arrays = [X, y] if sample_weight is None else [X, y, sample_weight]
-    # Several classes are not stratified there, either.
-    stratify = y if is_classifier(estimator) and estimator.n_outputs_ == 1 else None
-    if stratify is not None:
-        stratify = estimator._labels.targets(y).astype(bool)  # its errors name these
+    stratify = None
+    if is_classifier(estimator) and estimator.n_outputs_ == 1:
+        stratify = estimator._labels.targets(y).astype(bool)  # scikit-learn's errors name these
+    elif is_classifier(estimator) and estimator._kind == "multiclass" and estimator.early_stopping is not True:
+        stratify = y  # it does not for its own rule, but a score may need all classes
     from sklearn.model_selection import train_test_split  # not at import, which it would slow down
 
     parts = train_test_split(*arrays, random_state=random, test_size=estimator.validation_fraction, stratify=stratify)

@@ -792,8 +792,8 @@ MUTATIONS = [
     Mutation(
         "the rows that early stopping sets aside are not stratified",
         "state",
-        "stratify = y if is_classifier(estimator) and estimator.n_outputs_ == 1 else None",
-        "stratify = None",
+        "stratify = estimator._labels.targets(y).astype(bool)",
+        "pass",
         "tests/sklearn/test_mlp.py -k early_stopping",
     ),
     # Estimators around any network.

@@ -1,5 +1,6 @@
 """What the multi-layer perceptrons have beyond scikit-learn's."""
 
+import io
 import pickle
 
 import numpy as np
@@ -156,6 +157,14 @@ def test_early_stopping_by_a_score(monitor):
         assert ours.score(pandas.DataFrame(X_VAL, columns=table.columns), Y_VAL) == ours.best_validation_score_
 
 
+def test_a_score_that_needs_all_classes():
+    """Those rows are stratified, where the rule is not scikit-learn's."""
+    few = np.r_[np.flatnonzero(Y == 0)[:3], np.flatnonzero(Y > 0)]
+    for seed in range(5):
+        ours = classifier(early_stopping="neg_log_loss", validation_fraction=0.3, random_state=seed)
+        assert np.isfinite(ours.fit(X[few], Y[few]).validation_scores_).all()
+
+
 def test_partial_fit_with_validation_data():
     """A loop ends where `fit` does, with the same weights."""
     settings = {
@@ -274,6 +283,29 @@ def test_verbose_prints_what_scikit_learn_does(parameters, capsys):
         if kind is not MLPClassifier:
             expected = capsys.readouterr().out
     assert capsys.readouterr().out == expected
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_a_terminal_has_a_progress_bar(monkeypatch):
+    """Which is removed at the end, also after an error."""
+    shown = Terminal()
+    monkeypatch.setattr("sys.stdout", shown)
+    monkeypatch.setenv("TERM", "xterm")
+    classifier(verbose=True, max_iter=3).fit(X, Y)
+    assert "epoch 1/3" in shown.getvalue()
+    assert "Iteration 3, loss = " in shown.getvalue()
+    assert shown.getvalue().endswith("\x1b[?25h\r\x1b[1A\x1b[2K")  # the cursor is back, and the bar's line is empty
+
+    def fail(epoch, logs):
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        classifier(verbose=True, callbacks=[fastnn.callbacks.LambdaCallback(on_epoch_end=fail)]).fit(X, Y)
+    assert shown.getvalue().endswith("\x1b[?25h\r\x1b[1A\x1b[2K")
 
 
 def test_ctrl_c_keeps_what_was_trained():
