@@ -191,9 +191,8 @@ _all = [
     Fit("20-64-64-2, 10,000 rows, float64, 10 epochs", twenty_features_float64, _small, 10),
     Fit("10-100-1, 200 rows, 1,000 epochs", two_hundred_rows, {}, 1000),
     CrossValidation("cross_val_score(n_jobs=2), digits, 64-100-10, 100 epochs", digits, {}, 100),
-    CrossValidation(
-        "cross_val_score(n_jobs=2), 20-64-64-2, 10,000 rows, 10 epochs", twenty_features_float64, _small, 10
-    ),
+    CrossValidation("cross_val_score(n_jobs=2), 20-64-64-2, float32, 10 epochs", twenty_features, _small, 10),
+    CrossValidation("cross_val_score(n_jobs=2), 20-64-64-2, float64, 10 epochs", twenty_features_float64, _small, 10),
     Probabilities("predict_proba, 784-256-10, 1 row", 1),
     Probabilities("predict_proba, 784-256-10, 10,000 rows", 10_000),
     FirstFit("first fit, 1,000 rows, of a new process"),
