@@ -68,8 +68,11 @@ def test_splitters_count_the_rows(splitter):
             np.testing.assert_array_equal(part, expected)
 
 
+KINDS_OF_CV = ["number", "own splitter", "scikit-learn's"]
+
+
 @pytest.mark.parametrize("n_jobs", [1, 2])
-@pytest.mark.parametrize("cv", [3, KFold(4), sklearn.model_selection.ShuffleSplit(3, random_state=0)], ids=str)
+@pytest.mark.parametrize("cv", [3, KFold(4), sklearn.model_selection.ShuffleSplit(3, random_state=0)], ids=KINDS_OF_CV)
 def test_folds_have_the_bits_of_the_array(cv, n_jobs):
     found = []
     for x in (X, DENSE):
