@@ -11,6 +11,7 @@ import numpy as np
 from .. import checks, layers
 from ..config import floatx, using_floatx
 from ..layers.activations import output_activation
+from ..layers.dropout import Noise
 from ..models import Sequential
 
 
@@ -59,6 +60,9 @@ def network(
     build = builder(model)
     if build is None:
         made = copy.deepcopy(model)
+        for layer in made.layers if isinstance(made, Sequential) else ():
+            if isinstance(layer, Noise):
+                layer.draw_seed_again()  # from the estimator's random_state
     else:
         try:
             inspect.signature(build).bind(input_shape, outputs, **arguments)
