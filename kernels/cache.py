@@ -140,9 +140,14 @@ def can_be_kept(function):
     return CACHE_FOLDER is not None and source is not None and source.parent == _HERE and source.exists()
 
 
-def is_cached(function):
-    """Whether the cache holds a kernel, given as its Python function, compiled for any types."""
-    return can_be_kept(function) and any(CACHE_FOLDER.glob(f"{_file_name(function)}.*.nbc"))
+def is_cached(function, dtype="*"):
+    """Whether the cache holds a kernel, given as its Python function, compiled for a float type, or for any."""
+    return can_be_kept(function) and any(CACHE_FOLDER.glob(f"{_file_name(function)}.{dtype}.*.nbc"))
+
+
+def _float_type(sig):
+    """The float type that a kernel is compiled for; all have some numbers of float64."""
+    return "float32" if "float32" in str(sig) else "float64"
 
 
 class _Locator(caching._CacheLocator):
@@ -179,13 +184,18 @@ class _CacheFiles(caching.CompileResultCacheImpl):
 class _Files(caching.IndexDataCacheFile):
     """A function's files: an index of the types that it was compiled for, and for each of them the machine code.
 
-    Each begins with a checksum of its name and contents: one flipped bit in machine code can do anything.
+    Each begins with a checksum of its name and contents: one flipped bit in machine code can do anything. The names of
+    the latter say the float type, for `is_cached`.
     """
+
+    def save(self, key, data):
+        self._saving = _float_type(key[0])
+        super().save(key, data)
 
     def _data_name(self, number):
         # Numba numbers the files by what the index held when it was read. Two processes that save at the same time,
         # perhaps forks of one, must not give two types the same name.
-        return self._data_name_pattern.replace("{number:d}", uuid.uuid4().hex)
+        return self._data_name_pattern.replace("{number:d}", f"{self._saving}.{uuid.uuid4().hex}")
 
     def _read(self, path):
         with open(path, "rb") as file:

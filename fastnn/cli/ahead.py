@@ -40,7 +40,7 @@ def compile_everything(dtype: np.dtype, say: Callable[[str], None]) -> int:
             said.add(name)
             say(name)
 
-    with announcing_all([*kernels]):
+    with announcing_all([*kernels], dtype):
         compile_side_by_side([kernel for kernel in kernels if not entries.is_compiled(kernel, dtype)], dtype, say_once)
         for kernel in kernels:
             say_once(kernel.py_func.__name__)

@@ -6,6 +6,8 @@ import threading
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+
 from ..kernels.cache import is_cached
 from ..kernels.jit import JIT_ENABLED
 
@@ -43,9 +45,9 @@ def _on_terminal() -> bool:
 
 
 @contextlib.contextmanager
-def announcing_all(kernels: Sequence[Any]) -> Iterator[None]:
-    """In this block, these kernels are compiled or loaded, each in a block `announcing`."""
-    missing = sum(not is_cached(kernel.py_func) for kernel in kernels) if JIT_ENABLED and not _shown else 0
+def announcing_all(kernels: Sequence[Any], dtype: np.dtype) -> Iterator[None]:
+    """In this block, these kernels are compiled or loaded for a float type, each in a block `announcing`."""
+    missing = sum(not is_cached(kernel.py_func, dtype) for kernel in kernels) if JIT_ENABLED and not _shown else 0
     if not missing or not _on_terminal():
         if missing and not _said.is_set():
             print("fastnn compiles the kernels that are needed, once on this machine", file=sys.stderr, flush=True)
@@ -60,12 +62,12 @@ def announcing_all(kernels: Sequence[Any]) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def announcing(kernel: Any) -> Iterator[None]:
-    """In this block, a kernel is compiled or loaded."""
-    if not JIT_ENABLED or is_cached(kernel.py_func):
+def announcing(kernel: Any, dtype: np.dtype) -> Iterator[None]:
+    """In this block, a kernel is compiled or loaded for a float type."""
+    if not JIT_ENABLED or is_cached(kernel.py_func, dtype):
         yield
         return
-    with announcing_all([kernel]):
+    with announcing_all([kernel], dtype):
         show(kernel.py_func.__name__)
         yield
         advance()

@@ -104,8 +104,8 @@ def entry_of(kernel: Any, dtype: np.dtype) -> Any:
 
 
 def is_compiled(kernel: Any, dtype: np.dtype) -> bool:
-    """Whether one of these is compiled or on the disk, there for any float type."""
-    return (kernel, dtype) in _entries or is_cached(kernel.py_func)
+    """Whether one of these is compiled for a float type, or so on the disk."""
+    return (kernel, dtype) in _entries or is_cached(kernel.py_func, dtype)
 
 
 def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
@@ -115,7 +115,7 @@ def _entry(function: Any, dtype: np.dtype, *examples: Any) -> Any:
         with compiling:
             if key not in _entries:
                 compiled = bound if function is run else entry_point
-                with announcing(function):
+                with announcing(function, dtype):
                     _entries[key] = compiled(function, *examples)
     return _entries[key]
 

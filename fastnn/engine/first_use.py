@@ -56,7 +56,7 @@ def compiling_all(operations: Sequence[Any], steps: Sequence[Any], dtype: np.dty
         return
     kernels = list(dict.fromkeys([*operations, *steps, share, run]))
     missing = [kernel for kernel in kernels if not is_compiled(kernel, dtype)]
-    with announcing_all(missing):
+    with announcing_all(missing, dtype):
         compile_side_by_side(missing, dtype)
         for kernel in kernels:
             entry_of(kernel, dtype)

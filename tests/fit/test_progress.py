@@ -50,6 +50,9 @@ def test_within_an_epoch_it_is_the_mean_so_far(monkeypatch):
     assert len(seen) == 4
 
 
+FLOAT = np.dtype(np.float32)
+
+
 def function_named(name):
     return types.SimpleNamespace(py_func=types.SimpleNamespace(__name__=name))
 
@@ -58,7 +61,7 @@ def function_named(name):
 def unannounced(monkeypatch):
     """As at the first use: nothing is on the disk, and nothing was said."""
     monkeypatch.setattr(announcements, "JIT_ENABLED", True)
-    monkeypatch.setattr(announcements, "is_cached", lambda function: False)
+    monkeypatch.setattr(announcements, "is_cached", lambda function, dtype: False)
     announcements._said.clear()
     yield
     announcements._said.set()
@@ -82,9 +85,9 @@ ERASED = "\x1b[2K"  # the line on which the cursor is
 def test_a_terminal_shows_what_is_being_compiled_and_nothing_stays(monkeypatch):
     terminal = on_terminal(monkeypatch)
     dense, relu = function_named("dense"), function_named("relu")
-    with announcements.announcing_all([dense, relu]):
+    with announcements.announcing_all([dense, relu], FLOAT):
         for number, kernel in enumerate((dense, relu)):
-            with announcements.announcing(kernel):
+            with announcements.announcing(kernel, FLOAT):
                 last = terminal.getvalue().rpartition(ERASED)[2]
                 assert f"compiling {kernel.py_func.__name__} " in last
                 assert f"{number}/2" in last
@@ -99,7 +102,7 @@ def test_a_single_kernel_has_a_bar_of_its_own_and_an_error_removes_it(monkeypatc
     terminal = on_terminal(monkeypatch)
 
     def interrupted():
-        with announcements.announcing(function_named("dense")):
+        with announcements.announcing(function_named("dense"), FLOAT):
             assert "compiling dense " in terminal.getvalue()
             raise KeyboardInterrupt
 
@@ -115,15 +118,18 @@ def test_elsewhere_one_line_says_that_it_compiles(monkeypatch, stream):
     shown = stream()
     monkeypatch.setattr(sys, "stderr", shown)
     for name in ("dense", "relu"):
-        with announcements.announcing(function_named(name)):
+        with announcements.announcing(function_named(name), FLOAT):
             pass
     assert shown.getvalue() == HEADLINE
 
 
 @pytest.mark.usefixtures("unannounced")
 def test_what_is_on_the_disk_is_not_announced(monkeypatch, capsys):
-    monkeypatch.setattr(announcements, "is_cached", lambda function: True)
-    with announcements.announcing_all([function_named("dense")]), announcements.announcing(function_named("dense")):
+    monkeypatch.setattr(announcements, "is_cached", lambda function, dtype: True)
+    with (
+        announcements.announcing_all([function_named("dense")], FLOAT),
+        announcements.announcing(function_named("dense"), FLOAT),
+    ):
         pass
     assert capsys.readouterr().err == ""
 
