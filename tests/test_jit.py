@@ -82,7 +82,7 @@ def test_no_fast_math_that_hides_nan_or_rounds_as_it_likes():
 # The sources: kernels import nothing of the Python side, never raise, and are compiled in one way only.
 
 
-MACHINERY = ("jit", "cache", "folders", "interrupts", "processor")  # plain Python, which runs at the import
+MACHINERY = ("jit", "cache", "folders", "garbage", "interrupts", "processor")  # plain Python, which runs at the import
 
 
 def nodes(source, *kinds):

@@ -67,7 +67,7 @@ def test_a_run_with_clocks(dtype, rng, clipped, threads):
     assert (calls[[first, last], GRADIENT] >= 3 * EPOCHS).all()
     assert calls[tanh, GRADIENT] == calls[first, COPIES] == 0
     assert calls[last, COPIES] >= 3 * EPOCHS
-    assert (counted.steps.sum(axis=0) > 0).all()
+    assert counted.steps.sum() > 0
     assert (counted.updates.sum() > 0) == clipped
     assert (counted.operations[:, tanh, FORWARD] > 0).sum() == min(threads, -(-BATCH // TILE))
 

@@ -21,7 +21,8 @@ def test_the_derivative_is_the_slope_of_the_function(name):
     slope = np.gradient(y.astype(np.float64), x)
     kinks = [0, -3, 3] if name == "hard_sigmoid" else [0]
     smooth = (np.abs(x[:, np.newaxis] - kinks) > 0.02).all(axis=1)
-    np.testing.assert_allclose(derivative[smooth], slope[smooth], atol=2e-3)
+    smooth[[0, -1]] = False  # slopes to one side
+    np.testing.assert_allclose(derivative[smooth], slope[smooth], rtol=1e-4, atol=2e-3)
     assert panel.get_title() == name
     assert [text.get_text() for text in panel.get_legend().get_texts()] == ["y = f(x)", "dy/dx"]
 

@@ -10,7 +10,7 @@ IMPOSSIBLE = {
     "test_gradient": "calls the private _loss_grad_lbfgs with buffers of scikit-learn's own; test_mlp.py has gradients",
 }
 
-pytestmark = pytest.mark.filterwarnings("default")
+pytestmark = pytest.mark.filterwarnings("default", "ignore::sklearn.exceptions.ConvergenceWarning")
 
 THEIRS = Path(neural_network.__file__).parent / "tests" / "test_mlp.py"
 IMPORT = "from sklearn.neural_network import MLPClassifier, MLPRegressor\n"
