@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from .. import layers
 from ..config import using_floatx
 from ..models import Sequential
+from .parameters import hidden_sizes
 from .training import Data, TrainedEstimator
 
 
@@ -128,16 +129,22 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         """
         self._validate_params()
         fresh = not (self.warm_start and self.__sklearn_is_fitted__())
-        with self._fitting() as seed:
+        with self._fitting(fresh) as seed:
             X = self._check_samples(X, reset=fresh)
             if fresh:
                 self._new(X)
+            else:
+                self._go_on(self.loss)
             data, validation = self._data(X, sample_weight), None
             if X_val is not None:
                 validation = self._data(self._check_samples(X_val, reset=False), sample_weight_val)
             elif self.early_stopping:
                 data, validation = self._held_out(data, None, seed)
-            return self._train(data, validation, self.epochs, self.early_stopping)
+            if validation is not None:
+                validation = validation.normalized()
+            self._train(data.normalized(), validation, self.epochs, self.early_stopping)
+        self._free_memory()
+        return self
 
     def partial_fit(self, X: Any, y: Any = None, sample_weight: Any = None) -> Self:
         """Train for one epoch more.
@@ -149,17 +156,17 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         """
         self._validate_params()
         fresh = not self.__sklearn_is_fitted__()
-        with self._fitting():
+        with self._fitting(fresh):
             X = self._check_samples(X, reset=fresh)
             if fresh:
                 self._new(X)
+            else:
+                self._go_on(self.loss)
             return self._train(self._data(X, sample_weight), None, 1, stopping=False)
 
     def _new(self, X: Any) -> None:
         """Make a network for these samples."""
-        hidden, features = np.atleast_1d(np.asarray(self.hidden_layer_sizes, dtype=int)).tolist(), X.shape[1]
-        if any(n < 1 for n in hidden):
-            raise ValueError(f"hidden_layer_sizes must be > 0, got {hidden}.")
+        hidden, features = hidden_sizes(self), X.shape[1]
         sizes = [*hidden, self.n_components, *reversed(hidden), features]
         activations = [self.activation] * len(sizes)
         activations[len(hidden)], activations[-1] = self.code_activation, self.output_activation
@@ -170,6 +177,10 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
     def _data(self, X: Any, sample_weight: Any) -> Data:
         targets = X if isinstance(X, np.ndarray) else X.toarray()
         return Data(X, targets, self._weights(sample_weight, X))
+
+    def _of_network(self) -> dict[str, Any]:
+        names = ("n_components", "hidden_layer_sizes", "activation", "code_activation", "output_activation")
+        return {name: getattr(self, name) for name in names}
 
     def _parts(self) -> dict[str, Any]:
         half = len(self.model_.layers) // 2
@@ -210,7 +221,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
             sample_weight: (n,) weights of the samples, or None.
         """
         outputs = self._outputs(X)
-        data = self._data(self._check_samples(X, reset=False), sample_weight)
+        data = self._data(self._check_samples(X, reset=False), sample_weight).normalized()
         error = np.average((outputs - data.targets) ** 2, axis=0, weights=data.weights).sum()
         mean = np.average(data.targets, axis=0, weights=data.weights)
         variance = np.average((data.targets - mean) ** 2, axis=0, weights=data.weights).sum()

@@ -54,6 +54,11 @@ class NetworkEstimator(BaseEstimator):
             and not hasattr(self, "feature_names_in_")
         )
 
+    def _free_memory(self) -> None:
+        """Drop what only training needs, which is made again: models may be kept for long, and many of them."""
+        for kind in ("train", "evaluate"):
+            self.model_._programs.pop(kind, None)
+
     def __sklearn_is_fitted__(self) -> bool:
         return "model_" in vars(self)
 

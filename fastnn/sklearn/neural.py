@@ -1,11 +1,13 @@
 """What the classifier and the regressor around any network share."""
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.utils import column_or_1d
+from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
 from ..models import Sequential
@@ -19,7 +21,7 @@ class NeuralEstimator(TrainedEstimator):
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
         "model": [None, callable],
-        "input_shape": [None, "array-like"],
+        "input_shape": [None, "array-like", Interval(Integral, 1, None, closed="left")],
         **TrainedEstimator._parameter_constraints,
     }
 
@@ -87,28 +89,36 @@ class NeuralEstimator(TrainedEstimator):
             raise ValueError("X_val and y_val must be given together, received only one of them")
         if X_val is None and sample_weight_val is not None:
             raise ValueError("sample_weight_val must come with X_val and y_val, received it alone")
-        with self._fitting() as seed:
+        with self._fitting(fresh) as seed:
             X, y = self._check_data(X, y, reset=fresh)
             if fresh:
                 self._new(X, y)
-            data, validation = self._data(X, y, sample_weight), None
+            else:
+                self._go_on(self._other_loss())
+            data, validation = Data(X, y, self._weights(sample_weight, X)), None
             if X_val is not None:
                 X_val, y_val = self._check_data(X_val, y_val, reset=False)
-                weights = self._weights(sample_weight_val, X_val)
-                validation = Data(X_val, self._targets(y_val, "y_val"), weights)
+                validation = Data(X_val, y_val, self._weights(sample_weight_val, X_val))
             elif self.early_stopping:
                 data, validation = self._held_out(data, self._strata(y), seed)
-            return self._train(data, validation, self.epochs, self.early_stopping)
+            if validation is not None:
+                name = "y" if y_val is None else "y_val"
+                validation = validation._replace(targets=self._targets(validation.targets, name)).normalized()
+            self._train(self._weighed(data).normalized(), validation, self.epochs, self.early_stopping)
+        self._free_memory()
+        return self
 
     def _partial_fit(self, X: Any, y: Any, sample_weight: Any, known: Any = None) -> Self:
         """One epoch; `known` are the classes, of which y may lack some."""
         self._validate_params()
         fresh = not self.__sklearn_is_fitted__()
-        with self._fitting():
+        with self._fitting(fresh):
             X, y = self._check_data(X, y, reset=fresh)
             if fresh:
                 self._new(X, y if known is None or y.ndim > 1 else known)
-            return self._train(self._data(X, y, sample_weight), None, 1, stopping=False)
+            else:
+                self._go_on(self._other_loss())
+            return self._train(self._weighed(Data(X, y, self._weights(sample_weight, X))), None, 1, stopping=False)
 
     def _check_data(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         numeric = isinstance(self, RegressorMixin)
@@ -130,9 +140,16 @@ class NeuralEstimator(TrainedEstimator):
         """What the network learns."""
         raise NotImplementedError
 
-    def _data(self, X: Any, y: Any, sample_weight: Any) -> Data:
-        """The data for training."""
-        return Data(X, self._targets(y), self._weights(sample_weight, X))
+    def _other_loss(self) -> Any:
+        """The loss for the network that there is, as the parameters are now."""
+        raise NotImplementedError
+
+    def _weighed(self, data: Data) -> Data:
+        """The data for training, with labels in the place of targets so far."""
+        return data._replace(targets=self._targets(data.targets))
+
+    def _of_network(self) -> dict[str, Any]:
+        return {f"model__{name}": value for name, value in self._given("model").items()}
 
     def _strata(self, y: Any) -> Any:
         """Labels of which each part of a split has the same share, or None."""

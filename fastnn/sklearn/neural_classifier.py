@@ -13,10 +13,15 @@ from .. import losses
 from ..utils import to_categorical
 from .building import complete
 from .neural import NeuralEstimator
+from .objectives import needs_distributions
 from .targets import Labels
 from .training import Data
 
 _MARGINS = (losses.Hinge, losses.SquaredHinge)  # of outputs that are no probabilities
+
+
+def _cross_entropy(kind: str) -> str:
+    return "sparse_categorical_crossentropy" if kind == "multiclass" else "binary_crossentropy"
 
 
 class NeuralClassifier(ClassifierMixin, NeuralEstimator):
@@ -128,10 +133,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     def _new(self, X: Any, y: Any) -> None:
         check_classification_targets(y)
         labels = Labels(y)
-        loss = None if self.loss is None else losses.get(self.loss)
-        if getattr(loss, "from_logits", False):
-            raise ValueError(f"loss must take probabilities, which predict_proba returns, received {loss!r}")
-        if loss is not None and loss.activation == "softmax":
+        loss = self._own_loss(labels.kind)
+        if loss is not None and needs_distributions(loss):
             labels.as_multiclass()
         model = self._network(X, labels.outputs)
         if model.output_shape == (None, 2):
@@ -140,9 +143,31 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         activation = None if isinstance(loss, _MARGINS) else "softmax" if multiclass else "sigmoid"
         meaning = "one for two classes" if labels.outputs == 1 else "one for each class"
         complete(model, labels.outputs, activation, meaning)
-        default = "sparse_categorical_crossentropy" if multiclass else "binary_crossentropy"
-        self._begin(model, loss or default)
+        self._begin(model, loss or _cross_entropy(labels.kind))
         self._labels, self.classes_, self.n_outputs_ = labels, labels.classes, labels.outputs
+
+    def _own_loss(self, kind: str) -> losses.Loss | None:
+        """The loss that is asked for; None for the cross-entropy."""
+        loss = None if self.loss is None else losses.get(self.loss)
+        if getattr(loss, "from_logits", False):
+            raise ValueError(f"loss must take probabilities, which predict_proba returns, received {loss!r}")
+        if loss is not None and kind == "multilabel" and needs_distributions(loss):
+            raise ValueError(
+                'loss must judge each label by itself, such as "binary_crossentropy", for several labels a sample, '
+                f"received {loss!r}, which expects probabilities that add up to 1"
+            )
+        return loss
+
+    def _other_loss(self) -> Any:
+        kind = self._labels.kind
+        loss = self._own_loss(kind) or losses.get(_cross_entropy(kind))
+        both = loss, self.model_.loss
+        if len({isinstance(one, _MARGINS) for one in both}) > 1 or (kind == "binary" and needs_distributions(loss)):
+            raise ValueError(
+                "loss must suit the outputs of the network that there is while warm_start or partial_fit goes on with "
+                f"it, expected one like {self.model_.loss!r}, received {loss!r}"
+            )
+        return loss
 
     def _targets(self, y: Any, name: str = "y") -> np.ndarray:
         if (y.ndim > 1) != (self._labels.kind == "multilabel"):
@@ -155,16 +180,17 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             return to_categorical(targets, self.n_outputs_)
         return targets
 
-    def _data(self, X: Any, y: Any, sample_weight: Any) -> Data:
-        data = super()._data(X, y, sample_weight)
+    def _weighed(self, data: Data) -> Data:
+        y, weights = data.targets, data.weights
+        data = super()._weighed(data)
         if self.class_weight is None:
             return data
-        by_class, weights = compute_sample_weight(self.class_weight, y), data.weights
+        by_class = compute_sample_weight(self.class_weight, y)
         if weights is not None and self.class_weight == "balanced" and y.ndim == 1:
             # A weight of 2 is as good as two samples: classes have the same weight in sum with those of the samples.
             codes = np.unique(y, return_inverse=True)[1]
             by_class = 1 / np.bincount(codes, weights).clip(np.finfo(float).tiny)[codes]
-        return data._replace(weights=self._weights(by_class if weights is None else by_class * weights, X))
+        return data._replace(weights=by_class if weights is None else by_class * weights)
 
     def _strata(self, y: Any) -> Any:
         return None if self._labels.kind == "multilabel" else y
@@ -175,7 +201,9 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         return self._labels.labels((outputs + 1) / 2 if isinstance(self.model_.loss, _MARGINS) else outputs)
 
     def _has_margins(self) -> bool:
-        """Whether the loss is one for margins, of which there are no probabilities."""
+        """Whether the loss (after `fit`, the network's) is one for margins, of which there are no probabilities."""
+        if self.__sklearn_is_fitted__():
+            return isinstance(self.model_.loss, _MARGINS)
         try:
             return isinstance(None if self.loss is None else losses.get(self.loss), _MARGINS)
         except ValueError:  # an unknown name, which `fit` refuses

@@ -48,10 +48,18 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         outputs = 1 if y.ndim == 1 else y.shape[1]
         model = self._network(X, outputs)
         complete(model, outputs, None, "one for each number in a row of y")
-        self._begin(model, "mean_squared_error" if self.loss is None else self.loss)
+        self._begin(model, self._other_loss())
         self.n_outputs_ = outputs
 
-    def _targets(self, y: Any, name: str = "y") -> np.ndarray:
+    def _other_loss(self) -> Any:
+        return "mean_squared_error" if self.loss is None else self.loss
+
+    def _targets(self, y: np.ndarray, name: str = "y") -> np.ndarray:
+        if y.size != len(y) * self.n_outputs_:
+            raise ValueError(
+                f"{name} must have {self.n_outputs_} numbers for each sample, as in the first fit, received shape "
+                f"{y.shape}"
+            )
         return y
 
     def predict(self, X: Any) -> np.ndarray:

@@ -74,7 +74,7 @@ def plan(estimator: "MultilayerPerceptron", features: int, outputs: int, last_ac
     )
 
 
-def hidden_sizes(estimator: "MultilayerPerceptron") -> list[int]:
+def hidden_sizes(estimator: Any) -> list[int]:
     """The units of each hidden layer.
 
     Raises:

@@ -1,9 +1,10 @@
 """Training by epochs, as `fit` of the estimators around any network and of the autoencoder does it."""
 
 import copy
+import math
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from numbers import Integral, Real
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -15,8 +16,9 @@ from sklearn.utils.validation import _check_sample_weight
 from .. import optimizers
 from ..callbacks import Callback, EarlyStopping
 from ..callbacks.base import flat
-from ..configured import arguments
+from ..configured import arguments, encode
 from ..models import Sequential
+from ..models.restoring import unchanged_on_error
 from ..randomness import drawing_from
 from .base import NetworkEstimator, shaped
 from .nested import NestedParameters, check_argument
@@ -28,6 +30,20 @@ class Data(NamedTuple):
     X: Any
     targets: Any
     weights: np.ndarray | None
+
+    def normalized(self) -> "Data":
+        """With weights of mean 1: only their ratios count, so learning rates need not change.
+
+        Raises:
+            ValueError: for weights that are all 0.
+        """
+        if self.weights is None:
+            return self
+        largest = self.weights.max()
+        if largest == 0:
+            raise ValueError("Sample weights must contain at least one non-zero number.")
+        weights = self.weights / largest  # else the sum may overflow
+        return self._replace(weights=weights * (len(weights) / weights.sum()))
 
 
 class TrainedEstimator(NestedParameters, NetworkEstimator):
@@ -67,33 +83,63 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         return self.history_["loss"]
 
     @contextmanager
-    def _fitting(self) -> Iterator[int]:
+    def _fitting(self, fresh: bool) -> Iterator[int]:
         """Within the block everything random comes from `random_state`; gives a seed for what draws by itself.
 
-        After an error all attributes are as before.
+        After an error or Ctrl-C in it all is as before: the attributes, and unless the network is `fresh`, its weights
+        and the state of its optimizer.
         """
         before = dict(vars(self))
+        if not fresh:
+            before["history_"] = {name: list(column) for name, column in self.history_.items()}
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
         try:
-            with drawing_from(np.random.default_rng(seed)):
+            unchanged = nullcontext() if fresh else unchanged_on_error(self.model_)
+            with unchanged, drawing_from(np.random.default_rng(seed)):
                 yield seed
-        except Exception:
-            self.__dict__.clear()
-            self.__dict__.update(before)
+        except BaseException:
+            self.__dict__ = before
             raise
 
     def _begin(self, model: Sequential, loss: Any) -> None:
-        """Take a new network, and choose how to train it. Objects that are parameters are copied first."""
-        given = self._given("optimizer")
-        for name in given:
-            check_argument("optimizer", self.optimizer, name)
-        model.compile(
-            new_optimizer(optimizers.get(self.optimizer), given),
-            copy.deepcopy(loss),
-            copy.deepcopy(list(self.metrics or [])),
-        )
+        """Take a new network, and choose how to train it."""
         self.model_, self.history_ = model, {"loss": []}
+        self._made_for = described(self._of_network())
+        self._trained_with: dict[str, Any] = {}
+        self._compile(loss)
         self.__dict__.update(self._parts())
+
+    def _go_on(self, loss: Any) -> None:
+        """Keep the network, and train it by the parameters as they are now.
+
+        Raises:
+            ValueError: if those of the network have changed.
+        """
+        for name, value in described(self._of_network()).items():
+            if value != self._made_for[name]:
+                raise ValueError(
+                    f"{name} must stay as it was while warm_start or partial_fit goes on with a network, expected "
+                    f"{self._made_for[name]!r}, received {value!r}"
+                )
+        self._compile(loss)
+
+    def _compile(self, loss: Any) -> None:
+        """Choose how to train, unless that has not changed. Objects that are parameters are copied first."""
+        given = self._given("optimizer")
+        asked = described({"optimizer": [self.optimizer, given], "loss": self.loss, "metrics": self.metrics})
+        known, self._trained_with = self._trained_with, asked
+        if known == asked:
+            return
+        optimizer = self.model_.optimizer if known.get("optimizer") == asked["optimizer"] else None
+        if optimizer is None:
+            for name in given:
+                check_argument("optimizer", self.optimizer, name)
+            optimizer = new_optimizer(optimizers.get(self.optimizer), given)
+        self.model_.compile(optimizer, copy.deepcopy(loss), copy.deepcopy(list(self.metrics or [])))
+
+    def _of_network(self) -> dict[str, Any]:
+        """The parameters that a network cannot change any more."""
+        return {}
 
     def _train(self, data: Data, validation: Data | None, epochs: int, stopping: bool) -> Self:
         """Train for so many more epochs.
@@ -111,13 +157,17 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
             callbacks.append(best)
         size = 200 if self.batch_size == "auto" else int(self.batch_size)
         x_val = None if validation is None else (shaped(validation.X, model), *validation[1:])
-        model.history = None
+        model.history, steps = None, model.optimizer.iterations
         try:
             model.fit(
                 shaped(data.X, model), data.targets, size, done + int(epochs), int(self.verbose), callbacks,
                 validation_data=x_val, shuffle=bool(self.shuffle), sample_weight=data.weights, initial_epoch=done,
             )  # fmt: skip
         except KeyboardInterrupt:
+            if model.optimizer.iterations == steps:
+                raise  # with nothing to keep
+            if stopping:
+                best.on_train_end()  # which takes the best weights
             warnings.warn("Training interrupted by user.", stacklevel=3)
         for name, column in getattr(model.history, "history", {}).items():
             self.history_.setdefault(name, []).extend(column)
@@ -129,19 +179,23 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         return self
 
     def _weights(self, sample_weight: Any, X: Any) -> np.ndarray | None:
-        """Checked weights with a mean of 1: only their ratios count, so learning rates need not change."""
+        """Checked weights, or None."""
         if sample_weight is None:
             return None
-        weights = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-        total = weights.sum()
-        if total == 0:  # which older versions of scikit-learn take
-            raise ValueError("Sample weights must contain at least one non-zero number.")
-        return weights * (len(weights) / total)
+        weights: np.ndarray = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+        return weights
 
     def _held_out(self, data: Data, labels: Any, seed: int) -> tuple[Data, Data]:
-        """The data without, and with, a random part for validation, which has the same share of each of the labels."""
+        """The data without, and with, a random part for validation, which has the same share of each of the labels.
+
+        Where there are too few samples of a label for that, the part is any part.
+        """
         from sklearn.model_selection import train_test_split  # not at import, which it would slow down
 
+        if labels is not None:
+            counts, size = np.unique(labels, return_counts=True)[1], math.ceil(self.validation_fraction * len(labels))
+            if counts.min() < 2 or len(counts) > min(size, len(labels) - size):
+                labels = None
         parts = train_test_split(
             *(part for part in data if part is not None),
             test_size=self.validation_fraction, random_state=seed, stratify=labels,
@@ -164,3 +218,15 @@ def new_optimizer(like: optimizers.Optimizer, given: dict[str, Any]) -> optimize
     made = type(like)(**{name: like._argument(name) for name in arguments(type(like))} | given)
     made.exclude_from_weight_decay(var_names=like._excluded_names)
     return made
+
+
+def described(parameters: dict[str, Any]) -> dict[str, Any]:
+    """Parameters as plain data where they can be, to see later whether they have changed, also in a copy."""
+
+    def plain(value: Any) -> Any:
+        try:
+            return encode(value, "a parameter")
+        except ValueError:  # a lambda or the like
+            return value
+
+    return {name: plain(value) for name, value in parameters.items()}

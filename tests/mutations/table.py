@@ -800,8 +800,8 @@ MUTATIONS = [
     Mutation(
         "an estimator's learning rate depends on the size of sample weights",
         "wrong factor",
-        "return weights * (len(weights) / total)",
-        "return weights",
+        "weights * (len(weights) / weights.sum())",
+        "weights",
         "tests/sklearn/test_neural.py -k logistic",
     ),
     Mutation(
@@ -814,8 +814,8 @@ MUTATIONS = [
     Mutation(
         "a fit that fails leaves its traces",
         "state",
-        "            self.__dict__.clear()\n            self.__dict__.update(before)\n",
-        "",
+        "self.__dict__ = before",
+        "pass",
         "tests/sklearn/test_neural_networks.py -k fails",
     ),
     Mutation(
