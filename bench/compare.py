@@ -119,6 +119,13 @@ def ratio(peer: list[float], own: list[float]) -> str:
     return f"{statistics.median(ratios):.2f} ({min(ratios):.2f}-{max(ratios):.2f})"
 
 
+def at_least_one(text: str) -> int:
+    """A number of rounds or threads, for argparse."""
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"must be an integer of at least 1, received {text!r}")
+    return number
+
+
 def start(peers: Sequence[str], threads: int, limits: Sequence[str] = LIMITS) -> list[Worker]:
     """The processes of the libraries that are installed, fastnn's first."""
     workers = []
@@ -160,8 +167,8 @@ def main() -> int:
         prog="python -m bench.compare", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--peers", default=",".join(PEERS))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--threads", type=int, default=fastnn.get_num_threads())
+    parser.add_argument("--rounds", type=at_least_one, default=7)
+    parser.add_argument("--threads", type=at_least_one, default=fastnn.get_num_threads())
     parser.add_argument("workload", nargs="*", help=f"names or parts of {list(WORKLOADS)}")
     arguments = parser.parse_args()
     asked = [peer for peer in arguments.peers.split(",") if peer]

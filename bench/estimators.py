@@ -29,7 +29,7 @@ from sklearn.model_selection import cross_val_score
 
 import fastnn
 
-from .compare import print_table, start
+from .compare import at_least_one, print_table, start
 from .workloads import Array, scaled_mnist, twenty_features
 from .workloads import mnist as mnist_data
 
@@ -211,8 +211,8 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         prog="python -m bench.estimators", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=fastnn.get_num_threads())
+    parser.add_argument("--rounds", type=at_least_one, default=5)
+    parser.add_argument("--threads", type=at_least_one, default=fastnn.get_num_threads())
     parser.add_argument("workload", nargs="*", help=f"names or parts of {list(WORKLOADS)}")
     arguments = parser.parse_args()
     wanted = arguments.workload

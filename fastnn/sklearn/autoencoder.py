@@ -44,7 +44,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         tol: see `early_stopping`.
         random_state: decides initial weights, shuffling and the part set aside.
         verbose: 2: a line per epoch; 1 or True: also a progress bar, on a terminal.
-        warm_start: whether `fit` goes on with the network that there is.
+        warm_start: whether `fit` goes on with the network that there is. Parameters of the training may be others then:
+            a new optimizer begins anew, and loss and metrics may change. Those of the network may not.
         **optimizer__arguments: the optimizer's arguments.
 
     Attributes:
@@ -152,7 +153,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         Args:
             X: samples, as for `fit`.
             y: not used.
-            sample_weight: (n,) weights of the samples, or None.
+            sample_weight: (n,) weights of the samples, which are used as they are; or None.
         """
         self._validate_params()
         fresh = not self.__sklearn_is_fitted__()

@@ -13,6 +13,7 @@ from ..config import floatx, using_floatx
 from ..layers.activations import output_activation
 from ..layers.dropout import Noise
 from ..models import Sequential
+from .base import shaped
 
 
 def hidden_layer(
@@ -51,7 +52,8 @@ def network(
         input_shape: the shape of one sample.
         outputs: the number of outputs that the function is told.
         arguments: further arguments of the function.
-        dtype: of the samples: layers that a function makes have it if it is a float type.
+        dtype: of the samples: layers that a function makes have it if it is a float type, unless the function also
+            takes layers from elsewhere that have another one.
 
     Raises:
         TypeError: if the function takes other arguments, or returns something else than layers.
@@ -71,15 +73,26 @@ def network(
                 f"model must be a function of (input_shape, outputs) and arguments by name, received {build!r}, "
                 f"which says: {error}"
             ) from error
-        with using_floatx(dtype.name if dtype.kind == "f" else floatx()):
-            # A copy, in case the function gives the same objects each time.
-            made = copy.deepcopy(build(input_shape, outputs, **arguments))
-            if isinstance(made, (list, tuple)):
-                made = Sequential(made)
-    if not isinstance(made, Sequential):
-        raise TypeError(f"the function model must return a Sequential or a list of layers, received {made!r} from it")
+        made = _called(build, input_shape, outputs, arguments, dtype.name if dtype.kind == "f" else floatx())
     made.build((None, *input_shape))
     return made
+
+
+def _called(
+    build: Callable[..., Any], input_shape: tuple[int, ...], outputs: int, arguments: Mapping[str, Any], dtype: str
+) -> Sequential:
+    """What a function builds with layers of this float type, or of `floatx()` where others among them have that."""
+    try:
+        with using_floatx(dtype):
+            made = build(input_shape, outputs, **arguments)
+            if isinstance(made, (Sequential, list, tuple)):
+                made = copy.deepcopy(made)  # in case the function gives the same objects each time
+                return made if isinstance(made, Sequential) else Sequential(made)
+    except ValueError:  # which layers of different types are, made by the function and elsewhere
+        if dtype == floatx():
+            raise
+        return _called(build, input_shape, outputs, arguments, floatx())
+    raise TypeError(f"the function model must return a Sequential or a list of layers, received {made!r} from it")
 
 
 def sample_shape(X: Any, asked: Any, model: Any) -> tuple[int, ...]:
@@ -108,7 +121,7 @@ def sample_shape(X: Any, asked: Any, model: Any) -> tuple[int, ...]:
     return wanted
 
 
-def complete(model: Sequential, outputs: int, activation: str | None, meaning: str) -> None:
+def complete(model: Sequential, outputs: int, activation: str | None, meaning: str, X: Any) -> None:
     """Check the outputs of a network, and add the activation that they need, if it ends without one.
 
     Args:
@@ -116,9 +129,11 @@ def complete(model: Sequential, outputs: int, activation: str | None, meaning: s
         outputs: the number of outputs that the targets need.
         activation: what they need it to end with; None: nothing.
         meaning: what the outputs are, for the message.
+        X: checked samples, a few of which are predicted by a network that ends with a layer written in Python: that
+            must give probabilities itself, if they are needed.
 
     Raises:
-        ValueError: for another output shape or activation.
+        ValueError: for another output shape or activation, and for outputs of such a layer that are no probabilities.
     """
     if model.output_shape != (None, outputs):
         raise ValueError(
@@ -126,12 +141,25 @@ def complete(model: Sequential, outputs: int, activation: str | None, meaning: s
             f"{model.output_shape}"
         )
     last = output_activation(model.layers)
-    if activation is None or last in (None, activation):  # None: written in Python, and may be anything
+    if activation is None or last == activation:
         return
-    if last == "linear":
+    if last is None:
+        _check_probabilities(model.predict(shaped(X[:10], model)), activation)
+    elif last == "linear":
         model.add(layers.Activation(activation, dtype=model.dtype.name))
     else:
         raise ValueError(
             f"model must end with the activation {activation}, or without one, for {outputs} outputs, {meaning}; "
             f"received a network that ends with {last}"
+        )
+
+
+def _check_probabilities(given: np.ndarray, activation: str) -> None:
+    """A ValueError for outputs (n, outputs) that cannot be those of the activation "sigmoid" or "softmax"."""
+    fine = bool(((given >= -1e-5) & (given <= 1 + 1e-5)).all())
+    if not fine or (activation == "softmax" and np.abs(given.sum(axis=1) - 1).max() > 1e-3):
+        expected = "probabilities in [0, 1]" + (" that add up to 1" if activation == "softmax" else "")
+        raise ValueError(
+            f"model must give {expected}, received {given[0].tolist()} for the first sample, from a network that ends "
+            f"with a layer or an activation written in Python; add layers.Activation({activation!r}) after it"
         )

@@ -12,7 +12,8 @@ from .building import builder
 class NestedParameters:
     """Mixin before `BaseEstimator`: arguments of parts, of the function `model` or the optimizer, are parameters, too.
 
-    `get_params(deep=True)` also has those that were not given, with the values that they have by default.
+    `get_params(deep=True)` also has those that were not given, with the values that they have by default. A class whose
+    own constructor takes no `**` has none of these parameters: it decides itself what it gives to the parts.
     """
 
     _tunable: ClassVar[tuple[str, ...]] = ("model", "optimizer")  # the parts
@@ -35,7 +36,9 @@ class NestedParameters:
         Args:
             deep: whether also those arguments of `model` and `optimizer` that have their default values.
         """
-        params = super().get_params(deep)  # type: ignore[misc]  # BaseEstimator's
+        params: dict[str, Any] = super().get_params(deep)  # type: ignore[misc]  # BaseEstimator's
+        if not self._is_open():
+            return params
         for part in self._tunable if deep else ():
             for name, default in (defaults(part, getattr(self, part)) or {}).items():
                 params[f"{part}__{name}"] = default
@@ -44,16 +47,33 @@ class NestedParameters:
     def set_params(self, **params: Any) -> Any:
         """Set parameters by name; returns the estimator.
 
+        Where `model` or `optimizer` is replaced, arguments go that the new one does not have.
+
         Raises:
             ValueError: for a name that there is not.
         """
         nested = {name: value for name, value in params.items() if self._part(name)}
+        if nested and not self._is_open():
+            name = next(iter(nested))
+            raise ValueError(
+                f"Invalid parameter {name!r} for estimator {type(self).__name__}: expected one of "
+                f"{sorted(self.get_params())}"
+            )
         super().set_params(**{name: value for name, value in params.items() if name not in nested})  # type: ignore[misc]
+        for part in set(params).intersection(self._tunable):
+            for argument in self._given(part):
+                if not has_argument(part, getattr(self, part), argument):
+                    self._arguments = {k: v for k, v in self._arguments.items() if k != f"{part}__{argument}"}
         for name in nested:
             part, _, argument = name.partition("__")
             check_argument(part, getattr(self, part), argument)
         self._arguments = self._arguments | nested
         return self
+
+    @classmethod
+    def _is_open(cls) -> bool:
+        """Whether the constructor takes arguments of parts."""
+        return any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())
 
     def _part(self, name: str) -> str | None:
         """The part that has the parameter `name`; None for a parameter of the estimator itself."""
@@ -86,13 +106,17 @@ def _signature(model: Any) -> list[inspect.Parameter]:
         return []
 
 
-def check_argument(part: str, value: Any, name: str) -> None:
-    """A ValueError unless the part `value` has an argument of this name; what is no such part `fit` will refuse."""
+def has_argument(part: str, value: Any, name: str) -> bool:
+    """Whether the part `value` has an argument of this name; what is no such part, and `fit` will refuse, has any."""
     known = defaults(part, value)
-    if known is None or name in known:
-        return
     anything = part == "model" and any(p.kind is p.VAR_KEYWORD for p in _signature(value))
-    if not anything:
+    return known is None or name in known or anything
+
+
+def check_argument(part: str, value: Any, name: str) -> None:
+    """A ValueError unless the part `value` has an argument of this name."""
+    if not has_argument(part, value, name):
+        known = defaults(part, value) or {}
         hint = "; only a function that builds a network has some" if part == "model" and not known else ""
         raise ValueError(
             f"Invalid parameter {f'{part}__{name}'!r}: expected an argument of {part}, {value!r}, which are "

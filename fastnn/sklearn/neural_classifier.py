@@ -1,5 +1,6 @@
 """A classifier around any network."""
 
+from numbers import Real
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -28,7 +29,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     """A classifier around any network, which lives in pipelines and searches like scikit-learn's own.
 
     The network ends with one output for two classes, or with one for each class, without an activation: the one that
-    the labels need, sigmoid or softmax, is added. It may also stand there already.
+    the labels need, sigmoid or softmax, is added. It may also stand there already. After a last layer that is written
+    in Python nothing is added: it must give probabilities itself.
 
     Args:
         model: a `fastnn.Sequential`, of which every `fit` trains a copy, from its initial weights if it has
@@ -46,8 +48,9 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         batch_size: samples per step; "auto": 200, or all if they are fewer.
         epochs: how often to see all samples.
         shuffle: whether to shuffle them each time.
-        class_weight: {label: weight}, where other labels have weight 1; or "balanced": n / (classes * samples of the
-            class).
+        class_weight: {label: weight}, where other labels have weight 1; a list of such dicts for several labels a
+            sample, one dict for each of them; or "balanced": n / (classes * samples of the class). Samples for
+            validation are not weighted by class.
         callbacks: `fastnn.callbacks` objects, of which copies are used.
         early_stopping: whether to end when the loss of a part of the samples that is set aside has not become less by
             `tol` for `n_iter_no_change` epochs, and to take the weights of the best epoch.
@@ -56,7 +59,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         tol: see `early_stopping`.
         random_state: decides initial weights, shuffling, dropout and the part set aside.
         verbose: 2: a line per epoch; 1 or True: also a progress bar, on a terminal.
-        warm_start: whether `fit` goes on with the network that there is.
+        warm_start: whether `fit` goes on with the network that there is. Parameters of the training may be others then:
+            a new optimizer begins anew, and loss and metrics may change. Those of the network may not.
         **model__arguments: arguments of the function, `model__...`, and of the optimizer, `optimizer__...`.
 
     Attributes:
@@ -79,7 +83,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     """
 
     _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "class_weight": [None, dict, StrOptions({"balanced"})],
+        "class_weight": [None, dict, list, StrOptions({"balanced"})],
         **NeuralEstimator._parameter_constraints,
     }
 
@@ -120,7 +124,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
             X: samples, as for `fit`.
             y: their labels.
             classes: all labels that there are, needed in the first call.
-            sample_weight: (n,) weights of the samples, or None.
+            sample_weight: (n,) weights of the samples, which are used as they are, times those of their classes; or
+                None.
         """
         if self.class_weight == "balanced":
             raise ValueError(
@@ -142,7 +147,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         multiclass = labels.kind == "multiclass"
         activation = None if isinstance(loss, _MARGINS) else "softmax" if multiclass else "sigmoid"
         meaning = "one for two classes" if labels.outputs == 1 else "one for each class"
-        complete(model, labels.outputs, activation, meaning)
+        complete(model, labels.outputs, activation, meaning, X)
         self._begin(model, loss or _cross_entropy(labels.kind))
         self._labels, self.classes_, self.n_outputs_ = labels, labels.classes, labels.outputs
 
@@ -185,6 +190,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         data = super()._weighed(data)
         if self.class_weight is None:
             return data
+        _check_class_weight(self.class_weight)
         by_class = compute_sample_weight(self.class_weight, y)
         if weights is not None and self.class_weight == "balanced" and y.ndim == 1:
             # A weight of 2 is as good as two samples: classes have the same weight in sum with those of the samples.
@@ -236,3 +242,13 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
+
+
+def _check_class_weight(given: Any) -> None:
+    """A ValueError unless it is "balanced", or has numbers of at least 0."""
+    for each in given if isinstance(given, list) else [given]:
+        if each != "balanced" and not isinstance(each, dict):
+            raise ValueError(f"class_weight must have a dict {{label: weight}} for each label, received {each!r} in it")
+        for label, weight in each.items() if isinstance(each, dict) else ():
+            if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+                raise ValueError(f"class_weight must have weights of at least 0, received {weight!r} for {label!r}")

@@ -40,14 +40,14 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         Args:
             X: samples, as for `fit`.
             y: their numbers.
-            sample_weight: (n,) weights of the samples, or None.
+            sample_weight: (n,) weights of the samples, which are used as they are; or None.
         """
         return self._partial_fit(X, y, sample_weight)
 
     def _new(self, X: Any, y: Any) -> None:
         outputs = 1 if y.ndim == 1 else y.shape[1]
         model = self._network(X, outputs)
-        complete(model, outputs, None, "one for each number in a row of y")
+        complete(model, outputs, None, "one for each number in a row of y", X)
         self._begin(model, self._other_loss())
         self.n_outputs_ = outputs
 

@@ -151,7 +151,7 @@ def test_only_ratios_of_weights_count_in_fit(size):
     ratios = 1.0 + np.arange(len(X)) % 2
     one, other = (
         NeuralClassifier(epochs=3, random_state=0).fit(X, THREE, sample_weight=weights)
-        for weights in (ratios * size / 2, ratios)
+        for weights in (ratios * (size / 2), ratios)
     )
     assert_allclose(one.predict_proba(X), other.predict_proba(X), rtol=1e-3)
     assert one.loss_curve_[-1] > 0
