@@ -250,5 +250,5 @@ def _check_class_weight(given: Any) -> None:
         if each != "balanced" and not isinstance(each, dict):
             raise ValueError(f"class_weight must have a dict {{label: weight}} for each label, received {each!r} in it")
         for label, weight in each.items() if isinstance(each, dict) else ():
-            if not isinstance(weight, Real) or not 0 <= weight < np.inf:
+            if not isinstance(weight, Real) or not 0 <= float(weight) < np.inf:
                 raise ValueError(f"class_weight must have weights of at least 0, received {weight!r} for {label!r}")

@@ -805,6 +805,27 @@ MUTATIONS = [
         "tests/sklearn/test_neural.py -k logistic",
     ),
     Mutation(
+        "partial_fit takes weights by their ratios only",
+        "wrong factor",
+        "self._train(self._weighed(Data(X, y, self._weights(sample_weight, X))), None, 1,",
+        "self._train(self._weighed(Data(X, y, self._weights(sample_weight, X))).normalized(), None, 1,",
+        "tests/sklearn/test_neural_training.py -k as_they_are",
+    ),
+    Mutation(
+        "what is held out is trained on, too",
+        "order",
+        "data, validation = self._held_out(data, self._strata(y), seed)",
+        "_, validation = self._held_out(data, self._strata(y), seed)",
+        "tests/sklearn/test_neural_training.py -k held_out",
+    ),
+    Mutation(
+        "an error while training goes on leaves the optimizer's slots",
+        "state",
+        "slot[...] = content",
+        "pass",
+        "tests/sklearn/test_neural_training.py -k undoes",
+    ),
+    Mutation(
         "fit trains the network that is a parameter",
         "state",
         "made = copy.deepcopy(model)",
@@ -835,8 +856,8 @@ MUTATIONS = [
     Mutation(
         "layers of a function ignore the float type of the samples",
         "wrong default",
-        'using_floatx(dtype.name if dtype.kind == "f" else floatx())',
-        "using_floatx(floatx())",
+        'dtype.name if dtype.kind == "f" else floatx()',
+        "floatx()",
         "tests/sklearn/test_neural.py -k float_types",
     ),
     Mutation(
