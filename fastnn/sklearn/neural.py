@@ -12,7 +12,7 @@ from sklearn.utils.validation import validate_data
 
 from ..models import Sequential
 from .building import network, sample_shape
-from .nested import check_argument
+from .nested import check_argument, defaults
 from .training import Data, TrainedEstimator
 
 
@@ -149,7 +149,8 @@ class NeuralEstimator(TrainedEstimator):
         return data._replace(targets=self._targets(data.targets))
 
     def _of_network(self) -> dict[str, Any]:
-        return {f"model__{name}": value for name, value in self._given("model").items()}
+        of_model = (defaults("model", self.model) or {}) | self._given("model")
+        return {"model": self.model} | {f"model__{name}": value for name, value in of_model.items()}
 
     def _strata(self, y: Any) -> Any:
         """Labels of which each part of a split has the same share, or None."""

@@ -104,7 +104,7 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
     def _begin(self, model: Sequential, loss: Any) -> None:
         """Take a new network, and choose how to train it."""
         self.model_, self.history_ = model, {"loss": []}
-        self._made_for = described(self._of_network())
+        self._made_for = self._of_network()
         self._trained_with: dict[str, Any] = {}
         self._compile(loss)
         self.__dict__.update(self._parts())
@@ -115,11 +115,13 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         Raises:
             ValueError: if those of the network have changed.
         """
-        for name, value in described(self._of_network()).items():
-            if value != self._made_for[name]:
+        now = self._of_network()
+        for name in now | self._made_for:
+            value, known = (where.get(name, "nothing") for where in (now, self._made_for))
+            if value is not known and described({name: value}) != described({name: known}):
                 raise ValueError(
                     f"{name} must stay as it was while warm_start or partial_fit goes on with a network, expected "
-                    f"{self._made_for[name]!r}, received {value!r}"
+                    f"{known!r}, received {value!r}"
                 )
         self._compile(loss)
 

@@ -45,3 +45,11 @@ class Scale(layers.Layer):
 
 def scaled(input_shape, outputs):
     return [Scale(), layers.Dense(outputs)]
+
+
+def state(estimator):
+    """All that training changes, as one list of numbers."""
+    model = estimator.model_
+    slots = [slot for p in model.parameters for slot in model.optimizer.slots_of(p)]
+    arrays = [*model.get_weights(), *slots]
+    return [*np.concatenate([array.ravel() for array in arrays]), model.optimizer.iterations, estimator.n_iter_]

@@ -1,4 +1,4 @@
-"""How the estimators around any network are trained: weights, Ctrl-C, errors, parameters that change in between."""
+"""How the estimators around any network are trained: weights of samples and classes, Ctrl-C, errors."""
 
 import copy
 
@@ -7,11 +7,11 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 import fastnn
-from fastnn import layers, losses, optimizers
+from fastnn import layers
 from fastnn.callbacks import Callback
 from fastnn.sklearn import Autoencoder, NeuralClassifier, NeuralRegressor
 
-from .networks import BINARY, NUMBERS, SEVERAL, THREE, X, dense, linear
+from .networks import BINARY, NUMBERS, SEVERAL, THREE, X, dense, linear, state
 
 
 class Raises(Callback):
@@ -24,14 +24,6 @@ class Raises(Callback):
     def on_epoch_end(self, epoch, logs=None):
         if epoch == self.epoch:
             raise self.error
-
-
-def state(estimator):
-    """All that training changes, as one list of numbers."""
-    model = estimator.model_
-    slots = [slot for p in model.parameters for slot in model.optimizer.slots_of(p)]
-    arrays = [*model.get_weights(), *slots]
-    return [*np.concatenate([array.ravel() for array in arrays]), model.optimizer.iterations, estimator.n_iter_]
 
 
 # Weights of samples and classes.
@@ -224,57 +216,6 @@ def test_weights_that_become_infinite_are_undone():
     ):
         estimator.fit(X * 1e200, NUMBERS)
     assert state(estimator) == before
-
-
-# Parameters that change while training goes on.
-
-
-def test_training_goes_on_with_what_is_set():
-    estimator = NeuralClassifier(epochs=1, warm_start=True, optimizer__learning_rate=0.1).fit(X, BINARY)
-    first = estimator.model_.optimizer
-    assert estimator.fit(X, BINARY).model_.optimizer is first
-    estimator.set_params(loss="mse", metrics=["accuracy"]).fit(X, BINARY)
-    assert isinstance(estimator.model_.loss, losses.MeanSquaredError)
-    assert (estimator.model_.optimizer is first, first.iterations) == (True, 3)
-    assert len(estimator.history_["accuracy"]) == 1
-    estimator.set_params(optimizer__learning_rate=1e-9).fit(X, BINARY)
-    assert estimator.model_.optimizer.learning_rate == 1e-9
-    estimator.set_params(optimizer=optimizers.SGD(0.5), optimizer__learning_rate=0.2).partial_fit(X, BINARY)
-    changed = estimator.model_.optimizer
-    assert (type(changed), changed.learning_rate, changed.iterations) == (optimizers.SGD, 0.2, 1)
-    assert copy.deepcopy(estimator).fit(X, BINARY).model_.optimizer.iterations == 2  # as the same parameters
-
-
-def test_methods_are_those_of_the_loss_that_was_learned():
-    estimator = NeuralClassifier(epochs=1, warm_start=True).fit(X, THREE).set_params(loss="hinge")
-    assert hasattr(estimator, "predict_proba")
-    with pytest.raises(ValueError, match=r"loss must suit the outputs of the network .*Crossentropy.*received Hinge"):
-        estimator.fit(X, THREE)
-    assert_allclose(estimator.predict_proba(X).sum(axis=1), 1)
-    margins = NeuralClassifier(epochs=1, loss="hinge").fit(X, BINARY).set_params(loss=None)
-    assert hasattr(margins, "decision_function")
-    assert not hasattr(margins, "predict_proba")
-    one = NeuralClassifier(epochs=1, warm_start=True).fit(X, BINARY).set_params(loss="kl_divergence")
-    with pytest.raises(ValueError, match=r"loss must suit .*received KLDivergence"):
-        one.fit(X, BINARY)
-
-
-@pytest.mark.parametrize(
-    ("estimator", "name", "value"),
-    [
-        (Autoencoder(2), "n_components", 3),
-        (Autoencoder(2), "hidden_layer_sizes", (7,)),
-        (Autoencoder(2), "activation", layers.LeakyReLU(0.1)),
-        (NeuralClassifier(dense, model__units=4), "model__units", 5),
-    ],
-    ids=str,
-)
-def test_a_network_cannot_change_while_it_is_trained(estimator, name, value):
-    estimator.set_params(warm_start=True, epochs=1).fit(X, BINARY).set_params(**{name: value})
-    for method in (estimator.fit, estimator.partial_fit):
-        with pytest.raises(ValueError, match=f"{name} must stay as it was while warm_start or partial_fit"):
-            method(X, BINARY)
-    estimator.set_params(warm_start=False).fit(X, BINARY)
 
 
 # Losses of distributions.
