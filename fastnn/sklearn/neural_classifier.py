@@ -14,7 +14,7 @@ from .. import losses
 from ..utils import to_categorical
 from .building import complete
 from .neural import NeuralEstimator
-from .objectives import needs_distributions
+from .objectives import check_several_labels, needs_distributions
 from .targets import Labels
 from .training import Data
 
@@ -156,11 +156,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         loss = None if self.loss is None else losses.get(self.loss)
         if getattr(loss, "from_logits", False):
             raise ValueError(f"loss must take probabilities, which predict_proba returns, received {loss!r}")
-        if loss is not None and kind == "multilabel" and needs_distributions(loss):
-            raise ValueError(
-                'loss must judge each label by itself, such as "binary_crossentropy", for several labels a sample, '
-                f"received {loss!r}, which expects probabilities that add up to 1"
-            )
+        if loss is not None:
+            check_several_labels(loss, kind)
         return loss
 
     def _other_loss(self) -> Any:

@@ -30,7 +30,9 @@ def classification_loss(loss: Any, label_smoothing: float, kind: str) -> Loss:
                 f'label_smoothing must be 0 unless loss="log_loss", received {label_smoothing!r}; '
                 "give it to the loss object"
             )
-        return _other(loss, ("log_loss",))
+        found = _other(loss, ("log_loss",))
+        check_several_labels(found, kind)
+        return found
     if kind != "multiclass":
         return losses.BinaryLogLoss(label_smoothing=label_smoothing, **_PER_WEIGHT)
     if label_smoothing:
@@ -64,6 +66,20 @@ def _other(loss: Any, own: tuple[str, ...]) -> Loss:
 def needs_distributions(loss: Loss) -> bool:
     """Whether the outputs must be probabilities that add up to 1, so that two classes need two of them."""
     return loss.activation == "softmax" or isinstance(loss, losses.KLDivergence)
+
+
+def check_several_labels(loss: Loss, kind: str) -> None:
+    """A ValueError for several labels a sample, if the loss expects that exactly one is right.
+
+    Args:
+        loss: the loss.
+        kind: of `Labels`.
+    """
+    if kind == "multilabel" and needs_distributions(loss):
+        raise ValueError(
+            'loss must judge each label by itself, such as "binary_crossentropy", for several labels a sample, '
+            f"received {loss!r}, which expects probabilities that add up to 1"
+        )
 
 
 def last_activation(loss: Loss, kind: str) -> str:

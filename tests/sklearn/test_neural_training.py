@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 import fastnn
 from fastnn import layers
 from fastnn.callbacks import Callback
-from fastnn.sklearn import Autoencoder, NeuralClassifier, NeuralRegressor
+from fastnn.sklearn import Autoencoder, MLPClassifier, NeuralClassifier, NeuralRegressor
 
 from .networks import BINARY, NUMBERS, SEVERAL, THREE, X, dense, linear, state
 
@@ -232,8 +232,9 @@ def test_kl_divergence_of_two_classes():
 
 @pytest.mark.parametrize("loss", ["kl_divergence", "categorical_crossentropy"])
 def test_several_labels_are_no_distribution(loss):
-    with pytest.raises(ValueError, match="loss must judge each label by itself.*for several labels a sample, received"):
-        NeuralClassifier(loss=loss).fit(X, SEVERAL)
+    for kind in (NeuralClassifier, MLPClassifier):
+        with pytest.raises(ValueError, match="loss must judge each label by itself.*for several labels .*, received"):
+            kind(loss=loss).fit(X, SEVERAL)
 
 
 def test_buffers_of_training_are_freed():
