@@ -118,8 +118,12 @@ def _as_csr(x: Any, argument: str) -> Any:
     _check_type(x, argument)
     if x.format == "csc":
         _structure(x, argument, *reversed(x.shape))
+    elif x.format == "dia":
+        _check_diagonals(x, argument)
+    elif x.format == "lil":
+        _check_lists(x, argument)
     try:
-        coordinates = x.tocoo() if x.format in ("bsr", "dia") else x  # in Python, so that the next check counts
+        coordinates = x.tocoo() if x.format == "bsr" else x  # in Python, so that the next check counts
         if coordinates.format == "coo":
             for indices, size in zip((coordinates.row, coordinates.col), x.shape, strict=True):
                 _in_range(np.asarray(indices), size, argument)
@@ -128,6 +132,28 @@ def _as_csr(x: Any, argument: str) -> Any:
         if str(error).startswith(argument):
             raise
         raise ValueError(f"{argument} must be a valid matrix in the format {x.format}: {error}") from error
+
+
+def _check_diagonals(x: Any, argument: str) -> None:
+    """A ValueError unless a matrix in the format "dia" has an offset for each row of its data."""
+    data, offsets = x.data, x.offsets
+    if np.ndim(data) != 2 or np.shape(offsets) != (len(data),):
+        raise ValueError(
+            f"{argument}.offsets must have one number for each row of {argument}.data, received shapes "
+            f"{np.shape(offsets)} and {np.shape(data)}"
+        )
+
+
+def _check_lists(x: Any, argument: str) -> None:
+    """A ValueError unless a matrix in the format "lil" has as many columns as values in each of its rows."""
+    lengths = []
+    for name in ("rows", "data"):
+        lists = getattr(x, name)
+        if np.shape(lists) != x.shape[:1] or not all(type(each) is list for each in lists):
+            raise ValueError(f"{argument}.{name} must hold a list for each of the {x.shape[0]} rows")
+        lengths.append([*map(len, lists)])
+    if lengths[0] != lengths[1]:
+        raise ValueError(f"{argument}.rows and {argument}.data must have lists of the same lengths")
 
 
 def _structure(x: Any, argument: str, lines: int, across: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -205,7 +205,17 @@ def encoded(tensors: dict[str, np.ndarray], metadata: dict[str, str]) -> bytes:
             f"the description of a model must be shorter than {_MOST_METADATA:,} characters, received {size:,}; "
             "it includes the arrays of initializers"
         )
-    return save(tensors, metadata)
+    return _in_order(save(tensors, metadata))
+
+
+def _in_order(content: bytes) -> bytes:
+    """The content with its metadata in order, which safetensors writes in any: equal models have equal files."""
+    data = _HEADER + int.from_bytes(content[:_HEADER], "little")
+    header = json.loads(content[_HEADER:data])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % _HEADER)
+    return b"".join([len(text).to_bytes(_HEADER, "little"), text, memoryview(content)[data:]])
 
 
 _MOST_METADATA = 50_000_000  # safetensors does not read headers of more than 100 million bytes

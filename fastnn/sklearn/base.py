@@ -8,7 +8,9 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ..frames import is_sparse
 from ..models import Sequential
+from ..sparse_rows import checked_csr
 from .plain import from_plain, to_plain
 from .targets import Labels
 
@@ -30,7 +32,7 @@ class NetworkEstimator(BaseEstimator):
 
     def _check_samples(self, X: Any, reset: bool) -> Any:
         """X as scikit-learn checks it."""
-        return validate_data(self, X, reset=reset, **self._sample_checks)
+        return validate_data(self, safe(X), reset=reset, **self._sample_checks)
 
     def _outputs(self, X: Any, model: Any = None) -> np.ndarray:
         """The outputs (n, outputs) of the network, or of another `model` with the same inputs, for samples X."""
@@ -87,6 +89,11 @@ class NetworkEstimator(BaseEstimator):
             self._labels.__dict__.update(state["_labels"])
         if "model_" in state:
             self.__dict__.update(self._parts())
+
+
+def safe(X: Any) -> Any:
+    """X, if sparse as CSR whose index arrays are right: SciPy and scikit-learn believe them."""
+    return checked_csr(X, "X") if is_sparse(X) and X.ndim == 2 and 0 not in X.shape else X
 
 
 def shaped(X: Any, model: Sequential) -> Any:

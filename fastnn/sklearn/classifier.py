@@ -11,6 +11,7 @@ from sklearn.utils.validation import validate_data
 
 from ..losses import Loss
 from . import parameters
+from .base import safe
 from .mlp import MultilayerPerceptron
 from .objectives import classification_loss, needs_distributions
 from .targets import Labels
@@ -160,7 +161,13 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         X, y = validate_data(
-            self, X, y, accept_sparse=["csr", "csc"], multi_output=True, dtype=(np.float64, np.float32), reset=reset
+            self,
+            safe(X),
+            y,
+            accept_sparse=["csr", "csc"],
+            multi_output=True,
+            dtype=(np.float64, np.float32),
+            reset=reset,
         )
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 

@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import Interval
 from sklearn.utils.validation import validate_data
 
 from ..models import Sequential
+from .base import safe
 from .building import network, sample_shape
 from .nested import check_argument, defaults
 from .training import Data, TrainedEstimator
@@ -122,7 +123,7 @@ class NeuralEstimator(TrainedEstimator):
 
     def _check_data(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         numeric = isinstance(self, RegressorMixin)
-        X, y = validate_data(self, X, y, multi_output=True, y_numeric=numeric, reset=reset, **self._sample_checks)
+        X, y = validate_data(self, safe(X), y, multi_output=True, y_numeric=numeric, reset=reset, **self._sample_checks)
         return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _network(self, X: Any, outputs: int) -> Sequential:

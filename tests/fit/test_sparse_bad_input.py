@@ -100,6 +100,15 @@ def bad_arrays():
     blocks = X.copy().tobsr((1, 1))
     blocks.indices[2] = FEATURES
     yield "bsr", blocks, ValueError, "x must be a valid matrix in the format bsr: axis 1 index 5 exceeds"
+    diagonals = scipy.sparse.dia_array((np.ones((7, FEATURES), np.float32), np.arange(-3, 4)), X.shape)
+    diagonals.offsets = diagonals.offsets[:1].copy()
+    yield "dia", diagonals, ValueError, "x.offsets must have one number for each row of x.data, received shapes (1,)"
+    lists = X.tolil()
+    lists.rows = lists.rows[:5].copy()
+    yield "lil", lists, ValueError, f"x.rows must hold a list for each of the {ROWS} rows"
+    uneven = X.tolil()
+    uneven.data[2] = [*uneven.data[2], 1.0, 2.0]
+    yield "lil lengths", uneven, ValueError, "x.rows and x.data must have lists of the same lengths"
     short = X.copy().tocoo()
     short.data = short.data[:-1]
     yield "coo lengths", short, ValueError, "x must be a valid matrix in the format coo: all index and data arrays"
