@@ -100,20 +100,21 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
     def _train(self, X: Any, y: Any, sample_weight: Any, held: Any, incremental: bool, begins: bool) -> None:
         """Train the network on checked data, with the data `held` out for validation, or None."""
         targets = self._targets(y)
+        best = self.__dict__.pop("_best_weights", None)  # of earlier calls of `partial_fit`
         if self.solver == "lbfgs":
             self._views.set_alpha(0.0)
             trained = [*self._views.coefs, *self._views.intercepts]
-            # scikit-learn clips probabilities, which the line search notices.
-            most = -np.log(np.finfo(self.model_.dtype).eps) if self.loss == "log_loss" else np.inf
+            most = -np.log(np.finfo(self.model_.dtype).eps) if self._has_clipped_loss else np.inf
             lbfgs.minimize(self, lbfgs.Objective(self.model_, trained, X, targets, sample_weight, self.alpha, most))
             return
         self._views.set_alpha(self.alpha)
         validation = None if held is None else Validation(self, *held)
         self._begin_record(begins, validation)
         samples = X.shape[0]
-        rules = Rules(self, samples, validation, self.__dict__.pop("_best_weights", None) if incremental else None)
+        rules = Rules(self, samples, validation, best if incremental else None)
         bar = Bar() if self.verbose and not incremental else None
         callbacks = [rules, *flat(copy.deepcopy(self.callbacks)), *([bar] if bar else [])]
+        self.model_.history = None
         try:
             self.model_.fit(
                 X, targets, batch_size=self._batch_size(samples), epochs=1 if incremental else self.max_iter,
@@ -138,6 +139,15 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+    @property
+    def _has_clipped_loss(self) -> bool:
+        """Whether scikit-learn clips the loss of a row, which the line search of "lbfgs" notices.
+
+        It clips probabilities: several labels have one of them each, and smoothed labels a finite part of all.
+        """
+        one = self._kind == "multiclass" or self.n_outputs_ == 1
+        return bool(self.loss == "log_loss" and one and not self.label_smoothing)
 
     def _begin_record(self, begins: bool, validation: Validation | None) -> None:
         """Make the attributes in which `Rules` writes, unless earlier training is continued."""

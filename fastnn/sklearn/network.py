@@ -56,7 +56,8 @@ class Plan:
             own: dict[str, Any] = {"kernel_initializer": "zeros", "kernel_regularizer": penalty, "dtype": dtype.name}
             if self.batch_norm and i < last:
                 model.add(layers.Dense(outputs, **own))
-                model.add(layers.BatchNormalization(dtype=dtype.name))
+                # PyTorch's momentum: with Keras's, 0.99, the statistics of small data, of a step per epoch, come late.
+                model.add(layers.BatchNormalization(momentum=0.9, dtype=dtype.name))
                 model.add(_as_layer(given, dtype))
             else:
                 model.add(layers.Dense(outputs, given, **own))

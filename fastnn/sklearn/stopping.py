@@ -79,9 +79,9 @@ class Rules(Callback):
             self._stop_or_slow_down()
 
     def catch_up(self) -> None:
-        """After Ctrl-C: record the epochs before it that were to be told later."""
-        assert self.model.history is not None
-        for loss in self.model.history.history.get("loss", [])[self.seen :]:
+        """After Ctrl-C: record the epochs before it that were to be told later; none if it came before the first."""
+        history = self.estimator.model_.history
+        for loss in [] if history is None else history.history.get("loss", [])[self.seen :]:
             self.on_epoch_end(self.seen, {"loss": loss})
 
     def _validate(self, validation: Validation, logs: Logs) -> float | None:

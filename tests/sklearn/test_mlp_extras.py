@@ -92,6 +92,8 @@ def test_batch_norm():
     hidden = np.tanh(gamma * (z - mean) / np.sqrt(variance + norm.epsilon) + beta)
     assert_allclose(ours.transform(X), hidden, rtol=1e-12)
     assert ours.score(X_VAL, Y_VAL) > 0.9
+    few = classifier(batch_norm=True, max_iter=50, learning_rate_init=0.01, hidden_layer_sizes=(50,))
+    assert few.fit(X * 10 + 100, Y).score(X * 10 + 100, Y) > 0.8  # a step per epoch is enough for the statistics
 
 
 def test_class_weight_multiplies_sample_weight():
