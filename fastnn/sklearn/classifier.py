@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
@@ -183,7 +183,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
                 f"class_weight must be a dict for partial_fit, received {self.class_weight!r}: the samples of one call "
                 "do not tell how frequent the classes are"
             )
-        weights = compute_sample_weight(self.class_weight, y)
+        if self._kind == "multilabel":
+            weights = compute_sample_weight(self.class_weight, y)
+        else:  # of all classes, some of which y may lack
+            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            weights = by_class[np.searchsorted(self.classes_, y)]
         return weights if sample_weight is None else weights * sample_weight
 
     def _score_outputs(self, outputs: np.ndarray, y: Any, sample_weight: Any) -> float:

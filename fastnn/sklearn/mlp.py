@@ -105,6 +105,7 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             self._views.set_alpha(0.0)
             trained = [*self._views.coefs, *self._views.intercepts]
             most = -np.log(np.finfo(self.model_.dtype).eps) if self._has_clipped_loss else np.inf
+            self.stopped_early_ = False
             lbfgs.minimize(self, lbfgs.Objective(self.model_, trained, X, targets, sample_weight, self.alpha, most))
             return
         self._views.set_alpha(self.alpha)
@@ -114,7 +115,7 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         rules = Rules(self, samples, validation, best if incremental else None)
         bar = Bar() if self.verbose and not incremental else None
         callbacks = [rules, *flat(copy.deepcopy(self.callbacks)), *([bar] if bar else [])]
-        self.model_.history = None
+        self.model_.history, self.model_.stop_training = None, False  # Ctrl-C may come before they are set
         try:
             self.model_.fit(
                 X, targets, batch_size=self._batch_size(samples), epochs=1 if incremental else self.max_iter,
@@ -126,9 +127,15 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         finally:
             if bar:
                 bar.close()
-        self.stopped_early_ = rules.stopped
-        if rules.monitors and incremental and not rules.stopped:
+        self.stopped_early_ = self.model_.stop_training
+        if rules.monitors and incremental and not self.stopped_early_:
             self._best_weights = rules.best
+        elif rules.monitors and self.n_iter_ and self.best_validation_score_ == -np.inf:
+            warnings.warn(
+                "No validation score was finite: the weights of the last epoch are kept.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
         elif rules.monitors:
             for weight, best in zip(self.model_.weights, rules.best, strict=True):
                 weight[...] = best
