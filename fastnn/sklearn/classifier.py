@@ -248,9 +248,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Returns:
             The estimator.
         """
-        if _check_partial_fit_first_call(self, classes):
-            self._take_labels(Labels(y if type_of_target(y).startswith("multilabel") else classes))
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        with self._fitting():
+            if _check_partial_fit_first_call(self, classes):
+                self._take_labels(Labels(y if type_of_target(y).startswith("multilabel") else classes))
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

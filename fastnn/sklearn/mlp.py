@@ -2,6 +2,8 @@
 
 import copy
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -61,10 +63,23 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         Raises:
             TypeError, ValueError: in scikit-learn's words, for parameters or data that it cannot take.
         """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+        with self._fitting():
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+        return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, given_val: tuple[Any, Any, Any], incremental: bool) -> Self:
-        self._validate_params()
+    @contextmanager
+    def _fitting(self) -> Iterator[None]:
+        """Within the block parameters are valid one by one. After an error in it all attributes are as before."""
+        with self._unchanged_on_error():
+            self._validate_params()
+            yield
+        if not all(np.isfinite(w).all() for w in chain(self.coefs_, self.intercepts_)):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+                "preprocessed."
+            )
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, given_val: tuple[Any, Any, Any], incremental: bool) -> None:
         parameters.check_call(self, given_val, incremental)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._check_data(X, y, incremental, reset=first_pass)
@@ -79,9 +94,9 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             (X, y, sample_weight), held = set_aside(self, X, y, sample_weight, random)
         # All that is random from here on: dropout, and the order of the samples.
         with randomness.drawing_from(np.random.default_rng(random.randint(np.iinfo(np.int32).max))):
-            builds = first_pass or not hasattr(self, "model_")
+            builds = first_pass or not hasattr(self, "model_") or not self._take_over(plan, incremental)
             if builds:
-                self.model_ = plan.build(X.dtype)
+                self.model_ = plan.build(X.dtype, None if first_pass else vars(self).get("model_"))
                 self._views = network.Views(self.model_)
                 self.out_activation_, self.n_layers_ = plan.activations[-1], len(plan.units)
             if drawn is not None:
@@ -90,12 +105,21 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             if builds or not incremental or not hasattr(self, "loss_curve_"):  # the solver may have been "lbfgs"
                 self.model_.compile(parameters.new_optimizer(self), loss)
             self._train(X, y, sample_weight, held, incremental, begins=first_pass)
-        if not all(np.isfinite(w).all() for w in chain(self.coefs_, self.intercepts_)):
+
+    def _take_over(self, plan: network.Plan, incremental: bool) -> bool:
+        """Change the network to what the parameters say now; returns whether its layers allow that.
+
+        Raises:
+            ValueError: if they do not, and its weights or its optimizer's state are to stay.
+        """
+        name = self._views.unlike(plan)
+        if name == "hidden_layer_sizes" or (name and incremental):
             raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-                "preprocessed."
+                f"{name} must have the value of the last fit where training continues, received {getattr(self, name)!r}"
             )
-        return self
+        if name is None:
+            self._views.take_over(plan)
+        return name is None
 
     def _train(self, X: Any, y: Any, sample_weight: Any, held: Any, incremental: bool, begins: bool) -> None:
         """Train the network on checked data, with the data `held` out for validation, or None."""
@@ -188,12 +212,7 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
     @property
     def _hidden_layer(self) -> int:
         """The index of the layer whose activations `transform` gives."""
-        hidden = self.n_layers_ - 2
-        if not -hidden <= self.transform_layer < hidden:
-            raise ValueError(
-                f"transform_layer must be in [{-hidden}, {hidden}), the hidden layers, received {self.transform_layer}"
-            )
-        return range(hidden)[self.transform_layer]
+        return parameters.transform_layer(self, self.n_layers_ - 2)
 
     @property
     def _n_features_out(self) -> int:

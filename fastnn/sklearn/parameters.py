@@ -118,6 +118,14 @@ def dropout_rates(estimator: "MultilayerPerceptron", hidden: int) -> list[float]
     return [checks.number(rate, "dropout", 0, 1, open_high=True) for rate in rates]
 
 
+def transform_layer(estimator: "MultilayerPerceptron", hidden: int) -> int:
+    """The index of the layer, one of so many hidden ones, whose activations `transform` gives."""
+    given = estimator.transform_layer
+    if not -hidden <= given < hidden:
+        raise ValueError(f"transform_layer must be in [{-hidden}, {hidden}), the hidden layers, received {given}")
+    return range(hidden)[given]
+
+
 def check_call(estimator: "MultilayerPerceptron", validation: tuple[Any, Any, Any], incremental: bool) -> None:
     """A ValueError for parameters and arguments that contradict each other.
 
@@ -131,7 +139,8 @@ def check_call(estimator: "MultilayerPerceptron", validation: tuple[Any, Any, An
         raise ValueError("X_val and y_val must be given together, received only one of them")
     if weights is not None and X_val is None:
         raise ValueError("sample_weight_val needs X_val and y_val, received neither")
-    hidden_sizes(estimator)  # before the data are looked at, as in scikit-learn
+    if hidden := len(hidden_sizes(estimator)):  # before the data are looked at, as in scikit-learn
+        transform_layer(estimator, hidden)
     if incremental and estimator.early_stopping is not False and X_val is None:
         raise ValueError(
             f"partial_fit does not support early_stopping={estimator.early_stopping!r} without X_val and y_val"

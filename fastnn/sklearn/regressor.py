@@ -174,4 +174,6 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Returns:
             The estimator.
         """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        with self._fitting():
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        return self

@@ -72,15 +72,9 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
 
         After an error all attributes are as before.
         """
-        before = dict(vars(self))
         seed = check_random_state(self.random_state).randint(np.iinfo(np.int32).max)
-        try:
-            with drawing_from(np.random.default_rng(seed)):
-                yield seed
-        except Exception:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        with self._unchanged_on_error(), drawing_from(np.random.default_rng(seed)):
+            yield seed
 
     def _begin(self, model: Sequential, loss: Any) -> None:
         """Take a new network, and choose how to train it. Objects that are parameters are copied first."""
