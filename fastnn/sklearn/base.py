@@ -87,6 +87,7 @@ class NetworkEstimator(BaseEstimator):
     def __getstate__(self) -> dict[str, Any]:
         """For copies, pickles and skops: plain data (`plain.py`)."""
         state = dict(super().__getstate__())
+        state.pop("callbacks_", None)  # they hold the network, too, and have seen what need not be plain
         for name in self._parts() if "model_" in state else ():
             state.pop(name, None)
         if "_labels" in state:

@@ -129,7 +129,7 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             self._views.set_alpha(0.0)
             trained = [*self._views.coefs, *self._views.intercepts]
             most = -np.log(np.finfo(self.model_.dtype).eps) if self._has_clipped_loss else np.inf
-            self.stopped_early_ = False
+            self.callbacks_, self.stopped_early_ = [], False
             lbfgs.minimize(self, lbfgs.Objective(self.model_, trained, X, targets, sample_weight, self.alpha, most))
             return
         self._views.set_alpha(self.alpha)
@@ -138,7 +138,8 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         samples = X.shape[0]
         rules = Rules(self, samples, validation, best if incremental else None)
         bar = Bar() if self.verbose and not incremental else None
-        callbacks = [rules, *flat(copy.deepcopy(self.callbacks)), *([bar] if bar else [])]
+        self.callbacks_ = flat(copy.deepcopy(self.callbacks))
+        callbacks = [rules, *self.callbacks_, *([bar] if bar else [])]
         self.model_.history, self.model_.stop_training = None, False  # Ctrl-C may come before they are set
         try:
             self.model_.fit(

@@ -13,10 +13,9 @@ from .. import losses
 from ..utils import to_categorical
 from .building import complete
 from .neural import NeuralEstimator
+from .objectives import has_margins
 from .targets import Labels
 from .training import Data
-
-_MARGINS = (losses.Hinge, losses.SquaredHinge)  # of outputs that are no probabilities
 
 
 class NeuralClassifier(ClassifierMixin, NeuralEstimator):
@@ -59,6 +58,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         classes_: the labels, sorted.
         n_outputs_: the number of outputs of the network.
         history_: {"loss": [a number per epoch], ...}, with the metrics and the "val_..." values.
+        callbacks_: the copies of `callbacks` that were last used; pickles and other copies are without them.
         n_iter_: the number of epochs of training.
         n_features_in_, feature_names_in_: of X, as in scikit-learn's estimators.
         loss_curve_: the loss of each epoch.
@@ -137,7 +137,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         if model.output_shape == (None, 2):
             labels.as_multiclass()
         multiclass = labels.kind == "multiclass"
-        activation = None if isinstance(loss, _MARGINS) else "softmax" if multiclass else "sigmoid"
+        activation = None if isinstance(loss, losses.Hinge) else "softmax" if multiclass else "sigmoid"
         meaning = "one for two classes" if labels.outputs == 1 else "one for each class"
         complete(model, labels.outputs, activation, meaning)
         default = "sparse_categorical_crossentropy" if multiclass else "binary_crossentropy"
@@ -172,14 +172,10 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest labels (n,) for samples X, or indicators (n, classes) for a multi-label problem."""
         outputs = self._outputs(X)
-        return self._labels.labels((outputs + 1) / 2 if isinstance(self.model_.loss, _MARGINS) else outputs)
+        return self._labels.labels((outputs + 1) / 2 if isinstance(self.model_.loss, losses.Hinge) else outputs)
 
     def _has_margins(self) -> bool:
-        """Whether the loss is one for margins, of which there are no probabilities."""
-        try:
-            return isinstance(None if self.loss is None else losses.get(self.loss), _MARGINS)
-        except ValueError:  # an unknown name, which `fit` refuses
-            return False
+        return has_margins(self.loss)
 
     def _has_probabilities(self) -> bool:
         return not self._has_margins()

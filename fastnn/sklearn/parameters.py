@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Opt
 
 from .. import checks, losses, optimizers
 from ..callbacks import Callback
-from ..layers import Activation
+from ..layers import Activation, Layer
 from ..layers.activations import FUNCTIONS
 from ..optimizers import SGD, Adam, Optimizer
 from ..schedules import LearningRateSchedule
@@ -24,7 +24,7 @@ _KNOWN_ACTIVATIONS = {*ACTIVATIONS, *FUNCTIONS, "swish"} - {"exp"}
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "activation": [str, list, tuple, Activation],
+    "activation": [str, list, tuple, Layer],
     "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
     "alpha": [Interval(Real, 0, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -99,6 +99,11 @@ def activations_of(estimator: "MultilayerPerceptron", hidden: int) -> list[Any]:
     else:
         each = [given] * hidden
     for activation in [*each, given] if isinstance(given, str) else each:
+        if isinstance(activation, Layer) and not isinstance(activation, Activation):
+            raise InvalidParameterError(
+                "activation must be a name or a fastnn.layers.Activation, such as LeakyReLU, ReLU, ELU or Softmax, "
+                f"which has no weights; received {activation!r}"
+            )
         if not isinstance(activation, Activation):
             try:
                 checks.nearest(activation, _KNOWN_ACTIVATIONS, "activation")
