@@ -322,7 +322,7 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
                 penalties with `per_sample=True`.
 
         Raises:
-            ValueError: if a penalty needs `samples`.
+            ValueError: if a penalty needs `samples`, or if they are negative.
             TypeError: for anything but a model, such as a single layer, for which there is `step_on`.
         """
         layers = getattr(model, "layers", None)
@@ -338,12 +338,14 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
 
         Raises:
             TypeError: for anything but a list of layers.
-            ValueError: if a penalty needs `samples`.
+            ValueError: if a penalty needs `samples`, or if they are negative.
         """
         if not isinstance(layers, (list, tuple)) or not all(hasattr(layer, "parameters") for layer in layers):
             raise TypeError(f"layers must be a list of layers, received {layers!r}")
         trained = trained_weights(layers)
-        if samples is None and any(p.regularizer is not None and p.regularizer.per_sample for p in trained):
+        if samples is not None:
+            checks.number(samples, "samples", 0)
+        elif any(p.regularizer is not None and p.regularizer.per_sample for p in trained):
             raise ValueError(
                 "samples must be what the loss was divided by, such as the number of samples of the batch, because a "
                 "regularizer has per_sample=True; received None"

@@ -52,6 +52,7 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         model_: the network, a `fastnn.Sequential` of encoder and decoder.
         encoder_, decoder_: its two parts, which share its weights.
         history_: {"loss": [a number per epoch], ...}, with the metrics and the "val_..." values.
+        callbacks_: the copies of `callbacks` that were last used; pickles and other copies are without them.
         n_iter_: the number of epochs of training.
         n_features_in_, feature_names_in_: of X, as in scikit-learn's estimators.
 

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d, compute_sample_weight
+from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
 from sklearn.utils.validation import validate_data
@@ -13,7 +13,7 @@ from ..losses import Loss
 from . import parameters
 from .base import safe
 from .mlp import MultilayerPerceptron
-from .objectives import classification_loss, needs_distributions
+from .objectives import classification_loss, has_margins, needs_distributions
 from .targets import Labels
 
 
@@ -21,7 +21,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
     """A multi-layer perceptron that classifies: scikit-learn's `MLPClassifier`, on fastnn's engine.
 
     The same parameters give the same weights, step by step, but for the random order of the samples. Two classes have
-    one output; multi-label targets are indicators (n, classes).
+    one output; multi-label targets are indicators (n, classes). The losses of "adam" and "sgd" are exact where
+    scikit-learn's are clipped at -log(eps) = 36, for probabilities that round to 0.
 
     Args:
         hidden_layer_sizes: the units of each hidden layer.
@@ -44,13 +45,14 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         early_stopping: what decides when to stop, and the weights of the best epoch are restored at the end. False: the
             training loss, without restoring. True: the accuracy for `validation_fraction` of the samples, or for
             `fit`'s X_val and y_val if given. "loss": the loss for these, as negative score. Or a scorer's name, or a
-            function of (estimator, X, y).
+            function of (estimator, X, y), which gets no weights.
         validation_fraction: the part of the samples that `early_stopping` sets aside.
         beta_1, beta_2, epsilon: of "adam".
         n_iter_no_change: epochs without improvement after which training stops.
         max_fun: the most evaluations of "lbfgs".
         loss: (this and what follows is not in scikit-learn) "log_loss", or one of `fastnn.losses`: a name, an
-            object, which is copied, or a function of (y_true, y_pred).
+            object, which is copied, or a function of (y_true, y_pred). A loss by name is divided by the sum of the
+            weights, as in scikit-learn, and an object as its `reduction` says.
         class_weight: {label: weight}, "balanced", or None: multiplies `sample_weight`, also of the samples that
             `early_stopping` sets aside.
         label_smoothing: the part of the targets that is spread evenly over all classes, in [0, 1).
@@ -72,6 +74,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         validation_loss_curve_: the loss on validation data, without the penalty, after each epoch; or None.
         validation_scores_, best_validation_score_: the scores of `early_stopping`, and the highest; or None.
         stopped_early_: whether training ended before `max_iter`; in a loop of `partial_fit`, whether to end it.
+        callbacks_: the copies of `callbacks` that were last used; pickles and other copies are without them.
         model_: the `fastnn.Sequential` inside.
         n_features_in_, feature_names_in_: of the samples.
 
@@ -146,6 +149,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._take_labels(Labels(y))
             return X, y
+        self._check_kind(y, "y")
         classes = unique_labels(y)
         if self.warm_start:
             if set(classes) != set(self.classes_):
@@ -173,10 +177,15 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     def _check_pair(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         X, y = self._checked(X, y, reset)
+        self._check_kind(y, "y_val")
         unknown = np.setdiff1d(unique_labels(y), self.classes_)
         if len(unknown):
             raise ValueError(f"y_val must have labels among {self.classes_}, received {unknown}")
         return X, y
+
+    def _check_kind(self, y: Any, name: str) -> None:
+        if (y.ndim > 1) != (self._kind == "multilabel"):
+            raise ValueError(f"{name} must be {self._kind} labels as before, received shape {y.shape}")
 
     def _targets(self, y: Any) -> np.ndarray:
         return self._labels.targets(y, one_hot=not getattr(self.model_.loss, "sparse", False))
@@ -190,7 +199,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
                 f"class_weight must be a dict for partial_fit, received {self.class_weight!r}: the samples of one call "
                 "do not tell how frequent the classes are"
             )
-        weights = compute_sample_weight(self.class_weight, y)
+        if self._kind == "multilabel":
+            weights = compute_sample_weight(self.class_weight, y)
+        else:  # of all classes, some of which y may lack
+            by_class = compute_class_weight(self.class_weight, classes=self.classes_, y=y)
+            weights = by_class[np.searchsorted(self.classes_, y)]
         return weights if sample_weight is None else weights * sample_weight
 
     def _score_outputs(self, outputs: np.ndarray, y: Any, sample_weight: Any) -> float:
@@ -206,18 +219,32 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         """Outputs, moved from [-1, 1] to [0, 1] if they are margins."""
         return outputs if self.out_activation_ != "identity" else (outputs + 1) / 2
 
-    def _has_probabilities(self) -> bool:
-        if getattr(self, "out_activation_", "") == "identity":
-            raise AttributeError(f"probabilities are not available for loss={self.loss!r}")
-        return True
+    def _has_margins(self) -> bool:
+        return has_margins(self.loss)
 
-    @available_if(lambda estimator: estimator._has_probabilities())
+    def _has_probabilities(self) -> bool:
+        return not self._has_margins()
+
+    @available_if(_has_margins)
+    def decision_function(self, X: Any) -> np.ndarray:
+        """The outputs (n,) for two classes, else (n, classes), for samples X, with the losses "hinge" and the like."""
+        outputs = self._outputs(X)
+        return outputs[:, 0] if self._kind == "binary" else outputs
+
+    @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probabilities of all classes (n, classes), in the order of `classes_`, for samples X."""
+        """The probabilities of all classes (n, classes), in the order of `classes_`, for samples X.
+
+        With a loss of one probability per class, such as "binary_crossentropy", those of several classes are divided by
+        their sum, as in scikit-learn's `OneVsRestClassifier`. Not for the losses "hinge" and the like.
+        """
         outputs = self._outputs(X)  # before the labels, which there may be none of yet
+        if self._kind == "multiclass" and self.out_activation_ == "logistic":
+            total = outputs.sum(axis=1, keepdims=True)
+            outputs = np.divide(outputs, total, out=outputs, where=total != 0)
         return self._labels.probabilities(outputs)
 
-    @available_if(lambda estimator: estimator._has_probabilities())
+    @available_if(_has_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """The logarithms of `predict_proba`."""
         with np.errstate(divide="ignore"):  # -inf for 0
@@ -251,9 +278,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         Returns:
             The estimator.
         """
-        if _check_partial_fit_first_call(self, classes):
-            self._take_labels(Labels(y if type_of_target(y).startswith("multilabel") else classes))
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        with self._fitting():
+            if _check_partial_fit_first_call(self, classes):
+                self._take_labels(Labels(y if type_of_target(y).startswith("multilabel") else classes))
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        return self
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,6 +2,8 @@
 
 import copy
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import chain
 from typing import Any, ClassVar, Self
 
@@ -61,10 +63,23 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         Raises:
             TypeError, ValueError: in scikit-learn's words, for parameters or data that it cannot take.
         """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+        with self._fitting():
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+        return self
 
-    def _fit(self, X: Any, y: Any, sample_weight: Any, given_val: tuple[Any, Any, Any], incremental: bool) -> Self:
-        self._validate_params()
+    @contextmanager
+    def _fitting(self) -> Iterator[None]:
+        """Within the block parameters are valid one by one. After an error in it all attributes are as before."""
+        with self._unchanged_on_error():
+            self._validate_params()
+            yield
+        if not all(np.isfinite(w).all() for w in chain(self.coefs_, self.intercepts_)):
+            raise ValueError(
+                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
+                "preprocessed."
+            )
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, given_val: tuple[Any, Any, Any], incremental: bool) -> None:
         parameters.check_call(self, given_val, incremental)
         first_pass = not hasattr(self, "coefs_") or (not self.warm_start and not incremental)
         X, y = self._check_data(X, y, incremental, reset=first_pass)
@@ -79,9 +94,9 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             (X, y, sample_weight), held = set_aside(self, X, y, sample_weight, random)
         # All that is random from here on: dropout, and the order of the samples.
         with randomness.drawing_from(np.random.default_rng(random.randint(np.iinfo(np.int32).max))):
-            builds = first_pass or not hasattr(self, "model_")
+            builds = first_pass or not hasattr(self, "model_") or not self._take_over(plan, incremental)
             if builds:
-                self.model_ = plan.build(X.dtype)
+                self.model_ = plan.build(X.dtype, None if first_pass else vars(self).get("model_"))
                 self._views = network.Views(self.model_)
                 self.out_activation_, self.n_layers_ = plan.activations[-1], len(plan.units)
             if drawn is not None:
@@ -90,30 +105,42 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
             if builds or not incremental or not hasattr(self, "loss_curve_"):  # the solver may have been "lbfgs"
                 self.model_.compile(parameters.new_optimizer(self), loss)
             self._train(X, y, sample_weight, held, incremental, begins=first_pass)
-        if not all(np.isfinite(w).all() for w in chain(self.coefs_, self.intercepts_)):
+
+    def _take_over(self, plan: network.Plan, incremental: bool) -> bool:
+        """Change the network to what the parameters say now; returns whether its layers allow that.
+
+        Raises:
+            ValueError: if they do not, and its weights or its optimizer's state are to stay.
+        """
+        name = self._views.unlike(plan)
+        if name == "hidden_layer_sizes" or (name and incremental):
             raise ValueError(
-                "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
-                "preprocessed."
+                f"{name} must have the value of the last fit where training continues, received {getattr(self, name)!r}"
             )
-        return self
+        if name is None:
+            self._views.take_over(plan)
+        return name is None
 
     def _train(self, X: Any, y: Any, sample_weight: Any, held: Any, incremental: bool, begins: bool) -> None:
         """Train the network on checked data, with the data `held` out for validation, or None."""
         targets = self._targets(y)
+        best = self.__dict__.pop("_best_weights", None)  # of earlier calls of `partial_fit`
         if self.solver == "lbfgs":
             self._views.set_alpha(0.0)
             trained = [*self._views.coefs, *self._views.intercepts]
-            # scikit-learn clips probabilities, which the line search notices.
-            most = -np.log(np.finfo(self.model_.dtype).eps) if self.loss == "log_loss" else np.inf
+            most = -np.log(np.finfo(self.model_.dtype).eps) if self._has_clipped_loss else np.inf
+            self.callbacks_, self.stopped_early_ = [], False
             lbfgs.minimize(self, lbfgs.Objective(self.model_, trained, X, targets, sample_weight, self.alpha, most))
             return
         self._views.set_alpha(self.alpha)
         validation = None if held is None else Validation(self, *held)
         self._begin_record(begins, validation)
         samples = X.shape[0]
-        rules = Rules(self, samples, validation, self.__dict__.pop("_best_weights", None) if incremental else None)
+        rules = Rules(self, samples, validation, best if incremental else None)
         bar = Bar() if self.verbose and not incremental else None
-        callbacks = [rules, *flat(copy.deepcopy(self.callbacks)), *([bar] if bar else [])]
+        self.callbacks_ = flat(copy.deepcopy(self.callbacks))
+        callbacks = [rules, *self.callbacks_, *([bar] if bar else [])]
+        self.model_.history, self.model_.stop_training = None, False  # Ctrl-C may come before they are set
         try:
             self.model_.fit(
                 X, targets, batch_size=self._batch_size(samples), epochs=1 if incremental else self.max_iter,
@@ -125,9 +152,15 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         finally:
             if bar:
                 bar.close()
-        self.stopped_early_ = rules.stopped
-        if rules.monitors and incremental and not rules.stopped:
+        self.stopped_early_ = self.model_.stop_training
+        if rules.monitors and incremental and not self.stopped_early_:
             self._best_weights = rules.best
+        elif rules.monitors and self.n_iter_ and self.best_validation_score_ == -np.inf:
+            warnings.warn(
+                "No validation score was finite: the weights of the last epoch are kept.",
+                ConvergenceWarning,
+                stacklevel=4,
+            )
         elif rules.monitors:
             for weight, best in zip(self.model_.weights, rules.best, strict=True):
                 weight[...] = best
@@ -138,6 +171,15 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
                 ConvergenceWarning,
                 stacklevel=4,
             )
+
+    @property
+    def _has_clipped_loss(self) -> bool:
+        """Whether scikit-learn clips the loss of a row, which the line search of "lbfgs" notices.
+
+        It clips probabilities: several labels have one of them each, and smoothed labels a finite part of all.
+        """
+        one = self._kind == "multiclass" or self.n_outputs_ == 1
+        return bool(self.loss == "log_loss" and one and not self.label_smoothing)
 
     def _begin_record(self, begins: bool, validation: Validation | None) -> None:
         """Make the attributes in which `Rules` writes, unless earlier training is continued."""
@@ -171,12 +213,7 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
     @property
     def _hidden_layer(self) -> int:
         """The index of the layer whose activations `transform` gives."""
-        hidden = self.n_layers_ - 2
-        if not -hidden <= self.transform_layer < hidden:
-            raise ValueError(
-                f"transform_layer must be in [{-hidden}, {hidden}), the hidden layers, received {self.transform_layer}"
-            )
-        return range(hidden)[self.transform_layer]
+        return parameters.transform_layer(self, self.n_layers_ - 2)
 
     @property
     def _n_features_out(self) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import layers, regularizers
-from ..layers import Activation
+from ..layers import Activation, BatchNormalization
 from ..models import Sequential
 from .objectives import ACTIVATIONS
 
@@ -30,6 +30,11 @@ class Plan:
     dropout: list[float]
     batch_norm: bool
 
+    @property
+    def given(self) -> list[Any]:
+        """`activations` by fastnn's names."""
+        return [ACTIVATIONS.get(one, one) if isinstance(one, str) else one for one in self.activations]
+
     def initial_weights(self, random: np.random.RandomState) -> tuple[list[np.ndarray], list[np.ndarray]]:
         """Kernels and biases as scikit-learn draws them: uniform in [-b, b], b^2 = 6 / (inputs + outputs).
 
@@ -45,24 +50,39 @@ class Plan:
             biases.append(random.uniform(-bound, bound, outputs))
         return kernels, biases
 
-    def build(self, dtype: np.dtype) -> Sequential:
-        """The network, whose weights are all zero."""
+    def build(self, dtype: np.dtype, before: Sequential | None = None) -> Sequential:
+        """The network, with weights of zero; it normalizes as the network `before` did, if there was one that does."""
         model = Sequential([layers.Input((self.units[0],))])
         last = len(self.units) - 2
-        for i, (outputs, activation) in enumerate(zip(self.units[1:], self.activations, strict=True)):
-            given = ACTIVATIONS.get(activation, activation) if isinstance(activation, str) else activation
+        for i, (outputs, given) in enumerate(zip(self.units[1:], self.given, strict=True)):
             # Initial weights are not its own business; an array as initializer would be stored with the model.
             penalty = regularizers.L2(0.0, per_sample=True)
             own: dict[str, Any] = {"kernel_initializer": "zeros", "kernel_regularizer": penalty, "dtype": dtype.name}
             if self.batch_norm and i < last:
                 model.add(layers.Dense(outputs, **own))
-                model.add(layers.BatchNormalization(dtype=dtype.name))
+                # PyTorch's momentum: with Keras's, 0.99, the statistics of small data, of a step per epoch, come late.
+                model.add(BatchNormalization(momentum=0.9, dtype=dtype.name))
                 model.add(_as_layer(given, dtype))
             else:
                 model.add(layers.Dense(outputs, given, **own))
             if i < last and self.dropout[i]:
                 model.add(layers.Dropout(self.dropout[i], dtype=dtype.name))
+        if before is not None:
+            for new, old in zip(_normalizing(model), _normalizing(before), strict=False):
+                new.set_weights(old.get_weights())
         return model
+
+
+def _normalizing(model: Sequential) -> list[BatchNormalization]:
+    return [layer for layer in model.layers if isinstance(layer, BatchNormalization)]
+
+
+def _same(layer: Activation, given: str | Activation) -> bool:
+    """Whether an activation, as part of a network, is what a name or an object asks for."""
+    if isinstance(given, str):
+        return type(layer) is Activation and layer.activation == Activation(given, name="").activation
+    apart = {"name": None, "dtype": None}
+    return type(layer) is type(given) and layer.get_config() | apart == given.get_config() | apart
 
 
 def _as_layer(given: str | Activation, dtype: np.dtype) -> Activation:
@@ -109,6 +129,41 @@ class Views:
     def differ(self, coefs: Any, intercepts: Any) -> bool:
         """Whether these are not all of the views: a user has put in arrays of their own."""
         return [*map(id, coefs)] != [*map(id, self.coefs)] or [*map(id, intercepts)] != [*map(id, self.intercepts)]
+
+    def unlike(self, plan: Plan) -> str | None:
+        """The parameter for which a plan needs other layers than there are; None if it needs none."""
+        if [layer.units for layer in self._dense] != plan.units[1:]:
+            return "hidden_layer_sizes"
+        if not _same(self._dense[-1].activation, plan.given[-1]):
+            return "loss"
+        for group, given, rate in zip(self._hidden, plan.given[:-1], plan.dropout, strict=True):
+            kinds = [type(layer) for layer in group]
+            if (BatchNormalization in kinds) != plan.batch_norm:
+                return "batch_norm"
+            if (layers.Dropout in kinds) != (rate > 0):
+                return "dropout"
+            # An activation that is a layer of its own has settings, but stays of its type.
+            if plan.batch_norm and not isinstance(given, str) and not _same(group[2], given):
+                return "activation"
+            if plan.batch_norm and isinstance(given, str) and type(group[2]) is not Activation:
+                return "activation"
+        return None
+
+    def take_over(self, plan: Plan) -> None:
+        """Set activations and dropout rates as a plan has them, which is not `unlike` this network."""
+        for group, given, rate in zip(self._hidden, plan.given[:-1], plan.dropout, strict=True):
+            if not plan.batch_norm and not _same(group[0].activation, given):
+                group[0].activation = given
+            elif plan.batch_norm and not _same(group[2], given):
+                group[2].activation = given
+            if rate and group[-1].rate != rate:
+                group[-1].rate = rate
+
+    @property
+    def _hidden(self) -> list[list[Any]]:
+        """The layers of each hidden layer: dense, perhaps normalization and activation, perhaps dropout."""
+        at = [self._model.layers.index(layer) for layer in self._dense]
+        return [self._model.layers[start:stop] for start, stop in pairwise(at)]
 
     def set_alpha(self, alpha: float) -> None:
         """Set the penalty to alpha / 2 times the sum of the squared kernels, divided by the samples' weight."""

@@ -14,11 +14,9 @@ from .. import losses
 from ..utils import to_categorical
 from .building import complete
 from .neural import NeuralEstimator
-from .objectives import check_several_labels, needs_distributions
+from .objectives import check_several_labels, has_margins, needs_distributions
 from .targets import Labels
 from .training import Data
-
-_MARGINS = (losses.Hinge, losses.SquaredHinge)  # of outputs that are no probabilities
 
 
 def _cross_entropy(kind: str) -> str:
@@ -68,6 +66,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         classes_: the labels, sorted.
         n_outputs_: the number of outputs of the network.
         history_: {"loss": [a number per epoch], ...}, with the metrics and the "val_..." values.
+        callbacks_: the copies of `callbacks` that were last used; pickles and other copies are without them.
         n_iter_: the number of epochs of training.
         n_features_in_, feature_names_in_: of X, as in scikit-learn's estimators.
         loss_curve_: the loss of each epoch.
@@ -145,7 +144,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         if model.output_shape == (None, 2):
             labels.as_multiclass()
         multiclass = labels.kind == "multiclass"
-        activation = None if isinstance(loss, _MARGINS) else "softmax" if multiclass else "sigmoid"
+        activation = None if isinstance(loss, losses.Hinge) else "softmax" if multiclass else "sigmoid"
         meaning = "one for two classes" if labels.outputs == 1 else "one for each class"
         complete(model, labels.outputs, activation, meaning, X)
         self._begin(model, loss or _cross_entropy(labels.kind))
@@ -164,7 +163,7 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         kind = self._labels.kind
         loss = self._own_loss(kind) or losses.get(_cross_entropy(kind))
         both = loss, self.model_.loss
-        if len({isinstance(one, _MARGINS) for one in both}) > 1 or (kind == "binary" and needs_distributions(loss)):
+        if len({isinstance(one, losses.Hinge) for one in both}) > 1 or (kind == "binary" and needs_distributions(loss)):
             raise ValueError(
                 "loss must suit the outputs of the network that there is while warm_start or partial_fit goes on with "
                 f"it, expected one like {self.model_.loss!r}, received {loss!r}"
@@ -201,16 +200,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
     def predict(self, X: Any) -> np.ndarray:
         """The likeliest labels (n,) for samples X, or indicators (n, classes) for a multi-label problem."""
         outputs = self._outputs(X)
-        return self._labels.labels((outputs + 1) / 2 if isinstance(self.model_.loss, _MARGINS) else outputs)
+        return self._labels.labels((outputs + 1) / 2 if isinstance(self.model_.loss, losses.Hinge) else outputs)
 
     def _has_margins(self) -> bool:
         """Whether the loss (after `fit`, the network's) is one for margins, of which there are no probabilities."""
-        if self.__sklearn_is_fitted__():
-            return isinstance(self.model_.loss, _MARGINS)
-        try:
-            return isinstance(None if self.loss is None else losses.get(self.loss), _MARGINS)
-        except ValueError:  # an unknown name, which `fit` refuses
-            return False
+        return has_margins(self.model_.loss if self.__sklearn_is_fitted__() else self.loss)
 
     def _has_probabilities(self) -> bool:
         return not self._has_margins()

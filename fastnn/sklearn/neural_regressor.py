@@ -23,6 +23,7 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         model_: the trained network, a `fastnn.Sequential`.
         n_outputs_: the number of outputs of the network.
         history_: {"loss": [a number per epoch], ...}, with the metrics and the "val_..." values.
+        callbacks_: the copies of `callbacks` that were last used; pickles and other copies are without them.
         n_iter_: the number of epochs of training.
         n_features_in_, feature_names_in_: of X, as in scikit-learn's estimators.
         loss_curve_: the loss of each epoch.

@@ -6,7 +6,7 @@ from typing import Any
 from sklearn.utils._param_validation import InvalidParameterError
 
 from .. import losses
-from ..losses import Loss
+from ..losses import Hinge, Loss
 
 # fastnn's names of activations for scikit-learn's, which `out_activation_` has.
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "exp": "exponential"}
@@ -23,6 +23,9 @@ def classification_loss(loss: Any, label_smoothing: float, kind: str) -> Loss:
         loss: the estimator's parameter.
         label_smoothing: the part of the targets that is spread evenly; only for "log_loss".
         kind: of `Labels`.
+
+    Raises:
+        ValueError: for a loss after whose activation outputs say nothing of classes, such as the deviance of counts.
     """
     if not (isinstance(loss, str) and loss == "log_loss"):
         if label_smoothing:
@@ -32,6 +35,12 @@ def classification_loss(loss: Any, label_smoothing: float, kind: str) -> Loss:
             )
         found = _other(loss, ("log_loss",))
         check_several_labels(found, kind)
+        last = last_activation(found, kind)
+        if last not in ("softmax", "logistic") and not isinstance(found, Hinge):
+            raise ValueError(
+                f"loss must be one of probabilities or margins, received {loss!r}, whose outputs are any numbers that "
+                f'the activation "{last}" gives'
+            )
         return found
     if kind != "multiclass":
         return losses.BinaryLogLoss(label_smoothing=label_smoothing, **_PER_WEIGHT)
@@ -82,6 +91,14 @@ def check_several_labels(loss: Loss, kind: str) -> None:
         )
 
 
+def has_margins(loss: Any) -> bool:
+    """Whether a parameter `loss` is one for margins, of which there are no probabilities."""
+    try:
+        return isinstance(None if loss is None else losses.get(loss), Hinge)
+    except (TypeError, ValueError):  # a name of scikit-learn's, or something that `fit` refuses
+        return False
+
+
 def last_activation(loss: Loss, kind: str) -> str:
     """scikit-learn's name of the last activation: the loss's own, or one that suits the kind of the targets.
 
@@ -93,6 +110,6 @@ def last_activation(loss: Loss, kind: str) -> str:
         return _SCIKIT_LEARNS.get(loss.activation, loss.activation)
     if kind == "regression":
         return "softplus" if isinstance(loss, losses.Poisson) else "identity"
-    if isinstance(loss, losses.Hinge):
+    if isinstance(loss, Hinge):
         return "identity"
     return "softmax" if kind == "multiclass" else "logistic"

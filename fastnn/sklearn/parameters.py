@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import Interval, InvalidParameterError, Opt
 
 from .. import checks, losses, optimizers
 from ..callbacks import Callback
-from ..layers import Activation
+from ..layers import Activation, Layer
 from ..layers.activations import FUNCTIONS
 from ..optimizers import SGD, Adam, Optimizer
 from ..schedules import LearningRateSchedule
@@ -24,7 +24,7 @@ _KNOWN_ACTIVATIONS = {*ACTIVATIONS, *FUNCTIONS, "swish"} - {"exp"}
 
 CONSTRAINTS: dict[str, list[Any]] = {
     "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
-    "activation": [str, list, tuple, Activation],
+    "activation": [str, list, tuple, Layer],
     "solver": [StrOptions({"lbfgs", "sgd", "adam"})],
     "alpha": [Interval(Real, 0, None, closed="left")],
     "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
@@ -99,6 +99,11 @@ def activations_of(estimator: "MultilayerPerceptron", hidden: int) -> list[Any]:
     else:
         each = [given] * hidden
     for activation in [*each, given] if isinstance(given, str) else each:
+        if isinstance(activation, Layer) and not isinstance(activation, Activation):
+            raise InvalidParameterError(
+                "activation must be a name or a fastnn.layers.Activation, such as LeakyReLU, ReLU, ELU or Softmax, "
+                f"which has no weights; received {activation!r}"
+            )
         if not isinstance(activation, Activation):
             try:
                 checks.nearest(activation, _KNOWN_ACTIVATIONS, "activation")
@@ -118,6 +123,14 @@ def dropout_rates(estimator: "MultilayerPerceptron", hidden: int) -> list[float]
     return [checks.number(rate, "dropout", 0, 1, open_high=True) for rate in rates]
 
 
+def transform_layer(estimator: "MultilayerPerceptron", hidden: int) -> int:
+    """The index of the layer, one of so many hidden ones, whose activations `transform` gives."""
+    given = estimator.transform_layer
+    if not -hidden <= given < hidden:
+        raise ValueError(f"transform_layer must be in [{-hidden}, {hidden}), the hidden layers, received {given}")
+    return range(hidden)[given]
+
+
 def check_call(estimator: "MultilayerPerceptron", validation: tuple[Any, Any, Any], incremental: bool) -> None:
     """A ValueError for parameters and arguments that contradict each other.
 
@@ -131,7 +144,8 @@ def check_call(estimator: "MultilayerPerceptron", validation: tuple[Any, Any, An
         raise ValueError("X_val and y_val must be given together, received only one of them")
     if weights is not None and X_val is None:
         raise ValueError("sample_weight_val needs X_val and y_val, received neither")
-    hidden_sizes(estimator)  # before the data are looked at, as in scikit-learn
+    if hidden := len(hidden_sizes(estimator)):  # before the data are looked at, as in scikit-learn
+        transform_layer(estimator, hidden)
     if incremental and estimator.early_stopping is not False and X_val is None:
         raise ValueError(
             f"partial_fit does not support early_stopping={estimator.early_stopping!r} without X_val and y_val"

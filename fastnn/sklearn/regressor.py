@@ -23,7 +23,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     Args:
         loss: "squared_error"; "poisson": half the deviance, for targets of at least 0, after an exponential; or one of
-            `fastnn.losses`: a name, an object, which is copied, or a function of (y_true, y_pred).
+            `fastnn.losses`: a name, an object, which is copied, or a function of (y_true, y_pred). A loss by name is
+            divided by the sum of the weights, as in scikit-learn, and an object as its `reduction` says.
         hidden_layer_sizes: the units of each hidden layer.
         activation: of the hidden layers, or a list of one for each: "relu", "tanh", "logistic", "identity", any of
             `fastnn.layers.Activation`'s names, or objects such as `fastnn.layers.LeakyReLU(0.1)`.
@@ -44,7 +45,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         early_stopping: what decides when to stop, and the weights of the best epoch are restored at the end. False: the
             training loss, without restoring. True: the R^2 for `validation_fraction` of the samples, or for
             `fit`'s X_val and y_val if given. "loss": the loss for these, as negative score. Or a scorer's name, or a
-            function of (estimator, X, y).
+            function of (estimator, X, y), which gets no weights.
         validation_fraction: the part of the samples that `early_stopping` sets aside.
         beta_1, beta_2, epsilon: of "adam".
         n_iter_no_change: epochs without improvement after which training stops.
@@ -67,6 +68,7 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         validation_loss_curve_: the loss on validation data, without the penalty, after each epoch; or None.
         validation_scores_, best_validation_score_: the scores of `early_stopping`, and the highest; or None.
         stopped_early_: whether training ended before `max_iter`; in a loop of `partial_fit`, whether to end it.
+        callbacks_: the copies of `callbacks` that were last used; pickles and other copies are without them.
         model_: the `fastnn.Sequential` inside.
         n_features_in_, feature_names_in_: of the samples.
 
@@ -175,4 +177,6 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         Returns:
             The estimator.
         """
-        return self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        with self._fitting():
+            self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=True)
+        return self

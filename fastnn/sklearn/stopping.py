@@ -22,7 +22,6 @@ class Rules(Callback):
         best: the best weights so far; None: the present ones.
 
     Attributes:
-        stopped: whether they ended the training.
         best: the weights of the best epoch, if the validation data decide.
     """
 
@@ -35,7 +34,7 @@ class Rules(Callback):
     ):
         super().__init__()
         self.estimator, self.samples, self.validation = estimator, samples, validation
-        self.stopped, self.seen = False, 0
+        self.seen = 0
         self.monitors = validation is not None and validation.monitors
         self.best: list[np.ndarray] = []
         if self.monitors:
@@ -79,9 +78,9 @@ class Rules(Callback):
             self._stop_or_slow_down()
 
     def catch_up(self) -> None:
-        """After Ctrl-C: record the epochs before it that were to be told later."""
-        assert self.model.history is not None
-        for loss in self.model.history.history.get("loss", [])[self.seen :]:
+        """After Ctrl-C: record the epochs before it that were to be told later; none if it came before the first."""
+        history = self.estimator.model_.history
+        for loss in [] if history is None else history.history.get("loss", [])[self.seen :]:
             self.on_epoch_end(self.seen, {"loss": loss})
 
     def _validate(self, validation: Validation, logs: Logs) -> float | None:
@@ -115,7 +114,7 @@ class Rules(Callback):
             own._no_improvement_count = 0
             message += f" Setting learning rate to {own._optimizer.learning_rate:f}"
         else:
-            self.stopped = self.model.stop_training = True
+            self.model.stop_training = True
             message += " Learning rate too small. Stopping." if adaptive else " Stopping."
         if own.verbose:
             print(message, flush=True)

@@ -51,6 +51,7 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
 
     Attributes:
         history_: {"loss": [a number per epoch], ...}, with the metrics and the "val_..." values.
+        callbacks_: the copies of `callbacks` that were last used.
     """
 
     history_: dict[str, list[Any]]
@@ -153,7 +154,8 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
             stopping: whether training ends when the validation loss does not improve any more.
         """
         model, done = self.model_, self.n_iter_
-        callbacks = flat(copy.deepcopy(self.callbacks))
+        self.callbacks_ = flat(copy.deepcopy(self.callbacks))
+        callbacks = [*self.callbacks_]
         if stopping:
             best = EarlyStopping("val_loss", self.tol, int(self.n_iter_no_change), restore_best_weights=True)
             callbacks.append(best)

@@ -1,5 +1,7 @@
 """Data that are set aside to decide when training ends."""
 
+import inspect
+import math
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +38,9 @@ class Validation:
             self.scorer = self.early_stopping
         elif self.early_stopping not in (True, False, "loss"):
             scorer = get_scorer(self.early_stopping)
-            weights = {} if sample_weight is None else {"sample_weight": sample_weight}
-            self.scorer = partial(scorer, **weights)
+            # Some metrics, such as the greatest error, have no weights.
+            weighs = sample_weight is not None and "sample_weight" in inspect.signature(scorer._score_func).parameters
+            self.scorer = partial(scorer, sample_weight=sample_weight) if weighs else scorer
 
     @property
     def monitors(self) -> bool:
@@ -70,17 +73,18 @@ def set_aside(
 ) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
     """X, y and sample weights for training and for validation, split as scikit-learn's MLPs do.
 
-    Two classes are stratified, and several unless the rule is scikit-learn's own.
+    Classes are stratified as the rule that is scikit-learn's own, early_stopping=True, does it: two of them, also where
+    that is an error; for other rules, whose scores may need all classes, where it is possible.
 
     Raises:
         ValueError: for fewer than two samples for validation.
     """
     arrays = [X, y] if sample_weight is None else [X, y, sample_weight]
     stratify = None
-    if is_classifier(estimator) and estimator.n_outputs_ == 1:
+    if is_classifier(estimator) and estimator.early_stopping is not True:
+        stratify = y if _can_stratify(y, estimator.validation_fraction) else None
+    elif is_classifier(estimator) and estimator.n_outputs_ == 1:
         stratify = estimator._labels.targets(y).astype(bool)  # scikit-learn's errors name these
-    elif is_classifier(estimator) and estimator._kind == "multiclass" and estimator.early_stopping is not True:
-        stratify = y  # it does not for its own rule, but a score may need all classes
     from sklearn.model_selection import train_test_split  # not at import, which it would slow down
 
     parts = train_test_split(*arrays, random_state=random, test_size=estimator.validation_fraction, stratify=stratify)
@@ -89,3 +93,12 @@ def set_aside(
     training, validation = parts[0::2], parts[1::2]
     none = () if len(arrays) == 3 else (None,)
     return (*training, *none), (*validation, *none)
+
+
+def _can_stratify(y: Any, fraction: float) -> bool:
+    """Whether both parts can have samples of each label (n,): there are two of each, and not fewer than labels."""
+    if y.ndim > 1:
+        return False
+    members = np.unique(y, return_counts=True)[1]
+    held = math.ceil(fraction * len(y))
+    return bool(members.min() > 1) and len(members) <= min(held, len(y) - held)

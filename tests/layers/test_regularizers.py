@@ -271,6 +271,10 @@ def test_a_step_by_hand_is_told_the_samples():
     by_hand.backward(by_hand.loss.backward())
     with pytest.raises(ValueError, match="samples must be what the loss was divided by.*received None"):
         by_hand.optimizer.step(by_hand)
+    with pytest.raises(ValueError, match="samples must be a finite number >= 0, received -1"):
+        by_hand.optimizer.step_on(by_hand.layers, -1)
+    with pytest.raises(TypeError, match="samples must be a number, received '16'"):
+        by_hand.optimizer.step(by_hand, "16")
     assert by_hand.optimizer.iterations == 0
     by_hand.optimizer.step(by_hand, samples=16)
     for weight, expected in zip(model.get_weights(), by_hand.get_weights(), strict=True):

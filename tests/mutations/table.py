@@ -796,6 +796,34 @@ MUTATIONS = [
         "pass",
         "tests/sklearn/test_mlp.py -k early_stopping",
     ),
+    Mutation(
+        "fit goes on with the best weights of an earlier partial_fit",
+        "state",
+        "best if incremental else None",
+        "best",
+        "tests/sklearn/test_mlp_changes.py -k forgets",
+    ),
+    Mutation(
+        "lbfgs clips the sum of several labels' losses",
+        "dropped check",
+        'one = self._kind == "multiclass" or self.n_outputs_ == 1',
+        "one = True",
+        "tests/sklearn/test_mlp.py -k lbfgs",
+    ),
+    Mutation(
+        "another activation is not taken over",
+        "state",
+        "self._views.take_over(plan)",
+        "pass",
+        "tests/sklearn/test_mlp_changes.py -k activation",
+    ),
+    Mutation(
+        "labels are stratified that cannot be",
+        "dropped check",
+        "stratify = y if _can_stratify(y, estimator.validation_fraction) else None",
+        "stratify = y",
+        "tests/sklearn/test_mlp_scores.py -k stratified",
+    ),
     # Estimators around any network.
     Mutation(
         "an estimator's learning rate depends on the size of sample weights",

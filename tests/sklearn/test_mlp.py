@@ -8,6 +8,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import neural_network
 from sklearn.datasets import make_classification, make_multilabel_classification, make_regression
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network._base import binary_log_loss, log_loss
 
 from fastnn.sklearn import MLPClassifier, MLPRegressor
 
@@ -229,3 +230,31 @@ def test_lbfgs_gradient_by_differences():
         step = np.zeros_like(flat)
         step[i] = 1e-5
         assert (loss(flat + step)[0] - loss(flat - step)[0]) / 2e-5 == pytest.approx(gradient[i], abs=1e-8)
+
+
+@pytest.mark.parametrize(
+    ("problem", "scale", "theirs"),
+    [(multilabel, 2, binary_log_loss), (binary, 60, binary_log_loss), (multiclass, 60, log_loss)],
+)
+def test_the_loss_of_lbfgs_where_it_is_large(problem, scale, theirs):
+    """A probability that rounds to 0 has scikit-learn's finite loss; several labels of a row may add up to more."""
+    X, y = problem()
+    X = X * scale
+    ours = MLPClassifier((5,), "identity", solver="lbfgs", alpha=0, random_state=0, max_fun=1).fit(X, y)
+    indicators = np.eye(4)[np.unique(y, return_inverse=True)[1]] if problem is multiclass else y.reshape(N, -1)
+    proba = ours.predict_proba(X)[:, 1:] if problem is binary else ours.predict_proba(X)
+    rows = [theirs(indicators[i : i + 1], proba[i : i + 1]) for i in range(N)]
+    assert max(rows) > 36
+    assert ours.loss_ == pytest.approx(np.mean(rows), rel=1e-6)
+
+
+def test_the_loss_of_lbfgs_with_smoothed_labels():
+    """By the formula, from the logits: it is not clipped, as its gradient is not."""
+    X, y = binary()
+    X = X * 1000
+    ours = MLPClassifier((5,), solver="lbfgs", label_smoothing=0.1, max_fun=1, alpha=0, random_state=2).fit(X, y)
+    (a, b), (p, q) = ours.coefs_, ours.intercepts_
+    logits = (np.maximum(X @ a + p, 0) @ b + q)[:, 0]
+    losses = np.logaddexp(0, logits) - (0.9 * y + 0.05) * logits
+    assert losses.max() > 36
+    assert ours.loss_ == pytest.approx(losses.mean(), rel=1e-9)

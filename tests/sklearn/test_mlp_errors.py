@@ -26,6 +26,14 @@ Y = np.arange(30) % 3
         ({"activation": 3}, "The 'activation' parameter"),
         ({"activation": "rleu"}, "unknown activation 'rleu'; did you mean 'relu'"),
         ({"activation": ["rleu"]}, "unknown activation 'rleu'; did you mean 'relu'"),
+        (
+            {"activation": fastnn.layers.PReLU()},
+            "activation must be a name or a fastnn.layers.Activation, such as Leaky",
+        ),
+        (
+            {"activation": [fastnn.layers.PReLU()]},
+            "activation must be a name or a fastnn.layers.Activation.*PReLU name",
+        ),
         ({"optimizer": "adma"}, "unknown optimizer 'adma'; did you mean 'adam'"),
         ({"loss": "log_los"}, "unknown loss 'log_los'"),
         ({"dropout": 1.0}, "The 'dropout' parameter"),
@@ -67,17 +75,15 @@ SCHEDULE = fastnn.schedules.ExponentialDecay(0.1, 10, 0.5)
         ),
         ({"loss": "hinge", "label_smoothing": 0.1}, 'label_smoothing must be 0 unless loss="log_loss"'),
         ({"loss": fastnn.losses.BinaryCrossentropy(from_logits=True)}, "loss must have from_logits=False"),
-        ({"transform_layer": 1}, None),
+        ({"loss": "half_poisson_deviance"}, 'loss must be one of probabilities or margins, received .*"exp" gives'),
+        ({"loss": fastnn.losses.HalfPoissonDeviance()}, "loss must be one of probabilities or margins, received Half"),
+        ({"transform_layer": 1}, r"transform_layer must be in \[-1, 1\), the hidden layers, received 1"),
     ],
 )
 def test_parameters_that_do_not_go_together(parameters, message):
     ours = MLPClassifier(**{"hidden_layer_sizes": (4,), "max_iter": 2} | parameters)
-    if message is None:
-        with pytest.raises(ValueError, match=r"transform_layer must be in \[-1, 1\), the hidden layers, received 1"):
-            ours.fit(X, Y).transform(X)
-    else:
-        with pytest.raises(ValueError, match=message):
-            ours.fit(X, Y)
+    with pytest.raises(ValueError, match=message):
+        ours.fit(X, Y)
 
 
 def test_validation_data():
@@ -94,6 +100,17 @@ def test_validation_data():
         ours.fit(X, Y, X_val=X, y_val=Y[1:])
     with pytest.raises(ValueError, match=r"y_val must have shape \(n, 1\)"):
         MLPRegressor(max_iter=2).fit(X, Y, X_val=X, y_val=np.ones((30, 2)))
+    for one, other in (
+        (Y, np.eye(3, dtype=int)[Y]),
+        (np.eye(3, dtype=int)[Y], Y),
+        (Y > 0, np.eye(2, dtype=int)[Y % 2]),
+    ):
+        with pytest.raises(
+            ValueError, match=rf"y_val must be .* labels as before, received shape \({str(other.shape)[1:-1]}\)"
+        ):
+            ours.fit(X, one, X_val=X, y_val=other)
+        with pytest.raises(ValueError, match="y must be .* labels as before, received shape"):
+            ours.fit(X, one).partial_fit(X, other)
     with pytest.raises(ValueError, match='X_val needs solver="adam"'):
         MLPClassifier(solver="lbfgs").fit(X, Y, X_val=X, y_val=Y)
     with pytest.raises(ValueError, match="partial_fit does not support early_stopping=True without X_val and y_val"):
