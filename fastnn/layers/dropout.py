@@ -29,12 +29,7 @@ class Noise(KernelLayer, abstract=True):
 
     def __init__(self, seed: int | None, **kwargs: Any):
         super().__init__(**kwargs)
-        self.seed, self._seeded = seed, seed is not None
-
-    def draw_seed_again(self) -> None:
-        """Take another random seed, unless it was given one."""
-        if not self._seeded:
-            self.seed = draw_seed()
+        self.seed = seed
 
     def _amount(self) -> float:
         """The strength of the noise; with 0 the layer does nothing."""

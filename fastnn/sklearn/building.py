@@ -11,7 +11,6 @@ import numpy as np
 from .. import checks, layers
 from ..config import floatx, using_floatx
 from ..layers.activations import output_activation
-from ..layers.dropout import Noise
 from ..models import Sequential
 from .base import shaped
 
@@ -62,9 +61,6 @@ def network(
     build = builder(model)
     if build is None:
         made = copy.deepcopy(model)
-        for layer in made.layers if isinstance(made, Sequential) else ():
-            if isinstance(layer, Noise):
-                layer.draw_seed_again()  # from the estimator's random_state
     else:
         try:
             inspect.signature(build).bind(input_shape, outputs, **arguments)
