@@ -26,6 +26,8 @@ class NeuralEstimator(TrainedEstimator):
         **TrainedEstimator._parameter_constraints,
     }
 
+    n_outputs_: int
+
     # Images, too, and bytes as they are: a Rescaling layer costs nothing.
     _sample_checks: ClassVar[Mapping[str, Any]] = {
         "accept_sparse": ["csr", "csc"],
@@ -105,6 +107,8 @@ class NeuralEstimator(TrainedEstimator):
             if validation is not None:
                 name = "y" if y_val is None else "y_val"
                 validation = validation._replace(targets=self._targets(validation.targets, name)).normalized()
+                # Else the network would say "validation_data y".
+                self.model_._require_compiled().prepare(validation.targets, self.n_outputs_, self.model_.dtype, name)
             self._train(self._weighed(data).normalized(), validation, self.epochs, self.early_stopping)
         self._free_memory()
         return self
