@@ -113,17 +113,22 @@ class NeuralEstimator(TrainedEstimator):
         self._free_memory()
         return self
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, known: Any = None) -> Self:
-        """One epoch; `known` are the classes, of which y may lack some."""
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        """One epoch."""
         self._validate_params()
         fresh = not self.__sklearn_is_fitted__()
         with self._fitting(fresh):
+            known = self._know(classes)
             X, y = self._check_data(X, y, reset=fresh)
             if fresh:
                 self._new(X, y if known is None or y.ndim > 1 else known)
             else:
                 self._go_on(self._other_loss())
             return self._train(self._weighed(Data(X, y, self._weights(sample_weight, X))), None, 1, stopping=False)
+
+    def _know(self, classes: Any) -> Any:
+        """The classes that there are, of which y may lack some; None where there are none."""
+        return None
 
     def _check_data(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         numeric = isinstance(self, RegressorMixin)
