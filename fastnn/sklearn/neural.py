@@ -26,6 +26,8 @@ class NeuralEstimator(TrainedEstimator):
         **TrainedEstimator._parameter_constraints,
     }
 
+    n_outputs_: int
+
     # Images, too, and bytes as they are: a Rescaling layer costs nothing.
     _sample_checks: ClassVar[Mapping[str, Any]] = {
         "accept_sparse": ["csr", "csc"],
@@ -105,21 +107,28 @@ class NeuralEstimator(TrainedEstimator):
             if validation is not None:
                 name = "y" if y_val is None else "y_val"
                 validation = validation._replace(targets=self._targets(validation.targets, name)).normalized()
+                # Else the network would say "validation_data y".
+                self.model_._require_compiled().prepare(validation.targets, self.n_outputs_, self.model_.dtype, name)
             self._train(self._weighed(data).normalized(), validation, self.epochs, self.early_stopping)
         self._free_memory()
         return self
 
-    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, known: Any = None) -> Self:
-        """One epoch; `known` are the classes, of which y may lack some."""
+    def _partial_fit(self, X: Any, y: Any, sample_weight: Any, classes: Any = None) -> Self:
+        """One epoch."""
         self._validate_params()
         fresh = not self.__sklearn_is_fitted__()
         with self._fitting(fresh):
+            known = self._know(classes)
             X, y = self._check_data(X, y, reset=fresh)
             if fresh:
                 self._new(X, y if known is None or y.ndim > 1 else known)
             else:
                 self._go_on(self._other_loss())
             return self._train(self._weighed(Data(X, y, self._weights(sample_weight, X))), None, 1, stopping=False)
+
+    def _know(self, classes: Any) -> Any:
+        """The classes that there are, of which y may lack some; None where there are none."""
+        return None
 
     def _check_data(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
         numeric = isinstance(self, RegressorMixin)

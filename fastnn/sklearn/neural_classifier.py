@@ -132,8 +132,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
                 "class_weight 'balanced' is not supported for partial_fit, because one part of the data does not tell "
                 "how frequent the classes are; pass a dict"
             )
+        return self._partial_fit(X, y, sample_weight, classes)
+
+    def _know(self, classes: Any) -> Any:
         _check_partial_fit_first_call(self, classes)
-        return self._partial_fit(X, y, sample_weight, self.classes_)
+        return self.classes_
 
     def _new(self, X: Any, y: Any) -> None:
         check_classification_targets(y)

@@ -187,6 +187,8 @@ def test_numbers_of_another_shape():
         one.partial_fit(X, NUMBERS)
     with pytest.raises(ValueError, match=r"y_val must have 2 numbers for each sample, .* received shape \(5,\)"):
         two.fit(X, NUMBERS, X_val=X[:5], y_val=NUMBERS[:5, 0])
+    with pytest.raises(ValueError, match=r"^y_val must be finite, received -inf at index \(0, 0\)"):
+        two.fit(X.astype(np.float32), NUMBERS, X_val=X[:5], y_val=NUMBERS[:5] * 1e300)
 
 
 @pytest.mark.parametrize("sizes", [(2.9, True), ["3"], [(3, 2)], (0,), -1])

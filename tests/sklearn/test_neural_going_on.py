@@ -66,6 +66,11 @@ def test_a_network_cannot_change_while_it_is_trained(estimator, name, value):
     estimator.set_params(warm_start=False).fit(X, BINARY)
 
 
+def test_an_argument_that_is_given_its_default_is_no_change():
+    estimator = NeuralClassifier(dense, epochs=1, warm_start=True).fit(X, BINARY).set_params(model__units=8)
+    assert estimator.fit(X, BINARY).n_iter_ == 2
+
+
 def test_copies_go_on():
     """Arguments that are arrays, networks and objects are the same in a copy."""
 

@@ -207,6 +207,14 @@ def test_an_error_while_training_goes_on_undoes_it(kind, error, warm):
     assert list(estimator.history_) == ["loss"]
 
 
+def test_a_first_partial_fit_that_fails_knows_no_classes():
+    estimator = NeuralClassifier(random_state=0)
+    with pytest.raises(ValueError, match="Input X contains NaN"):
+        estimator.partial_fit(X * np.nan, THREE, classes=[0, 1, 2])
+    assert not hasattr(estimator, "classes_")
+    assert estimator.partial_fit(X, BINARY, classes=[0, 1]).classes_.tolist() == [0, 1]
+
+
 def test_weights_that_become_infinite_are_undone():
     estimator = NeuralRegressor(optimizer="sgd", warm_start=True, epochs=3).fit(X, NUMBERS)
     before = state(estimator)
