@@ -99,6 +99,26 @@ def test_activations_that_are_objects():
         assert ours.activation is leaky
 
 
+class Times(fastnn.layers.Activation):
+    """x times a number, of which it tells nobody."""
+
+    def __init__(self, number):
+        super().__init__("linear")
+        self._number = number
+
+    def forward(self, x, training=False):
+        return x * self._number
+
+    def backward(self, dy):
+        return dy * self._number
+
+
+def test_an_activation_that_cannot_be_described():
+    ours = MLPClassifier((5,), Times(2.0), random_state=0, max_iter=2, warm_start=True).fit(X, Y)
+    ours.partial_fit(X, Y).fit(X, Y)
+    assert_allclose(ours.transform(X), 2 * (X @ ours.coefs_[0] + ours.intercepts_[0]), rtol=1e-12)
+
+
 OTHERS = [
     ({"batch_norm": True}, {"batch_norm": False}),
     ({"dropout": 0.0}, {"dropout": 0.5}),
