@@ -799,8 +799,8 @@ MUTATIONS = [
     Mutation(
         "fit goes on with the best weights of an earlier partial_fit",
         "state",
-        "best if incremental else None",
-        "best",
+        'best = self.__dict__.pop("_best_weights", None)',
+        'best = self.__dict__.pop("_best_weights", None) if incremental else None',
         "tests/sklearn/test_mlp_changes.py -k forgets",
     ),
     Mutation(

@@ -1,8 +1,5 @@
 """Multi-layer perceptrons from one training to the next: what is kept, what changes, what an interruption leaves."""
 
-import os
-import signal
-
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose
@@ -42,27 +39,27 @@ def test_fit_forgets_the_best_weights_of_partial_fit(solver):
     assert all(map(np.array_equal, ours.coefs_, expected))
 
 
-class InterruptedCompiler(fastnn.losses.MeanSquaredError):
+class Interrupted(fastnn.losses.MeanSquaredError):
     """Asked by `fit` while it prepares: as if Ctrl-C came then."""
 
     def prepare(self, y, outputs, dtype, argument="y"):
-        if InterruptedCompiler.on:
-            os.kill(os.getpid(), signal.SIGINT)
+        if Interrupted.on:
+            raise KeyboardInterrupt
         return super().prepare(y, outputs, dtype, argument)
 
 
 def test_ctrl_c_before_the_first_epoch():
     """As in scikit-learn: a warning, and the initial weights; later training continues with them."""
-    InterruptedCompiler.on = False
-    ours = MLPRegressor(InterruptedCompiler(), max_iter=3, random_state=0, warm_start=True)
+    Interrupted.on = False
+    ours = MLPRegressor(Interrupted(), max_iter=3, random_state=0, warm_start=True)
     for epochs in (0, 3):
-        InterruptedCompiler.on = True
+        Interrupted.on = True
         with pytest.warns(UserWarning, match=r"Training interrupted by user\."):
             ours.fit(X, X[:, 0])
         assert ours.n_iter_ == 0
         assert len(ours.loss_curve_) == epochs
         assert ours.predict(X).shape == (75,)
-        InterruptedCompiler.on = False
+        Interrupted.on = False
         ours.fit(X, X[:, 0])
         assert len(ours.loss_curve_) == epochs + 3
 
@@ -100,6 +97,26 @@ def test_activations_that_are_objects():
         assert_allclose(ours.transform(X), np.where(z > 0, z, 0.3 * z), rtol=1e-9)
         ours.partial_fit(X, Y)
         assert ours.activation is leaky
+
+
+class Times(fastnn.layers.Activation):
+    """x times a number, of which it tells nobody."""
+
+    def __init__(self, number):
+        super().__init__("linear")
+        self._number = number
+
+    def forward(self, x, training=False):
+        return x * self._number
+
+    def backward(self, dy):
+        return dy * self._number
+
+
+def test_an_activation_that_cannot_be_described():
+    ours = MLPClassifier((5,), Times(2.0), random_state=0, max_iter=2, warm_start=True).fit(X, Y)
+    ours.partial_fit(X, Y).fit(X, Y)
+    assert_allclose(ours.transform(X), 2 * (X @ ours.coefs_[0] + ours.intercepts_[0]), rtol=1e-12)
 
 
 OTHERS = [
