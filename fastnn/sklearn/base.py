@@ -1,13 +1,11 @@
 """What all estimators share: checked samples, the outputs of the network inside, and a state of plain data."""
 
 import math
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..frames import is_sparse
@@ -31,22 +29,6 @@ class NetworkEstimator(BaseEstimator):
         "accept_sparse": ["csr", "csc"],
         "dtype": (np.float64, np.float32),
     }
-
-    @contextmanager
-    def _unchanged_on_error(self) -> Iterator[None]:
-        """After an error within the block all attributes are as before it; not after Ctrl-C, which keeps the training.
-
-        A warning that is an error and comes at the end of training keeps it, too.
-        """
-        before = {k: v.copy() if type(v) is list and k.endswith("_") else v for k, v in vars(self).items()}
-        try:
-            yield
-        except ConvergenceWarning:
-            raise
-        except Exception:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
 
     def _check_samples(self, X: Any, reset: bool) -> Any:
         """X as scikit-learn checks it."""

@@ -65,14 +65,26 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         """
         with self._fitting():
             self._fit(X, y, sample_weight, (X_val, y_val, sample_weight_val), incremental=False)
+        self._free_memory()
         return self
 
     @contextmanager
     def _fitting(self) -> Iterator[None]:
-        """Within the block parameters are valid one by one. After an error in it all attributes are as before."""
-        with self._unchanged_on_error():
+        """Within the block parameters are valid one by one.
+
+        After an error in it all attributes are as before; not after Ctrl-C, which keeps the training, and not after a
+        warning that is an error and comes at the end.
+        """
+        before = {k: v.copy() if type(v) is list and k.endswith("_") else v for k, v in vars(self).items()}
+        try:
             self._validate_params()
             yield
+        except ConvergenceWarning:
+            raise
+        except Exception:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
         if not all(np.isfinite(w).all() for w in chain(self.coefs_, self.intercepts_)):
             raise ValueError(
                 "Solver produced non-finite parameter weights. The input data may contain large values and need to be "
