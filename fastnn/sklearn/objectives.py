@@ -6,7 +6,7 @@ from typing import Any
 from sklearn.utils._param_validation import InvalidParameterError
 
 from .. import losses
-from ..losses import Hinge, Loss
+from ..losses import Loss
 
 # fastnn's names of activations for scikit-learn's, which `out_activation_` has.
 ACTIVATIONS = {"identity": "linear", "logistic": "sigmoid", "exp": "exponential"}
@@ -36,7 +36,7 @@ def classification_loss(loss: Any, label_smoothing: float, kind: str) -> Loss:
         found = _other(loss, ("log_loss",))
         check_several_labels(found, kind)
         last = last_activation(found, kind)
-        if last not in ("softmax", "logistic") and not isinstance(found, Hinge):
+        if last not in ("softmax", "logistic") and not isinstance(found, losses.Hinge):
             raise ValueError(
                 f"loss must be one of probabilities or margins, received {loss!r}, whose outputs are any numbers that "
                 f'the activation "{last}" gives'
@@ -93,10 +93,9 @@ def check_several_labels(loss: Loss, kind: str) -> None:
 
 def has_margins(loss: Any) -> bool:
     """Whether a parameter `loss` is one for margins, of which there are no probabilities."""
-    try:
-        return isinstance(None if loss is None else losses.get(loss), Hinge)
-    except (TypeError, ValueError):  # a name of scikit-learn's, or something that `fit` refuses
-        return False
+    if isinstance(loss, str):  # not `losses.get`, which looks long for names like an unknown one
+        return loss.lower() in (losses.Hinge.name, losses.SquaredHinge.name)
+    return isinstance(loss, losses.Hinge) or (isinstance(loss, type) and issubclass(loss, losses.Hinge))
 
 
 def last_activation(loss: Loss, kind: str) -> str:
@@ -110,6 +109,6 @@ def last_activation(loss: Loss, kind: str) -> str:
         return _SCIKIT_LEARNS.get(loss.activation, loss.activation)
     if kind == "regression":
         return "softplus" if isinstance(loss, losses.Poisson) else "identity"
-    if isinstance(loss, Hinge):
+    if isinstance(loss, losses.Hinge):
         return "identity"
     return "softmax" if kind == "multiclass" else "logistic"

@@ -92,3 +92,12 @@ def test_callbacks_can_be_read(estimator, targets):
     again = pickle.loads(pickle.dumps(ours))
     assert not hasattr(again, "callbacks_")
     assert clone(estimator).fit(X, targets).callbacks_ == []
+
+
+def test_whether_there_are_probabilities_is_known_at_once(monkeypatch):
+    """A search for similar names takes longer than a prediction."""
+    estimator = MLPClassifier((3,), max_iter=1).fit(X, Y)
+    monkeypatch.setattr("difflib.get_close_matches", lambda *args, **kwargs: pytest.fail("looked for similar names"))
+    assert estimator.predict_proba(X[:1]).shape == (1, 3)
+    assert MLPClassifier(loss="Hinge").decision_function
+    assert not hasattr(MLPClassifier(loss="squared_hinge"), "predict_proba")
