@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.utils import column_or_1d
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ..frames import is_sparse
@@ -33,6 +34,12 @@ class NetworkEstimator(BaseEstimator):
     def _check_samples(self, X: Any, reset: bool) -> Any:
         """X as scikit-learn checks it."""
         return validate_data(self, safe(X), reset=reset, **self._sample_checks)
+
+    def _check_pair(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
+        """X and y as scikit-learn checks them; a column of targets becomes a vector, with its warning."""
+        numeric = isinstance(self, RegressorMixin)
+        X, y = validate_data(self, safe(X), y, multi_output=True, y_numeric=numeric, reset=reset, **self._sample_checks)
+        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _outputs(self, X: Any, model: Any = None) -> np.ndarray:
         """The outputs (n, outputs) of the network, or of another `model` with the same inputs, for samples X."""

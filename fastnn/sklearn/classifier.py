@@ -4,14 +4,12 @@ from typing import Any, ClassVar, Self
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils import column_or_1d, compute_class_weight, compute_sample_weight
+from sklearn.utils import compute_class_weight, compute_sample_weight
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import _check_partial_fit_first_call, type_of_target, unique_labels
-from sklearn.utils.validation import validate_data
 
 from ..losses import Loss
 from . import parameters
-from .base import safe
 from .mlp import MultilayerPerceptron
 from .objectives import classification_loss, has_margins, needs_distributions
 from .targets import Labels
@@ -145,7 +143,7 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return self._loss_for(self._kind)
 
     def _check_data(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, Any]:
-        X, y = self._checked(X, y, reset)
+        X, y = super()._check_pair(X, y, reset)
         if not hasattr(self, "classes_") or not (self.warm_start or incremental):
             self._take_labels(Labels(y))
             return X, y
@@ -163,20 +161,8 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
             )
         return X, y
 
-    def _checked(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        X, y = validate_data(
-            self,
-            safe(X),
-            y,
-            accept_sparse=["csr", "csc"],
-            multi_output=True,
-            dtype=(np.float64, np.float32),
-            reset=reset,
-        )
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
-
     def _check_pair(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        X, y = self._checked(X, y, reset)
+        X, y = super()._check_pair(X, y, reset)
         self._check_kind(y, "y_val")
         unknown = np.setdiff1d(unique_labels(y), self.classes_)
         if len(unknown):

@@ -5,13 +5,9 @@ from numbers import Integral
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from sklearn.base import RegressorMixin
-from sklearn.utils import column_or_1d
 from sklearn.utils._param_validation import Interval
-from sklearn.utils.validation import validate_data
 
 from ..models import Sequential
-from .base import safe
 from .building import network, sample_shape
 from .nested import check_argument, defaults
 from .training import Data, TrainedEstimator
@@ -93,14 +89,14 @@ class NeuralEstimator(TrainedEstimator):
         if X_val is None and sample_weight_val is not None:
             raise ValueError("sample_weight_val must come with X_val and y_val, received it alone")
         with self._fitting(fresh) as seed:
-            X, y = self._check_data(X, y, reset=fresh)
+            X, y = self._check_pair(X, y, reset=fresh)
             if fresh:
                 self._new(X, y)
             else:
                 self._go_on(self._other_loss())
             data, validation = Data(X, y, self._weights(sample_weight, X)), None
             if X_val is not None:
-                X_val, y_val = self._check_data(X_val, y_val, reset=False)
+                X_val, y_val = self._check_pair(X_val, y_val, reset=False)
                 validation = Data(X_val, y_val, self._weights(sample_weight_val, X_val))
             elif self.early_stopping:
                 data, validation = self._held_out(data, self._strata(y), seed)
@@ -119,7 +115,7 @@ class NeuralEstimator(TrainedEstimator):
         fresh = not self.__sklearn_is_fitted__()
         with self._fitting(fresh):
             known = self._know(classes)
-            X, y = self._check_data(X, y, reset=fresh)
+            X, y = self._check_pair(X, y, reset=fresh)
             if fresh:
                 self._new(X, y if known is None or y.ndim > 1 else known)
             else:
@@ -129,11 +125,6 @@ class NeuralEstimator(TrainedEstimator):
     def _know(self, classes: Any) -> Any:
         """The classes that there are, of which y may lack some; None where there are none."""
         return None
-
-    def _check_data(self, X: Any, y: Any, reset: bool) -> tuple[Any, Any]:
-        numeric = isinstance(self, RegressorMixin)
-        X, y = validate_data(self, safe(X), y, multi_output=True, y_numeric=numeric, reset=reset, **self._sample_checks)
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _network(self, X: Any, outputs: int) -> Sequential:
         """A new network, which is told the number of outputs."""

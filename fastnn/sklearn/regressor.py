@@ -5,12 +5,9 @@ from typing import Any, Self
 import numpy as np
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
-from sklearn.utils import column_or_1d
 from sklearn.utils.metaestimators import available_if
-from sklearn.utils.validation import validate_data
 
 from ..losses import Loss
-from .base import safe
 from .mlp import MultilayerPerceptron
 from .objectives import regression_loss
 
@@ -118,13 +115,6 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
 
     def _new_loss(self) -> Loss:
         return regression_loss(self.loss)
-
-    def _check_pair(self, X: Any, y: Any, reset: bool) -> tuple[Any, np.ndarray]:
-        X, y = validate_data(
-            self, safe(X), y, accept_sparse=["csr", "csc"], multi_output=True, y_numeric=True,
-            dtype=(np.float64, np.float32), reset=reset,
-        )  # fmt: skip
-        return X, column_or_1d(y, warn=True) if y.ndim == 2 and y.shape[1] == 1 else y
 
     def _check_data(self, X: Any, y: Any, incremental: bool, reset: bool) -> tuple[Any, np.ndarray]:
         X, y = self._check_pair(X, y, reset)

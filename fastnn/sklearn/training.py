@@ -1,7 +1,6 @@
 """Training by epochs, as `fit` of the estimators around any network and of the autoencoder does it."""
 
 import copy
-import math
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
@@ -22,6 +21,7 @@ from ..models.restoring import unchanged_on_error
 from ..randomness import drawing_from
 from .base import NetworkEstimator, shaped
 from .nested import NestedParameters, check_argument
+from .validation import can_stratify
 
 
 class Data(NamedTuple):
@@ -196,10 +196,8 @@ class TrainedEstimator(NestedParameters, NetworkEstimator):
         """
         from sklearn.model_selection import train_test_split  # not at import, which it would slow down
 
-        if labels is not None:
-            counts, size = np.unique(labels, return_counts=True)[1], math.ceil(self.validation_fraction * len(labels))
-            if counts.min() < 2 or len(counts) > min(size, len(labels) - size):
-                labels = None
+        if labels is not None and not can_stratify(labels, self.validation_fraction):
+            labels = None
         parts = train_test_split(
             *(part for part in data if part is not None),
             test_size=self.validation_fraction, random_state=seed, stratify=labels,

@@ -82,7 +82,7 @@ def set_aside(
     arrays = [X, y] if sample_weight is None else [X, y, sample_weight]
     stratify = None
     if is_classifier(estimator) and estimator.early_stopping is not True:
-        stratify = y if _can_stratify(y, estimator.validation_fraction) else None
+        stratify = y if can_stratify(y, estimator.validation_fraction) else None
     elif is_classifier(estimator) and estimator.n_outputs_ == 1:
         stratify = estimator._labels.targets(y).astype(bool)  # scikit-learn's errors name these
     from sklearn.model_selection import train_test_split  # not at import, which it would slow down
@@ -95,7 +95,7 @@ def set_aside(
     return (*training, *none), (*validation, *none)
 
 
-def _can_stratify(y: Any, fraction: float) -> bool:
+def can_stratify(y: Any, fraction: float) -> bool:
     """Whether both parts can have samples of each label (n,): there are two of each, and not fewer than labels."""
     if y.ndim > 1:
         return False

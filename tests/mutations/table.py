@@ -820,7 +820,7 @@ MUTATIONS = [
     Mutation(
         "labels are stratified that cannot be",
         "dropped check",
-        "stratify = y if _can_stratify(y, estimator.validation_fraction) else None",
+        "stratify = y if can_stratify(y, estimator.validation_fraction) else None",
         "stratify = y",
         "tests/sklearn/test_mlp_scores.py -k stratified",
     ),
