@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def portion(part: float, whole: float) -> float:
-    """As `kernels.interpreter.portion`, for calls from Python."""
+    """As `kernels.penalties.portion`, for calls from Python."""
     return part / whole if whole else 0.0
 
 
@@ -41,11 +41,7 @@ def penalized(layers: "Iterable[Layer]") -> list[Parameter]:
 def penalty_fields(parameter: Parameter) -> dict[str, Any]:
     """The fields of `instructions.PARAMETER` for a weight's penalty."""
     regularizer = parameter.regularizer
-    fields: dict[str, Any] = {}
-    if regularizer is not None:
-        names = "l1", "l2", "per_sample"
-        fields = {name: getattr(regularizer, name) for name in names}
-    return fields
+    return {} if regularizer is None else {name: getattr(regularizer, name) for name in ("l1", "l2", "per_sample")}
 
 
 class Update:
