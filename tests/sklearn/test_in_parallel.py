@@ -132,12 +132,12 @@ def test_threads_of_joblib_share_the_cores():
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        validated(wide().set_params(max_iter=100), WIDE, WIDE_LABELS, "threading", crew.size)
+        validated(wide().set_params(max_iter=600), WIDE, WIDE_LABELS, "threading", crew.size)
     finally:
         stop.set()
         watcher.join()
     assert max(at_work) >= 1
-    # A helper that came while a fit had not begun stays for one run.
+    # A helper that came while a fit had not begun stays for one run, which lasts long on a busy machine: so does this.
     assert np.mean(np.array(at_work) > crew.size) < 0.1
     assert crew.working == 0
 
