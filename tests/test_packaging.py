@@ -29,9 +29,8 @@ def test_every_folder_and_every_text_is_in_the_source_distribution():
 
 
 def test_every_package_is_installed():
-    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "fastnn").rglob("__init__.py")} | {
-        "fastnn.kernels"
-    }
+    packages = {".".join(path.parent.relative_to(ROOT).parts) for path in (ROOT / "fastnn").rglob("__init__.py")}
+    packages |= {"fastnn.examples", "fastnn.kernels"}
     assert set(PROJECT["tool"]["setuptools"]["packages"]) == packages
 
 

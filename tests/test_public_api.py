@@ -25,7 +25,8 @@ from .subprocesses import ROOT, run_python
 MODULES = [
     importlib.import_module(info.name)
     for info in pkgutil.walk_packages([str(Path(fastnn.__file__).parent)], "fastnn.")
-    if not info.name.startswith(("fastnn.kernels", "fastnn.__main__"))  # the one has no users, the other is the command
+    # The one has no users, the other is notebooks, and the third is the command.
+    if not info.name.startswith(("fastnn.kernels", "fastnn.examples", "fastnn.__main__"))
 ]
 
 

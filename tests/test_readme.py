@@ -54,4 +54,4 @@ def test_every_picture_that_it_shows_is_there():
     shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", TEXT)
     assert len(shown) >= 7
     assert all((ROOT / picture).exists() for picture in shown)
-    assert {str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "images").iterdir()} == set(shown)
+    assert {str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "pages" / "images").iterdir()} == set(shown)
