@@ -1,7 +1,7 @@
 """Drawings for the pages: a few shapes in SVG, whose colours `pages/assets/site.css` gives them in either theme.
 
-A drawing is 480 units wide and its text 14 units high, 12 or more in code, so that it can be read on a phone that shows it in
-375 pixels. Fills are "a", "b" and "c", which stand for threads or for what belongs together, "plain" and "none".
+A drawing is 480 units wide and its text 14 units high, 12 or more in code, so that it can be read on a phone that shows
+it in 375 pixels. Fills are "a", "b" and "c", which stand for threads or for what belongs together, "plain" and "none".
 """
 
 from html import escape
