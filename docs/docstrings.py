@@ -6,6 +6,7 @@ inherits from bases that no page shows.
 """
 
 import functools
+import importlib
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -17,11 +18,12 @@ from .public import MODULES, every_name
 # Methods and attributes that only fastnn itself calls: no underscore, because they are called across its modules.
 _INTERNAL = re.compile(
     r"add_kernel_and_bias|all_slots|as_argument|as_input|backward_from_logits|begin|blocks|build_once|check\w*|classes"
-    r"|compiled|decays|divisor|epochs_at_once|evaluate_batch|fields|fused_operation|fuses|has_slots|hyper"
+    r"|compiled|decays|divisor|evaluate_batch|fields|fused_operation|fuses|has_slots|hyper"
     r"|idle_without_gradient|kernel|keeps_bounds|labels|logits|lower|lower_logits|norms|numbers|operation"
-    r"|output_activation|parameters|prepare|rates|sample_output_shape|separate|settings|shape_only|shown|slot_arrays"
+    r"|output_activation|parameters|prepare|sample_output_shape|separate|settings|shape_only|shown|slot_arrays"
     r"|slot_count|slot_start|slots_made|smoothing|state_size|step_kernel|step_on|takes_indices|update_key|weighted"
-    r"|Loss\.evaluate|Metric\.(add|result)"  # but others of these names are for users
+    # Others of these names are for users.
+    r"|Loss\.evaluate|Metric\.(add|result)|(Optimizer|LearningRateSchedule)\.rates"
 )
 _SPECIAL = ("__call__", "__getitem__")
 _ENTRY = re.compile(r"^    (?P<names>\*{0,2}\w+(?:, \*{0,2}\w+)+): ")
@@ -64,6 +66,11 @@ def one_each(text: str) -> str:
     return "\n".join(lines[:-1])
 
 
+def without_type(text: str) -> str:
+    """The docstring with a break after the first word of what is returned: before a colon Griffe expects a type."""
+    return re.sub(r"^(Returns:\n    [^\s:]+) ", r"\1\n    ", text, flags=re.MULTILINE)
+
+
 @functools.cache
 def _names() -> frozenset[str]:
     return frozenset(every_name())
@@ -71,7 +78,7 @@ def _names() -> frozenset[str]:
 
 def linked(text: str, path: str) -> str:
     """The docstring of the object `path`, with links where it names another public one, in full or of its module."""
-    here = max((module for module in MODULES if path.startswith(f"{module}.")), key=len, default="fastnn")
+    here = max((module for module in MODULES if f"{path}.".startswith(f"{module}.")), key=len, default="fastnn")
 
     def link(found: re.Match[str]) -> str:
         name = found["name"]
@@ -83,16 +90,38 @@ def linked(text: str, path: str) -> str:
     return "\n".join(line if line.startswith((">>> ", "... ")) else _NAME.sub(link, line) for line in text.splitlines())
 
 
-def with_others(text: str, base: griffe.Class) -> str:
-    """The docstring of a class, with an entry for the arguments that its constructor hands on to the base."""
-    names = ", ".join(f"`{p.name}`" for p in base.parameters if p.name not in ("self", "kwargs", "unknown"))
-    entry = f"    **kwargs: {names}, as in `{base.name}`."
+def entries(text: str) -> dict[str, str]:
+    """The entries of the section Args, by the names of the arguments."""
+    _, _, section = text.partition("\nArgs:\n")
+    found: dict[str, str] = {}
+    for entry in re.split(r"\n(?=    \S)", section.partition("\n\n")[0]):
+        if entry:
+            found[entry.strip().partition(":")[0]] = entry
+    return found
+
+
+def with_entries(text: str, more: list[str]) -> str:
+    """The docstring with further entries in its section Args."""
+    if not more:
+        return text
     before, args, after = text.partition("\nArgs:\n")
     if not args:
-        first, _, rest = text.partition("\n\n")
-        return f"{first}\n\nArgs:\n{entry}\n\n{rest}"
-    entries, _, rest = after.partition("\n\n")
-    return f"{before}{args}{entries}\n{entry}\n\n{rest}"
+        before, _, after = text.partition("\n\n")
+        return "\n".join([before, "", "Args:", *more, "", after])
+    own, _, rest = after.partition("\n\n")
+    return "\n".join([before, "Args:", own, *more, "", rest])
+
+
+def inherited_entries(kind: griffe.Class, base: griffe.Class | None) -> list[str]:
+    """Entries for the constructor's arguments that only the docstrings of bases describe, or that go to the base."""
+    own, *above = [entries(c.docstring.value) if c.docstring else {} for c in (kind, *kind.mro())]
+    names = [p.name for p in kind.parameters]
+    found = ([text[name] for text in above if name in text][:1] for name in names if name not in own)
+    more = [entry for first in found for entry in first]
+    if base and "kwargs" in names:
+        handed = [p.name for p in base.parameters if p.name not in ("self", "unknown", *names)]
+        more.append(f"    **kwargs: {', '.join(f'`{name}`' for name in handed)}, as in `{base.name}`.")
+    return more
 
 
 def shown(kind: griffe.Class, name: str) -> bool:
@@ -101,16 +130,40 @@ def shown(kind: griffe.Class, name: str) -> bool:
     return name in _SPECIAL or not (name.startswith("_") or any(_INTERNAL.fullmatch(called) for called in internal))
 
 
+def spell_out(function: griffe.Function) -> None:
+    """Replace names of types and constants of fastnn, which say nothing to a reader, by what they stand for."""
+    for parameter in function.parameters:
+        parameter.annotation = _spelled_out(parameter.annotation)
+        if isinstance(parameter.default, griffe.ExprName):
+            value = getattr(importlib.import_module(function.module.path), parameter.default.name, None)
+            parameter.default = repr(value) if isinstance(value, (str, float)) else parameter.default
+    function.returns = _spelled_out(function.returns)
+
+
+def _spelled_out(annotation: Any) -> Any:
+    if isinstance(annotation, griffe.ExprName) and annotation.canonical_path.startswith("fastnn."):
+        try:
+            stands_for = annotation.parent.modules_collection[annotation.canonical_path]  # type: ignore[union-attr]
+        except KeyError:
+            return annotation
+        stands_for = stands_for.final_target if stands_for.is_alias else stands_for
+        if stands_for.is_attribute:
+            return stands_for.value
+    return annotation
+
+
 class Docstrings(griffe.Extension):
     """Prepares the loaded package for the pages."""
 
     def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
         """Rewrite the docstring."""
         if obj.docstring is not None:
-            obj.docstring.value = one_each(fenced(linked(obj.docstring.value, obj.path)))
+            obj.docstring.value = without_type(one_each(fenced(linked(obj.docstring.value, obj.path))))
 
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         """Give each public class what it has of bases that no page shows, and hide what is not for users."""
+        for function in _functions(pkg):
+            spell_out(function)
         public = {kind.path: kind for kind in _public_classes(pkg)}
         above = {path: [base for base in kind.mro() if base.path in public] for path, kind in public.items()}
         for path, kind in public.items():
@@ -126,9 +179,9 @@ class Docstrings(griffe.Extension):
             for name in members[path]:
                 if name != "__init__" and (not shown(kind, name) or name in of_bases):
                     del kind.members[name]
-            constructor = kind.all_members.get("__init__")
-            if above[path] and constructor and "kwargs" in constructor.parameters and kind.docstring:
-                kind.docstring.value = with_others(kind.docstring.value, above[path][0])
+            if kind.docstring:
+                more = inherited_entries(kind, above[path][-1] if above[path] else None)
+                kind.docstring.value = with_entries(kind.docstring.value, more)
             kind.bases = [griffe.ExprName(base.name, base.module) for base in above[path][:1]]  # its page says the rest
 
 
@@ -140,3 +193,11 @@ def _public_classes(pkg: griffe.Module) -> Iterator[griffe.Class]:
                 target = member.final_target if member.is_alias else member
                 if target.is_class:
                     yield target
+
+
+def _functions(parent: griffe.Object) -> Iterator[griffe.Function]:
+    for member in parent.members.values():
+        if isinstance(member, griffe.Function):
+            yield member
+        elif isinstance(member, (griffe.Module, griffe.Class)):
+            yield from _functions(member)

@@ -120,6 +120,11 @@ def test_docstrings_become_pages():
     )
 
 
+def test_what_is_returned_has_no_type_of_its_own():
+    text = "One.\n\nReturns:\n    An array: numbers.\n"
+    assert docstrings.without_type(text) == "One.\n\nReturns:\n    An\n    array: numbers.\n"
+
+
 def test_the_command_line_is_described_from_itself():
     found = dict(commands())
     assert {"fastnn train", "fastnn convert", "fastnn compile", "fastnn info", "fastnn lab mnist"} <= set(found)
