@@ -100,6 +100,8 @@ def test_every_kind_of_fault_makes_it_fail(tree):
         "docs/pages/reference/saving.md": lambda text: text.replace("::: fastnn.saving", ""),
         "fastnn/utils.py": lambda text: text.replace("Args:\n", "Args:\n        nothing: is so called.\n", 1),
     }
+    for page in ("layers", "losses", "metrics", "optimizers", "sklearn", "plots"):  # which take long
+        changes[f"docs/pages/reference/{page}.md"] = lambda text: "# Empty\n"
     kept = {name: (tree / name).read_text() for name in changes}
     for name, change in changes.items():
         assert change(kept[name]) != kept[name]
