@@ -5,6 +5,7 @@ Docstrings are written to be read in an editor. For the site, their `>>>` exampl
 inherits from bases that no page shows.
 """
 
+import dataclasses
 import functools
 import importlib
 import re
@@ -90,6 +91,11 @@ def linked(text: str, path: str) -> str:
     return "\n".join(line if line.startswith((">>> ", "... ")) else _NAME.sub(link, line) for line in text.splitlines())
 
 
+def readable(text: str, path: str) -> str:
+    """The docstring of the object `path` as the site shows it."""
+    return without_type(one_each(fenced(linked(text, path))))
+
+
 def entries(text: str) -> dict[str, str]:
     """The entries of the section Args, by the names of the arguments."""
     _, _, section = text.partition("\nArgs:\n")
@@ -133,37 +139,50 @@ def shown(kind: griffe.Class, name: str) -> bool:
 def spell_out(function: griffe.Function) -> None:
     """Replace names of types and constants of fastnn, which say nothing to a reader, by what they stand for."""
     for parameter in function.parameters:
-        parameter.annotation = _spelled_out(parameter.annotation)
+        parameter.annotation = _spelled_out(parameter.annotation, function.modules_collection)
         if isinstance(parameter.default, griffe.ExprName):
             value = getattr(importlib.import_module(function.module.path), parameter.default.name, None)
             parameter.default = repr(value) if isinstance(value, (str, float)) else parameter.default
-    function.returns = _spelled_out(function.returns)
+    function.returns = _spelled_out(function.returns, function.modules_collection)
 
 
-def _spelled_out(annotation: Any) -> Any:
+def _spelled_out(annotation: Any, modules: griffe.ModulesCollection) -> Any:
     if isinstance(annotation, griffe.ExprName) and annotation.canonical_path.startswith("fastnn."):
         try:
-            stands_for = annotation.parent.modules_collection[annotation.canonical_path]  # type: ignore[union-attr]
-        except KeyError:
+            stands_for = modules[annotation.canonical_path]
+            stands_for = stands_for.final_target if stands_for.is_alias else stands_for
+        except (KeyError, griffe.AliasResolutionError):
             return annotation
-        stands_for = stands_for.final_target if stands_for.is_alias else stands_for
-        if stands_for.is_attribute:
-            return stands_for.value
+        return stands_for.value if stands_for.is_attribute else annotation
+    if isinstance(annotation, griffe.Expr) and not isinstance(annotation, griffe.ExprName):
+        for field in dataclasses.fields(annotation):
+            part = getattr(annotation, field.name)
+            new = (
+                [_spelled_out(one, modules) for one in part] if isinstance(part, list) else _spelled_out(part, modules)
+            )
+            setattr(annotation, field.name, new)
     return annotation
+
+
+def set_types_of_attributes(kind: griffe.Class) -> None:
+    """The types in the section Attributes: Griffe gives an attribute without a type that of the one before."""
+    for section in kind.docstring.parsed if kind.docstring else ():
+        if section.kind is griffe.DocstringSectionKind.attributes:
+            for attribute in section.value:
+                member = kind.all_members.get(attribute.name)
+                attribute.annotation = getattr(member, "annotation", None)
 
 
 class Docstrings(griffe.Extension):
     """Prepares the loaded package for the pages."""
 
-    def on_object(self, *, obj: griffe.Object, **kwargs: Any) -> None:
-        """Rewrite the docstring."""
-        if obj.docstring is not None:
-            obj.docstring.value = without_type(one_each(fenced(linked(obj.docstring.value, obj.path))))
-
     def on_package(self, *, pkg: griffe.Module, **kwargs: Any) -> None:
         """Give each public class what it has of bases that no page shows, and hide what is not for users."""
-        for function in _functions(pkg):
-            spell_out(function)
+        for thing in _objects(pkg):
+            if thing.docstring is not None:
+                thing.docstring.value = readable(thing.docstring.value, thing.path)
+            if isinstance(thing, griffe.Function):
+                spell_out(thing)
         public = {kind.path: kind for kind in _public_classes(pkg)}
         above = {path: [base for base in kind.mro() if base.path in public] for path, kind in public.items()}
         for path, kind in public.items():
@@ -183,6 +202,7 @@ class Docstrings(griffe.Extension):
                 more = inherited_entries(kind, above[path][-1] if above[path] else None)
                 kind.docstring.value = with_entries(kind.docstring.value, more)
             kind.bases = [griffe.ExprName(base.name, base.module) for base in above[path][:1]]  # its page says the rest
+            set_types_of_attributes(kind)
 
 
 def _public_classes(pkg: griffe.Module) -> Iterator[griffe.Class]:
@@ -195,9 +215,8 @@ def _public_classes(pkg: griffe.Module) -> Iterator[griffe.Class]:
                     yield target
 
 
-def _functions(parent: griffe.Object) -> Iterator[griffe.Function]:
+def _objects(parent: griffe.Object) -> Iterator[griffe.Object]:
+    yield parent
     for member in parent.members.values():
-        if isinstance(member, griffe.Function):
-            yield member
-        elif isinstance(member, (griffe.Module, griffe.Class)):
-            yield from _functions(member)
+        if isinstance(member, griffe.Object):
+            yield from _objects(member)
