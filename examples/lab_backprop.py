@@ -214,7 +214,7 @@ stopped = {name: history.history["loss"][-1] < loss_threshold for name, history 
 how = {
     name: f"the loss is below {loss_threshold:g} after {counts[name]:,} epochs"
     if stopped[name]
-    else f"the loss is {histories[name].history['loss'][-1]:.4f} after all {counts[name]:,} epochs"
+    else f"the loss is {histories[name].history['loss'][-1]:.4f} after {counts[name]:,} epochs"
     for name in counts
 }
 # The best that one number for all points could do: their mean.
