@@ -4,7 +4,6 @@ jupytext, nbclient and ipykernel come with `pip install "fastnn-numba[notebook]"
 """
 
 import ast
-import asyncio
 import contextlib
 import json
 import os
@@ -134,6 +133,8 @@ class Notebook:
         Raises:
             NotebookError: if a cell fails, takes too long or ends the process.
         """
+        import asyncio
+
         with tempfile.TemporaryDirectory(prefix="fastnn-", ignore_cleanup_errors=True) as folder:
             asyncio.run(self._run(Path(folder), seconds))
 
