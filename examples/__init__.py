@@ -14,7 +14,7 @@ How a notebook is laid out (`tests/notebooks/` checks the points with a star):
 5. Quiet: `verbose=0`, a few printed lines, tables instead of logs. A figure of `fastnn.plots` is the last line of its
    cell. Nothing is written to disk but in a temporary folder.
 6. Results that the text talks about are computed: the discussion is `Markdown(f"...")`, which is true for any settings.
-7. The end: `## Discussion`, `## Exercises`.
+7. *The end: `## Discussion`, `## Exercises`.
 8. From top to bottom in less than 40 seconds on two cores, and the same numbers every time: seeds are set.
 9. *No outputs here. ruff formats the code; lines have at most 120 characters.
 """

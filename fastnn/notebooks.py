@@ -157,17 +157,13 @@ class Notebook:
 
         empty = folder / "work"
         empty.mkdir()
-        ends = None if seconds is None else time.monotonic() + seconds
-        client = NotebookClient(
-            self.node,
-            km=_process_manager(folder),
-            # Of one cell; what nbclient takes for no limit is 0.
-            timeout_func=lambda cell: None if ends is None else max(0.1, ends - time.monotonic()),
-            record_timing=False,
-        )
+        client = NotebookClient(self.node, km=_process_manager(folder), record_timing=False)
         try:
             await client.async_start_new_kernel(cwd=str(empty), env=_environment(folder))
             await client.async_start_new_kernel_client()
+            if seconds is not None:
+                ends = time.monotonic() + seconds
+                client.timeout_func = lambda cell: max(0.1, ends - time.monotonic())  # 0 would be no limit
             for index, cell in enumerate(self.node.cells):
                 count = client.code_cells_executed + 1
                 with _named(f"cell {count} ({cell.source.partition(chr(10))[0]})", seconds):
@@ -208,15 +204,17 @@ def _process_manager(folder: Path) -> Any:
 def _environment(folder: Path) -> dict[str, str]:
     """The variables of the process that runs the cells: without the user's start-up files, and with this fastnn."""
     variables = {"IPYTHONDIR": str(folder / "ipython"), "OMP_NUM_THREADS": str(get_num_threads())}
-    if FOLDER != _INSTALLED:  # a source tree, which that process would not find
+    if not _INSTALLED.is_dir():  # a source tree, which that process would not find
         path = os.environ.get("PYTHONPATH")
-        variables["PYTHONPATH"] = os.pathsep.join([str(FOLDER.parent), *([path] if path else [])])
+        variables["PYTHONPATH"] = os.pathsep.join([str(Path(__file__).parent.parent), *([path] if path else [])])
     return {**os.environ, **variables}
 
 
 @contextlib.contextmanager
 def _named(cell: str, seconds: float | None) -> Iterator[None]:
     """Errors of nbclient as a NotebookError in one line that names the cell."""
+    import asyncio
+
     from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
     try:
@@ -227,6 +225,9 @@ def _named(cell: str, seconds: float | None) -> Iterator[None]:
     except CellTimeoutError:
         raise NotebookError(f"it takes longer than {seconds:g} s; the limit was reached in {cell}") from None
     except DeadKernelError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # by Ctrl-C, which nbclient takes for the end of the process
+            raise asyncio.CancelledError from None
         raise NotebookError(f"its Python process ended unexpectedly in {cell}") from None
 
 
