@@ -20,6 +20,7 @@ from .files import written_whole
 # Installed inside the package; in a source tree next to it.
 _INSTALLED = Path(__file__).parent / "examples"
 FOLDER = _INSTALLED if _INSTALLED.is_dir() else Path(__file__).parent.parent / "examples"
+_SECONDS_TO_START = 300  # on a machine that is busy
 SETTINGS = "parameters"  # the tag of the cell with the settings, as other tools for notebooks have it
 
 
@@ -157,10 +158,15 @@ class Notebook:
 
         empty = folder / "work"
         empty.mkdir()
-        client = NotebookClient(self.node, km=_process_manager(folder), record_timing=False)
+        client = NotebookClient(
+            self.node, km=_process_manager(folder), startup_timeout=_SECONDS_TO_START, record_timing=False
+        )
         try:
-            await client.async_start_new_kernel(cwd=str(empty), env=_environment(folder))
-            await client.async_start_new_kernel_client()
+            try:
+                await client.async_start_new_kernel(cwd=str(empty), env=_environment(folder))
+                await client.async_start_new_kernel_client()
+            except RuntimeError as error:
+                raise NotebookError(f"its Python process does not start: {error}") from None
             if seconds is not None:
                 ends = time.monotonic() + seconds
                 client.timeout_func = lambda cell: max(0.1, ends - time.monotonic())  # 0 would be no limit

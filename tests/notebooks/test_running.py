@@ -83,3 +83,11 @@ def test_the_limit_is_for_all_cells_together(of_cells):
     notebook = of_cells(*["import time\ntime.sleep(1.2)"] * 4)
     with pytest.raises(notebooks.NotebookError, match=r"longer than 3 s; the limit was reached in cell [23]"):
         notebook.run(3)
+
+
+def test_a_process_that_does_not_start(of_cells, tmp_path, monkeypatch):
+    (tmp_path / "ipykernel_launcher.py").write_text("raise SystemExit(1)")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setattr(notebooks, "_INSTALLED", tmp_path)  # so that this folder stays the first
+    with pytest.raises(notebooks.NotebookError, match="its Python process does not start: Kernel died"):
+        of_cells("1").run()
