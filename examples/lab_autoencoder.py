@@ -76,7 +76,7 @@ plots.images(x[:30], columns=15)
 #
 # It does not fall to zero even where $y = x$, unless every pixel is 0 or 1: what is left is the entropy of grey pixels.
 #
-# The denoising autoencoder computes $h$ from $\tilde{x} = x + \varepsilon$ but still compares with the clean $x$.
+# The denoising autoencoder computes $h$ from $x + \varepsilon$ but still compares with the clean $x$.
 # Copying pixels is no longer enough; it must know what strokes look like. Dropout sets a random part of $h$ to zero
 # during training, so no feature can rely on another one. Neither noise nor dropout is active outside training.
 #
@@ -218,9 +218,10 @@ for name, model in models.items():
 # %%
 mean_image = float(((targets_test - targets.mean(axis=0)) ** 2).mean())
 text = [
-    f"Answering the mean training image for every image has a mean squared error of {mean_image:.4f}. "
-    + ", ".join(f"{name}: {score['mse']:.4f}" for name, score in scores.items())
-    + f". That is from {hidden} numbers instead of {targets.shape[1]}."
+    f"Answering the mean training image for every image has a mean squared error of {mean_image:.4f}; the networks, "
+    f"from {hidden} numbers for each image and without noise: "
+    + ", ".join(f"{score['mse']:.4f} ({name})" for name, score in scores.items())
+    + "."
 ]
 for name, score in scores.items():
     gain = score["accuracy on features"] - on_pixels

@@ -72,16 +72,18 @@ figure
 #
 # Samples stand in rows, $n$ of them. A layer with weights $W$ and biases $b$ computes
 #
-# $$z = x W + b, \qquad y = \sigma(z), \qquad \sigma(z) = \frac{1}{1 + e^{-z}}$$
+# $$z = x W + b, \qquad y = \sigma(z) = \frac{1}{1 + e^{-z}}$$
 #
 # and its output is the input of the next layer. The loss compares the last output with the targets $t$:
 #
 # $$L = \frac{1}{n} \sum_{i=1}^{n} (y_i - t_i)^2, \qquad \frac{\partial L}{\partial y} = \frac{2}{n} (y - t)$$
 #
-# The chain rule carries this gradient back, from the last layer to the first. With $\sigma' = \sigma (1 - \sigma)$,
-# each layer turns the gradient $dy$ of its output into the gradients of its weights and of its input:
+# The chain rule carries this gradient back, from the last layer to the first. The derivative of a sigmoid is
+# $y (1 - y)$, so each layer turns the gradient $dy$ of its output into the gradients of its weights and of its input:
 #
-# $$dz = dy \odot y \odot (1 - y), \qquad dW = x^\top dz, \qquad db = \sum_i dz_i, \qquad dx = dz\, W^\top$$
+# $$dz = dy \odot y \odot (1 - y)$$
+#
+# $$dW = x^\top dz, \qquad db = \sum_i dz_i, \qquad dx = dz\, W^\top$$
 #
 # The $dx$ of a layer is the $dy$ of the layer before it. Gradient descent then makes a small step downhill,
 # $W \leftarrow W - \eta\, dW$ with the learning rate $\eta$. The picture shows the activation of the hidden layers and

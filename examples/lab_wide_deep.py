@@ -67,13 +67,14 @@ plots.images(x[:30], labels=y[:30], columns=15)
 # %% [markdown]
 # ## The mathematics
 #
-# A dense layer with $i$ inputs and $o$ outputs has $i \cdot o$ weights and $o$ biases. So the wide network has
+# A dense layer with $i$ inputs and $o$ outputs has $i \cdot o$ weights and $o$ biases, $(i + 1)\, o$ in all. So
+# the wide network has
 #
-# $$784 \cdot 256 + 256 \;+\; 256 \cdot 10 + 10 = 203{,}530$$
+# $$785 \cdot 256 + 257 \cdot 10 = 203{,}530$$
 #
 # parameters and the deep one
 #
-# $$784 \cdot 204 + 204 \;+\; 204 \cdot 202 + 202 \;+\; 202 \cdot 10 + 10 = 203{,}580 .$$
+# $$785 \cdot 204 + 205 \cdot 202 + 203 \cdot 10 = 203{,}580$$
 #
 # (A well-known text of this assignment prints 203,170 for the deep network, which is a slip.)
 #

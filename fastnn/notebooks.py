@@ -97,6 +97,8 @@ class Notebook:
         }
         for number, cell in enumerate(self.node.cells):
             cell.id = f"cell-{number}"  # else they are random, and no two files the same
+            if cell.cell_type == "code" and self.node.cells[number - 1].source == "## Discussion":
+                cell.metadata["jupyter"] = {"source_hidden": True}  # code that only puts numbers into sentences
 
     @property
     def settings(self) -> dict[str, Any]:

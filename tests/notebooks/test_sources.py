@@ -77,6 +77,11 @@ def test_it_is_a_valid_notebook_without_outputs(name, tmp_path):
     nbformat.validate(node)
     assert all(cell.outputs == [] and cell.execution_count is None for cell in code_cells(node))
     assert node.metadata.kernelspec.name == "python3"
+    hidden = [cell for cell in code_cells(node) if cell.metadata.get("jupyter") == {"source_hidden": True}]
+    assert len(hidden) <= 1  # that of the discussion
+    assert all("Markdown(" in cell.source for cell in hidden)
+    if name.startswith("lab_"):
+        assert len(hidden) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)
