@@ -12,7 +12,11 @@ import fastnn
 from fastnn import notebooks
 from fastnn.engine import threads
 
-SHOW = "import json, os, sys, fastnn\nprint(json.dumps([sys.executable, fastnn.__file__, os.getcwd(), os.listdir()]))"
+SHOW = """
+import json, os, sys, fastnn
+own = "from_the_start_up_file" in globals()
+print(json.dumps([sys.executable, fastnn.__file__, os.getcwd(), os.listdir(), own]))
+"""
 
 
 def printed(notebook, cell=-1):
@@ -39,17 +43,18 @@ def test_this_python_and_this_fastnn_in_an_empty_folder(of_cells, tmp_path, monk
     (other / "kernel.json").write_text(json.dumps(spec))
     startup = tmp_path / "ipython" / "profile_default" / "startup"
     startup.mkdir(parents=True)
-    (startup / "loud.py").write_text("print('from the start-up file')")
+    (startup / "loud.py").write_text("from_the_start_up_file = True")
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
     monkeypatch.chdir(tmp_path)
     notebook = of_cells(SHOW)
     notebook.run()
-    python, package, folder, there = json.loads(printed(notebook))
+    python, package, folder, there, own = json.loads(printed(notebook))
     assert python == sys.executable
     assert package == fastnn.__file__
     assert folder != str(tmp_path)
     assert there == []
+    assert not own
     assert not os.path.exists(folder)
 
 
