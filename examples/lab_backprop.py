@@ -121,7 +121,7 @@ def build():
 
 
 networks = {name: build() for name in data}
-networks["XOR"].summary()
+networks["XOR"]
 
 # %% [markdown]
 # ## One step by hand

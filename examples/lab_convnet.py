@@ -89,7 +89,7 @@ for count in filters:
 model.add(layers.Flatten())
 model.add(layers.Dense(classes, activation="softmax"))
 model.compile(fastnn.optimizers.Adam(learning_rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
-model.summary()
+model
 
 # %% [markdown]
 # ## Training

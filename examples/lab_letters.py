@@ -111,7 +111,7 @@ for inputs, outputs in pairwise(sizes):
     xavier = fastnn.initializers.RandomNormal(stddev=math.sqrt(2 / (inputs + outputs)))
     model.add(layers.Dense(outputs, activation="softmax" if last else "relu", kernel_initializer=xavier))
 model.compile(make_optimizer(), "sparse_categorical_crossentropy", metrics=["accuracy"])
-model.summary()
+model
 
 # %% [markdown]
 # ## Training

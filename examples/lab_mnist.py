@@ -113,7 +113,7 @@ def build():
 
 
 model = build()
-model.summary()
+model
 
 # %% [markdown]
 # ## Cross-validation
