@@ -31,7 +31,7 @@ class _OneLineErrors(TyperGroup):
             warnings.showwarning = lambda message, *rest: print(f"warning: {message}", file=sys.stderr)
             try:
                 status = super().main(*args, **settings)
-            except (_OPTION_ERROR, ValueError, OSError, MemoryError) as error:
+            except (_OPTION_ERROR, ValueError, OSError, MemoryError, ImportError) as error:
                 print(f"error: {_one_line(error)}", file=sys.stderr)
                 status = 2
             except (typer.Abort, KeyboardInterrupt):
@@ -123,6 +123,26 @@ def _lab(context: typer.Context) -> None:
 
 for _name, _run in labs.COMMANDS.items():
     lab.command(_name)(_run)
+
+
+@app.command()
+def notebooks(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Which ones; --list shows them.", show_default="all")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for the .ipynb files.")] = Path("notebooks"),
+    only_list: Annotated[bool, typer.Option("--list", help="Show the names and titles, and do nothing else.")] = False,
+    no_run: Annotated[bool, typer.Option("--no-run", help="Write them without running them.")] = False,
+    limit: Annotated[float, typer.Option(help="Seconds that each may take.")] = 600,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that exist.")] = False,
+) -> None:
+    """Run the notebooks that come with fastnn, and write them as .ipynb files with their results."""
+    from .writing import print_list, write_notebooks
+
+    if only_list:
+        print_list()
+    elif not write_notebooks(names or [], out, not no_run, overwrite, limit):
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -15,7 +15,7 @@ from fastnn import checks, layers, plots
 from fastnn.callbacks import History, TerminateOnNaN
 from fastnn.models.progress import Progress
 
-from . import options
+from . import notebooks, options
 from .images import load, show
 from .results import Results, untrained_loss
 
@@ -43,6 +43,7 @@ def run(
     threads: options.Threads = None,
     out: options.Out = Path("runs/autoencoder"),
     overwrite: options.Overwrite = False,
+    notebook: options.Notebook = False,
 ) -> None:
     """Learn features of images without labels."""
     settings = dict(locals())
@@ -53,6 +54,7 @@ def run(
     checks.nearest(denoise, NOISES, "--denoise")
     checks.number(noise, "--noise", 0, *((1, True) if denoise == "masking" else ()))
     checks.number(dropout, "--dropout", 0, 1, open_high=True)
+    to_hand_in = notebooks.prepared(run, settings)
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, seed=seed)
     with Results(out, overwrite) as results:
@@ -111,6 +113,7 @@ def run(
         if x_test.ndim == 3:
             draw(results, models, x_test[:10])
         results.figure(curves(histories), "curves", "learning curves")
+        results.notebook(to_hand_in)
 
 
 def network(shape: tuple[int, ...], hidden: int, noise_kind: str, amount: float, dropout: float) -> fastnn.Sequential:

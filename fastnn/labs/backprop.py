@@ -24,7 +24,7 @@ from fastnn import checks, initializers, layers, plots
 from fastnn.callbacks import History, LossThreshold, TerminateOnNaN
 from fastnn.datasets import points
 
-from . import options
+from . import notebooks, options
 from .results import Results, untrained_loss
 
 RATES = {"sgd": 1.0, "momentum": 0.1, "adagrad": 0.1, "adam": 0.01}
@@ -54,6 +54,7 @@ def run(
     seed: options.Seed = 1,
     out: options.Out = Path("runs/backprop"),
     overwrite: options.Overwrite = False,
+    notebook: options.Notebook = False,
 ) -> None:
     """Learn linear and XOR data by backpropagation."""
     settings = dict(locals())
@@ -63,6 +64,7 @@ def run(
     checks.nearest(loss, LOSSES, "--loss")
     checks.integer(epochs, "--epochs")
     checks.number(loss_threshold, "--loss-threshold", 0)
+    to_hand_in = notebooks.prepared(run, settings, hidden=units)
     options.use(seed)
     data = {"linear": points.generate_linear(samples), "XOR": points.generate_xor_easy()}
     new_points = {"linear": points.generate_linear(samples), "XOR": data["XOR"]}  # XOR has only these 21
@@ -120,6 +122,7 @@ def run(
         if compare and not results.interrupted:
             compared = compare_all(results, build, data, epochs, loss_threshold)
             results.metrics(settings, networks=finished, compared=compared)
+        results.notebook(to_hand_in)
 
 
 def network(units: list[int], activation: str, bias: bool) -> fastnn.Sequential:

@@ -15,7 +15,7 @@ from fastnn import checks, layers, plots
 from fastnn.callbacks import TerminateOnNaN
 from fastnn.schedules import OneCycle
 
-from . import options
+from . import notebooks, options
 from .images import load, show
 from .results import Results, untrained_loss
 
@@ -46,6 +46,7 @@ def run(
     threads: options.Threads = None,
     out: options.Out = Path("runs/convnet"),
     overwrite: options.Overwrite = False,
+    notebook: options.Notebook = False,
 ) -> None:
     """Train a convolutional network on images, and look inside."""
     settings = dict(locals())
@@ -55,6 +56,7 @@ def run(
     settings |= {"filters": ",".join(map(str, numbers_of_filters)), "learning_rate": rate, "epochs": epochs}
     checks.integer(batch_size, "--batch-size")
     checks.number(validation, "--validation", 0, 1, open_high=True)
+    to_hand_in = notebooks.prepared(run, settings, filters=numbers_of_filters)
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, test_data, seed)
     classes = int(max(y.max(), y_test.max())) + 1
@@ -90,6 +92,7 @@ def run(
         predictions = model.predict(x_test)
         results.figure(plots.confusion_matrix(y_test, predictions), "confusion", "confusion matrix")
         results.figure(plots.misclassified(x_test, y_test, predictions), "misclassified", "misclassified images")
+        results.notebook(to_hand_in)
 
 
 def network(shape: tuple[int, ...], filters: list[int], classes: int, big: bool = False) -> fastnn.Sequential:

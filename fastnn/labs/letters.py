@@ -18,7 +18,7 @@ from fastnn import checks, datasets, initializers, layers, plots
 from fastnn.callbacks import TerminateOnNaN
 from fastnn.model_selection import train_test_split
 
-from . import options
+from . import notebooks, options
 from .results import Results, untrained_loss
 
 LETTERS = "ABCDEFGHIJ"
@@ -40,6 +40,7 @@ def run(
     threads: options.Threads = None,
     out: options.Out = Path("runs/letters"),
     overwrite: options.Overwrite = False,
+    notebook: options.Notebook = False,
 ) -> None:
     """Recognise the letters A to J by full-batch gradient descent."""
     settings = dict(locals())
@@ -47,6 +48,7 @@ def run(
     rate = settings["learning_rate"] = options.learning_rate(optimizer, learning_rate)
     checks.integer(batch_size, "--batch-size")
     checks.integer(epochs, "--epochs")
+    to_hand_in = notebooks.prepared(run, settings, hidden=units)
     options.use(seed, threads)
     images, labels = datasets.letters.load_data(data)
     if len(images) <= TRAINING + VALIDATION:
@@ -86,6 +88,7 @@ def run(
         results.figure(curves, "curves", "learning curves")
         matrix = plots.confusion_matrix(y_test, model.predict(x_test), labels=list(LETTERS))
         results.figure(matrix, "confusion", "confusion matrix")
+        results.notebook(to_hand_in)
 
 
 def network(shape: tuple[int, ...], sizes: list[int]) -> fastnn.Sequential:

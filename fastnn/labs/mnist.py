@@ -10,7 +10,7 @@ from fastnn import checks, layers, plots
 from fastnn.callbacks import TerminateOnNaN
 from fastnn.model_selection import StratifiedKFold, cross_validate
 
-from . import options
+from . import notebooks, options
 from .images import load, show
 from .results import Results, untrained_loss
 
@@ -34,6 +34,7 @@ def run(
     threads: options.Threads = None,
     out: options.Out = Path("runs/mnist"),
     overwrite: options.Overwrite = False,
+    notebook: options.Notebook = False,
 ) -> None:
     """Train a classifier of images, by default of MNIST."""
     settings = dict(locals())
@@ -45,6 +46,7 @@ def run(
     checks.number(validation, "--validation", 0, 1, open_high=True)
     if folds != 0:
         checks.integer(folds, "--folds", 2)
+    to_hand_in = notebooks.prepared(run, settings, hidden=units)
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, test_data, seed)
     classes = int(max(y.max(), y_test.max())) + 1
@@ -93,6 +95,7 @@ def run(
         if splits:
             curves = {f"fold {i + 1}": history for i, history in enumerate(scores["histories"])}
             results.figure(plots.compare(curves, "val_accuracy"), "folds", "validation accuracy of the folds")
+        results.notebook(to_hand_in)
 
 
 def network(

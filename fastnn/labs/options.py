@@ -22,6 +22,9 @@ Seed = Annotated[int, typer.Option(help="The same seed gives the same result.")]
 Threads = Annotated[int | None, typer.Option(help="Does not change the result.", show_default="all cores")]
 Out = Annotated[Path, typer.Option(help="Folder for figures, history.csv, metrics.json and the model.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files of an earlier run.")]
+Notebook = Annotated[
+    bool, typer.Option("--notebook", help="Also write the lab as a notebook, with its code, results and discussion.")
+]
 LearningRate = Annotated[float | None, typer.Option(help="Learning rate.", show_default="by optimizer")]
 
 # name: a function from the learning rate to the optimizer

@@ -19,10 +19,11 @@ import fastnn
 from fastnn._command import INTERRUPTED
 from fastnn.callbacks import History
 from fastnn.files import written_whole
+from fastnn.notebooks import Notebook, NotebookError
 
 DPI = 150  # of the pictures
 DIVERGED = 2.0  # times the loss of the untrained network
-SUFFIXES = (".png", ".csv", ".json", ".safetensors")  # of the files that labs write
+SUFFIXES = (".png", ".csv", ".json", ".safetensors", ".ipynb")  # of the files that labs write
 
 
 class Results:
@@ -163,6 +164,23 @@ class Results:
         path = self._path(f"{name}.safetensors")
         model.save(path)
         self._say(name.replace("_", " "), path)
+
+    def notebook(self, notebook: Notebook | None) -> None:
+        """Run the lab's notebook and save it under the lab's name; nothing if there is none, or after Ctrl-C.
+
+        If a cell fails, the lab ends with status 1. Whatever ends it here, the other results stay.
+        """
+        if notebook is None or self.interrupted:
+            return
+        print("the notebook runs: the lab once more, cell by cell", flush=True)
+        try:
+            notebook.run()
+        except NotebookError as error:
+            print(f"error: the notebook was not written: {error}", file=sys.stderr, flush=True)
+            raise typer.Exit(1) from None
+        path = self._path(f"{notebook.name.removeprefix('lab_').replace('_', '-')}.ipynb")
+        notebook.write(path)
+        self._say("notebook", path)
 
     @property
     def seconds(self) -> float:

@@ -25,7 +25,7 @@ from fastnn.models.progress import Progress
 from fastnn.randomness import generator
 from fastnn.utils import to_categorical
 
-from . import options
+from . import notebooks, options
 from .images import load, show
 from .mnist import network
 from .results import Results, untrained_loss
@@ -63,6 +63,7 @@ def run(
     threads: options.Threads = None,
     out: options.Out = Path("runs/wide-deep"),
     overwrite: options.Overwrite = False,
+    notebook: options.Notebook = False,
 ) -> None:
     """Compare one wide hidden layer with two narrower ones."""
     settings = dict(locals())
@@ -78,6 +79,7 @@ def run(
         if sampling != "replacement":
             raise ValueError("--iterations needs --sampling replacement; otherwise pass --epochs")
         checks.integer(iterations, "--iterations")
+    to_hand_in = notebooks.prepared(run, settings, **hidden)
     options.use(seed, threads)
     (x, y), (x_test, y_test) = load(data, seed=seed)
     with Results(out, overwrite) as results:
@@ -132,6 +134,7 @@ def run(
         for panel, quantity in zip(panels[0], ("val_accuracy", "val_loss"), strict=True):
             plots.compare(histories, quantity, unit=unit, validation="test", axes=panel)
         results.figure(plots.one_legend(panels), "compared", "both networks")
+        results.notebook(to_hand_in)
 
 
 def draw_and_train(model: fastnn.Sequential, training: Pair, test: Pair, batch_size: int, iterations: int) -> None:

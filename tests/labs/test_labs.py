@@ -54,7 +54,7 @@ def test_help_shows_every_option_with_its_default(name):
     arguments = command_options(labs.COMMANDS[name])
     assert set(options) - {"--help"} == arguments
     with_default = shown.count("[default: ")
-    flags = {"--overwrite", "--compare", "--big"} & arguments
+    flags = {"--overwrite", "--compare", "--big", "--notebook"} & arguments
     assert with_default == len(arguments) - len(flags)
 
 
