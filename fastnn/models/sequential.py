@@ -18,6 +18,7 @@ from . import programs
 from .cell_progress import progress_for
 from .compiled import Compiled
 from .data import prepare_fit, prepare_samples, prepare_sparse, weigh_classes
+from .html import model_html
 from .logs import named_logs
 from .measuring import profile
 from .profile import Profile
@@ -277,6 +278,10 @@ class Sequential(Compiled):
         samples = Samples(self._prepare_x(x))
         with self._turns.lock:
             return programs.predict(self, samples)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a drawing, and the layers with their output shapes and parameters."""
+        return model_html(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: without programs and locks, which are made again."""
