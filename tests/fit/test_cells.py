@@ -20,6 +20,8 @@ X, Y = samples(), labels()
 class ZMQInteractiveShell:
     """As IPython's, by its name."""
 
+    execution_count = 1
+
 
 class OutStream(io.StringIO):
     """As the kernel's `sys.stdout`."""
@@ -33,10 +35,10 @@ class Notebook:
 
     def display(self, content, raw, display_id):
         assert (raw, display_id) == (True, True)
+        number = len(self.outputs)
         self.outputs.append(None)
-        handle = types.SimpleNamespace(update=lambda content, raw: self.put(len(self.outputs) - 1, content))
-        self.put(len(self.outputs) - 1, content)
-        return handle
+        self.put(number, content)
+        return types.SimpleNamespace(update=lambda content, raw: self.put(number, content))
 
     def put(self, number, content):
         assert content.keys() == {"text/plain"}
@@ -57,6 +59,7 @@ def notebook(monkeypatch):
     module.display = found.display
     package = types.ModuleType("IPython")
     package.get_ipython, package.display = lambda: shell, module
+    monkeypatch.setattr(cells, "_cells", [cells._Cell(None)])
     monkeypatch.setitem(sys.modules, "IPython", package)
     monkeypatch.setitem(sys.modules, "IPython.display", module)
     # Not `sys.stdout` itself, which pytest replaces for each phase of a test.
@@ -161,6 +164,18 @@ def test_an_early_end_and_ctrl_c_say_how_far_it_came(notebook):
 def test_no_epoch_shows_nothing(notebook):
     classifier().fit(X, Y, epochs=0)
     assert notebook.outputs == []
+
+
+def test_a_loop_of_fits_leaves_few_outputs(notebook):
+    model = classifier()
+    for epoch in range(25):
+        model.fit(X, Y, initial_epoch=epoch, epochs=epoch + 1)
+    assert len(notebook.outputs) == 10
+    assert [numbers(text.split("\n")) for text in notebook.outputs] == [[n] for n in (*range(1, 10), 25)]
+    assert notebook.outputs[-1].endswith("\n(15 more of this cell stood here before)")
+    cells._shell().execution_count = 2
+    model.fit(X, Y)
+    assert len(notebook.outputs) == 11
 
 
 def test_lines_and_silence_are_as_elsewhere(notebook, capsys):
