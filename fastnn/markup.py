@@ -30,32 +30,37 @@ def number(value: object) -> str:
     return f"{float(value):.5g}"  # type: ignore[arg-type]
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1) -> str:
-    """A table.
+def table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1, wrap: bool = False) -> str:
+    """A table, which scrolls where there is no room.
 
     Args:
         headings: of the columns, as text.
         rows: cells in HTML.
         left: so many columns are aligned at the left, the others at the right.
+        wrap: whether cells may have several lines.
     """
     sides = ["left" if i < left else "right" for i in range(len(headings))]
-    styles = [f' style="text-align:{side};padding:2px 8px"' for side in sides]
+    space = "normal" if wrap else "nowrap"
+    styles = [f' style="text-align:{side};padding:2px 8px;white-space:{space}"' for side in sides]
     head = "".join(f"<th{style}>{text(name)}</th>" for name, style in zip(headings, styles, strict=True))
     body = "".join(
         "<tr>" + "".join(f"<td{style}>{cell}</td>" for cell, style in zip(row, styles, strict=True)) + "</tr>"
         for row in rows
     )
     look = "border-collapse:collapse;margin:4px 0"
-    return f'<table style="{look}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    inside = f'<table style="{look}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    return f'<div style="overflow-x:auto">{inside}</div>'
 
 
-def svg(width: float, height: float, content: str, label: str) -> str:
-    """A picture that shrinks where there is no room; `label` says what it shows, for screen readers."""
-    return (
+def svg(width: float, height: float, content: str, label: str, shrinks: bool = True) -> str:
+    """A picture; `label` says what it shows, for screen readers. Where there is no room it shrinks, or scrolls."""
+    size = "max-width:100%" if shrinks else "max-width:none"
+    picture = (
         f'<svg viewBox="0 0 {width:.0f} {height:.0f}" width="{width:.0f}" role="img" aria-label="{text(label)}" '
-        'style="max-width:100%;height:auto;vertical-align:top" fill="none" stroke="none" font-size="11" '
+        f'style="{size};height:auto;vertical-align:top" fill="none" stroke="none" font-size="11" '
         f'font-family="sans-serif">{content}</svg>'
     )
+    return picture if shrinks else f'<div style="overflow-x:auto">{picture}</div>'
 
 
 def words(x: float, y: float, content: object, anchor: str = "middle", more: str = "") -> str:

@@ -36,7 +36,7 @@ def history_html(epochs: Sequence[int], history: Mapping[str, Sequence[Any]]) ->
             extremes = _extremes(epochs, columns[full]) if full in columns else ("", "")
             rows.append((markup.text(name), label, markup.number(last[0]) if last else "", *extremes))
     table = markup.table(("", "", f"after epoch {epochs[-1] + 1:,}", "lowest (epoch)", "highest (epoch)"), rows, left=2)
-    return f'<div><b>History</b> of {count}<div>{" ".join(charts)}</div><div style="overflow:auto">{table}</div></div>'
+    return f"<div><b>History</b> of {count}<div>{' '.join(charts)}</div>{table}</div>"
 
 
 def _plain(values: Sequence[Any]) -> bool:

@@ -109,7 +109,7 @@ class Metric(Guarded, module="fastnn.metrics", abstract=True):
             "values": better,
         }
         rows = [(markup.text(what), markup.text(value)) for what, value in known.items() if value]
-        return markup.table((f"metric {self.name}", ""), rows, left=2)
+        return markup.table((f"metric {self.name}", ""), rows, left=2, wrap=True)
 
 
 class SumsMetric(Metric, abstract=True):

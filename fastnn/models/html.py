@@ -35,7 +35,7 @@ def model_html(model: "Sequential") -> str:
         loss = getattr(model.loss, "name", type(model.loss).__name__)
         facts.append(f"compiled with {type(model.optimizer).__name__} and {loss}")
     heading = f"<b>{markup.text(type(model).__name__)} {markup.text(model.name)}</b>: {markup.text(', '.join(facts))}"
-    table = f'<div style="overflow:auto">{_table(model)}</div>' if model.layers else ""
+    table = _table(model) if model.layers else ""
     return f"<div>{heading}<div>{drawing}</div>{table}</div>"
 
 
@@ -76,7 +76,7 @@ def _blocks_svg(found: list[Block]) -> str:
         parts.append(_block(block, x + wide / 2, middle))
         parts += [markup.words(x + wide / 2, below + 14 * line, caption) for line, caption in enumerate(captions)]
         x += wide + 16
-    return markup.svg(x, below + 34, "".join(parts), "the network's layers as blocks")
+    return markup.svg(x, below + 34, "".join(parts), "the network's layers as blocks", shrinks=False)
 
 
 def _size(block: Block) -> tuple[float, float, float]:
@@ -101,19 +101,19 @@ def _block(block: Block, centre: float, middle: float) -> str:
 
 def _neurons_svg(columns: list[Column]) -> str:
     """Circles and their connections: blue and dashed for weights below 0, the thicker the larger."""
-    step, gap, top = 24.0, 110.0, 14.0
+    step, gap, top = 24.0, 90.0, 14.0
     height = step * max(column.units for column in columns)
     largest = max(np.abs(c.kernel).max(initial=0) for c in columns if c.kernel is not None) or 1.0
 
     def place(index: int, unit: int, units: int) -> tuple[float, float]:
-        return 60 + index * gap, top + height / 2 + step * (unit - (units - 1) / 2)
+        return 42 + index * gap, top + height / 2 + step * (unit - (units - 1) / 2)
 
     lines, circles = [], []
     for index, column in enumerate(columns):
         centres = [place(index, unit, column.units) for unit in range(column.units)]
         circles += [f'<circle cx="{x:.0f}" cy="{y:.1f}" r="7" fill="#999" stroke="currentColor"/>' for x, y in centres]
         captions = [column.name, f"{column.units}" + "".join(f", {detail}" for detail in column.details[:1])]
-        circles += [markup.words(60 + index * gap, top + height + 14 * line, c) for line, c in enumerate(captions, 1)]
+        circles += [markup.words(42 + index * gap, top + height + 14 * line, c) for line, c in enumerate(captions, 1)]
         if column.kernel is None:
             continue
         for (before, unit), weight in np.ndenumerate(column.kernel):
@@ -124,4 +124,4 @@ def _neurons_svg(columns: list[Column]) -> str:
                 opacity = f'stroke-width="{0.4 + 2.2 * share:.2f}" stroke-opacity="{0.25 + 0.75 * share:.2f}"'
                 lines.append(f'<path d="M{x:.0f} {y:.1f}L{x2:.0f} {y2:.1f}" {look} {opacity}/>')
     label = "the network's neurons, with lines for the weights: orange above 0, blue and dashed below"
-    return markup.svg(120 + gap * (len(columns) - 1), top + height + 34, "".join(lines + circles), label)
+    return markup.svg(84 + gap * (len(columns) - 1), top + height + 34, "".join(lines + circles), label, shrinks=False)

@@ -186,5 +186,5 @@ def _html(found: Profile) -> str:
     rows.append([f"<b>{cell}</b>" for cell in (*whole[0], "", *whole[1])])
     table = markup.table((*_NAMES, "", *_NUMBERS), rows, left=3)
     above_it, *below = map(markup.text, _around(found))
-    parts = [f"<b>Profile</b> of {above_it}", f'<div style="overflow:auto">{table}</div>', *below]
+    parts = [f"<b>Profile</b> of {above_it}", table, *below]
     return f"<div>{''.join(parts)}</div>"
