@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
 
 import fastnn
@@ -52,6 +53,8 @@ def test_weights_that_are_not_finite_are_dotted():
         figure = network(model)
         figure.savefig("/dev/null", format="png")
     assert figure.axes[0].get_legend().get_texts()[-1].get_text() == "weight not finite"
+    dotted = LineCollection([[(0, 0), (1, 1)]], linestyles=":", linewidths=1).get_linestyles()[0]
+    assert figure.axes[0].collections[0].get_linestyles().count(dotted) == 1
 
 
 @pytest.mark.parametrize(
