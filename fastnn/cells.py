@@ -11,9 +11,12 @@ _MOST_OUTPUTS = 10  # of one cell, which may call `fit` in a loop; the next ones
 def in_cell() -> bool:
     """Whether what is printed goes into a cell of a notebook.
 
-    So it is where IPython's kernel runs the program, and nothing else has taken the place of its `sys.stdout`.
+    So it is where IPython's kernel runs the program, and nothing else has taken the place of its `sys.stdout`. Spyder's
+    console has such a kernel, too, but shows only what an output was at first.
     """
-    return _is_a(_shell(), "ZMQInteractiveShell") and _is_a(sys.stdout, "OutStream")
+    shell = _shell()
+    in_kernel = _is_a(shell, "ZMQInteractiveShell") and not _is_a(shell, "SpyderShell")
+    return in_kernel and _is_a(sys.stdout, "OutStream")
 
 
 def _shell() -> Any:

@@ -192,11 +192,23 @@ def test_where_output_is_redirected_lines_are_printed(notebook, capsys):
     assert notebook.outputs == []
 
 
-def test_ipython_on_a_terminal_is_no_notebook(notebook, monkeypatch):
-    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", object)
-    assert not cells.in_cell()
-    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", lambda: None)
-    assert not cells.in_cell()
+class SpyderShell(ZMQInteractiveShell):
+    """As Spyder's, by its name."""
+
+
+class ColabShell(ZMQInteractiveShell):
+    """As that of a notebook service."""
+
+
+@pytest.mark.parametrize(
+    ("shell", "expected"),
+    [(object, False), (lambda: None, False), (SpyderShell, False), (ColabShell, True), (ZMQInteractiveShell, True)],
+    ids=["terminal", "none", "Spyder", "Colab", "Jupyter"],
+)
+@pytest.mark.usefixtures("notebook")
+def test_what_is_a_notebook(monkeypatch, shell, expected):
+    monkeypatch.setattr(sys.modules["IPython"], "get_ipython", shell)
+    assert cells.in_cell() == expected
 
 
 def test_without_ipython_nothing_is_imported():
