@@ -67,6 +67,15 @@ def notebook(monkeypatch):
     return found
 
 
+def progress_of(epochs):
+    """The display of a fit that has just begun."""
+    shown = cell_progress.CellProgress()
+    shown.set_model(types.SimpleNamespace(history=None))
+    shown.set_params({"epochs": epochs, "steps": 1})
+    shown.on_train_begin()
+    return shown
+
+
 def numbers(lines, part="Train"):
     """Of which epochs there are lines."""
     return [int(line.split("|")[1].split("/")[0]) for line in lines if line.startswith(f"[ {part} ")]
@@ -95,7 +104,10 @@ def test_a_few_epochs_have_all_their_lines(notebook, capsys):
     ids=lambda value: str(value) if isinstance(value, int) else None,
 )
 def test_of_many_epochs_few_lines_stay(notebook, epochs, expected):
-    classifier().fit(X, Y, epochs=epochs, batch_size=50)
+    shown = progress_of(epochs)
+    for epoch in range(epochs):
+        shown.on_epoch_end(epoch, {"loss": 1.0})
+    shown.close()
     assert numbers(notebook.lines) == expected
     assert notebook.lines[-1].startswith(f"{epochs:,} of {epochs:,} epochs, ")
 
@@ -114,9 +126,7 @@ def test_while_it_trains_there_is_a_bar_a_few_times_a_second(notebook, monkeypat
 
 
 def test_the_bar(notebook):
-    shown = cell_progress.CellProgress()
-    shown.set_params({"epochs": 2000, "steps": 1})
-    shown.on_train_begin()
+    shown = progress_of(2000)
     shown._began -= 30
     shown._show_bar(501, 500, 0.5)
     assert notebook.lines == ["epoch 501/2,000 █████░░░░░░░░░░░░░░░ 1:30 min left, loss = 0.50000"]
@@ -131,21 +141,24 @@ def test_durations(seconds, text):
     assert cell_progress._duration(seconds) == text
 
 
-def test_many_epochs_are_trained_at_once(notebook):
+def test_as_many_epochs_are_trained_at_once_as_take_a_tenth_of_a_second(notebook, monkeypatch):
     """One at a time would take many times as long as without lines."""
-    model, spans = classifier(), []
+    now = [0.0]
+    monkeypatch.setattr("time.monotonic", lambda: now[0])
+    shown, spans, epoch = progress_of(10_000), [], 0
+    for _ in range(6):
+        spans.append(shown.epochs_at_once())
+        now[0] += 0.0005 * spans[-1]  # an epoch takes half a millisecond
+        for epoch in range(epoch, epoch + spans[-1]):  # noqa: B020
+            shown.on_epoch_end(epoch, {"loss": 1.0})
+    assert spans[:3] == [1, 10, 100]
+    assert spans[3:] == [pytest.approx(200, abs=1)] * 3
 
-    class Watch(fastnn.callbacks.Callback):
-        def epochs_at_once(self):
-            spans.append(self.model.optimizer.iterations)
-            return 100_000
 
-        def on_epoch_end(self, epoch, logs=None):
-            pass
-
-    model.fit(X, Y, epochs=3000, batch_size=50, callbacks=Watch())
-    assert len(spans) < 300
-    assert numbers(notebook.lines)[-1] == 3000
+def test_hooks_that_are_called_late_miss_no_epoch(notebook):
+    history = classifier().fit(X, Y, epochs=60, batch_size=50)
+    assert len(history.epoch) == 60
+    assert numbers(notebook.lines) == [1, 10, 20, 30, 40, 50, 60]
 
 
 def test_an_early_end_and_ctrl_c_say_how_far_it_came(notebook):
