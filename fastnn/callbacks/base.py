@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from .. import checks, habits
+from .curves import history_html
 
 if TYPE_CHECKING:
     from ..models.sequential import Sequential
@@ -149,6 +150,10 @@ class History(Callback):
 
     def __repr__(self) -> str:
         return f"<History of {len(self.epoch)} epochs: {', '.join(self.history)}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: curves of loss and metrics, and a few numbers."""
+        return history_html(self.epoch, self.history)
 
 
 class LambdaCallback(Callback):

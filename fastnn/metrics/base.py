@@ -1,11 +1,13 @@
 """What all metrics share."""
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from .. import checks
+from .. import checks, markup
+from ..configured import arguments
 from ..engine.lowering import uses_kernels
 from ..settings import Guarded
 
@@ -95,6 +97,19 @@ class Metric(Guarded, module="fastnn.metrics", abstract=True):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r})"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: name, arguments, and which values are better; a metric keeps no value."""
+        better = {"min": "lower is better", "max": "higher is better"}.get(self.better or "", "")
+        given = [f"{name} = {getattr(self, name, None)!r}" for name in arguments(type(self)) if name != "name"]
+        known = {
+            "class": type(self).__name__,
+            "arguments": ", ".join(given),
+            "is": (inspect.getdoc(type(self)) or "").split("\n")[0],
+            "values": better,
+        }
+        rows = [(markup.text(what), markup.text(value)) for what, value in known.items() if value]
+        return markup.table((f"metric {self.name}", ""), rows, left=2, wrap=True)
 
 
 class SumsMetric(Metric, abstract=True):

@@ -5,6 +5,7 @@ import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from .. import markup
 from .logs import printable
 
 _LEAST_WIDTH, _WIDTH = 80, 110  # of the table, depending on the terminal
@@ -98,6 +99,10 @@ class Profile:
         """The table."""
         return _table(self)
 
+    def _repr_html_(self) -> str:
+        """What a notebook shows: the table, with bars."""
+        return _html(self)
+
 
 # ---------------------------------------------------------------------------------------------------------------------
 # The table.
@@ -122,34 +127,64 @@ def _cells(row: ProfileRow) -> Iterator[str]:
     yield f"{100 * row.skipped:.0f} %" if row.skipped else ""
 
 
+_NAMES = ("layer and phase", "kernel")
+_NUMBERS = ("time", "share", "GFLOP/s", "of peak", "bytes", "skipped")
+
+
+def _rows(found: Profile) -> Iterator[tuple[tuple[str, str], tuple[str, ...], float]]:
+    """The rows of the table: names, numbers, and the share of the whole; the last one is for all."""
+    shown, small = found.shown(_LEAST_SHOWN)
+    for row in shown:
+        yield (row.name, row.operation), tuple(_cells(row)), row.share
+    if small:
+        seconds, share = sum(row.seconds for row in small), sum(row.share for row in small)
+        yield (f"{len(small)} smaller ones", ""), (_duration(seconds), f"{100 * share:.1f} %", "", "", "", ""), share
+    flops = sum(row.flops for row in found.rows)
+    rate = flops / found.seconds / 1e9
+    reached = f"{100 * rate / found.peak:.0f} %" if found.peak else ""
+    yield ("all", ""), (_duration(found.seconds), "100 %", f"{rate:.3g}" if flops else "", reached, "", ""), 1.0
+
+
 def _table(found: Profile) -> str:
     from rich import box
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
-    table = Table("layer and phase", "kernel", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for heading in ("time", "share", "GFLOP/s", "of peak", "bytes", "skipped"):
+    table = Table(*_NAMES, box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for heading in _NUMBERS:
         table.add_column(heading, justify="right", no_wrap=True)
-    shown, small = found.shown(_LEAST_SHOWN)
-    for row in shown:
-        table.add_row(Text(printable(row.name)), Text(printable(row.operation)), *_cells(row))
-    if small:
-        seconds, share = sum(row.seconds for row in small), sum(row.share for row in small)
-        table.add_row(f"{len(small)} smaller ones", "", _duration(seconds), f"{100 * share:.1f} %")
+    *rows, whole = _rows(found)
+    for names, cells, _ in rows:
+        table.add_row(*(Text(printable(name)) for name in names), *cells)
     table.add_section()
-    flops = sum(row.flops for row in found.rows)
-    rate = flops / found.seconds / 1e9
-    reached = f"{100 * rate / found.peak:.0f} %" if found.peak else ""
-    table.add_row("all", "", _duration(found.seconds), "100 %", f"{rate:.3g}" if flops else "", reached)
+    table.add_row(*whole[0], *whole[1])
     text = io.StringIO()
     # In a notebook rich would show the table at once, instead of writing it into the text.
     width = max(_LEAST_WIDTH, min(_WIDTH, shutil.get_terminal_size((_WIDTH, 0)).columns))
     Console(file=text, width=width, color_system=None, force_jupyter=False).print(table)
+    above, *below = _around(found)
+    return "\n".join([above, *map(str.rstrip, text.getvalue().strip("\n").split("\n")), *below])
+
+
+def _around(found: Profile) -> list[str]:
+    """What stands above the table, and what may stand below it."""
     what = "steps of training, each of" if found.training else "calls of predict, each of"
     lines = [f"{found.steps} {what} {found.batch_size} samples, on {found.threads} thread{'s' * (found.threads > 1)}"]
     if found.peak:
         lines[0] += f" (peak {found.peak:.0f} GFLOP/s)"
     if found.training:
         lines.append(f"once a call of fit: checks of arguments, {_duration(found.checks)}")
-    return "\n".join([lines[0], *map(str.rstrip, text.getvalue().strip("\n").split("\n")), *lines[1:]])
+    return lines
+
+
+def _html(found: Profile) -> str:
+    rows = []
+    *above, whole = _rows(found)
+    for names, cells, share in above:
+        rows.append([*map(markup.text, names), markup.bar(share / max(row.share for row in found.rows)), *cells])
+    rows.append([f"<b>{cell}</b>" for cell in (*whole[0], "", *whole[1])])
+    table = markup.table((*_NAMES, "", *_NUMBERS), rows, left=3)
+    above_it, *below = map(markup.text, _around(found))
+    parts = [f"<b>Profile</b> of {above_it}", table, *below]
+    return f"<div>{''.join(parts)}</div>"

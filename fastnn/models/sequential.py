@@ -15,12 +15,14 @@ from ..layers.base import Layer
 from ..layers.input import InputLayer
 from ..sparse_rows import SparseRows
 from . import programs
+from .cell_progress import progress_for
 from .compiled import Compiled
 from .data import prepare_fit, prepare_samples, prepare_sparse, weigh_classes
+from .html import model_html
 from .logs import named_logs
 from .measuring import profile
 from .profile import Profile
-from .progress import line, progress_for
+from .progress import line
 from .summary import summary
 from .training import Epochs, Training
 from .turns import Turns
@@ -82,7 +84,8 @@ class Sequential(Compiled):
             y: labels (n,), or targets (n, outputs), depending on the loss.
             batch_size: samples per step; None: 32.
             epochs: the number of the last epoch; 0 trains nothing.
-            verbose: 0: silent; 2: a line per epoch; 1 or "auto": also a progress bar, on a terminal.
+            verbose: 0: silent; 2: a line per epoch; 1 or "auto": also a progress bar, on a terminal; in a notebook
+                a bar, and in the end the lines of about ten epochs.
             callbacks: `fastnn.callbacks.Callback` objects.
             validation_split: the fraction of the samples, taken from the end, that is set aside for validation.
             validation_data: (x, y) or (x, y, sample_weight) for validation, instead of `validation_split`.
@@ -303,6 +306,10 @@ class Sequential(Compiled):
         samples = Samples(self._prepare_x(x))
         with self._turns.lock:
             return programs.predict(self, samples)
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: a drawing, and the layers with their output shapes and parameters."""
+        return model_html(self)
 
     def __getstate__(self) -> dict[str, Any]:
         """For copies and pickles: without programs and locks, which are made again."""

@@ -1,4 +1,4 @@
-"""Plots of data, training, learning rates, weights, errors and profiles.
+"""Plots of data, networks, training, learning rates, weights, errors and profiles.
 
 Each function takes plain arrays, draws on the given matplotlib axes or on a new figure, and returns the figure. No
 window opens and no display is needed: save it with `figure.savefig("name.png", dpi=150)`. In a notebook, make it the
@@ -9,6 +9,8 @@ makes a figure with axes for several plots. matplotlib is imported on first use.
 from .activations import activation
 from .classes import confusion_matrix, misclassified
 from .curves import compare, learning_curves
+from .landscape import loss_landscape
+from .network import network
 from .pictures import feature_maps, filters, images, reconstructions
 from .points import decision_surface, predictions, scatter
 from .profiles import profile
@@ -25,7 +27,9 @@ __all__ = [
     "images",
     "learning_curves",
     "learning_rate_finder",
+    "loss_landscape",
     "misclassified",
+    "network",
     "one_legend",
     "panels",
     "predictions",

@@ -76,6 +76,11 @@ def signed() -> Colormap:
     return _colour_map("negative to positive", ("#08275C", "#2B62A8", "#949494", "#F0B766", "#FFF3D0"))
 
 
+def signed_on_white() -> Colormap:
+    """A colour map for lines on white, for numbers around 0: from blue over pale grey to vermilion."""
+    return _colour_map("negative to positive on white", (BLUE, "#D9D9D9", VERMILION))
+
+
 def _colour_map(name: str, colours: Sequence[str]) -> Colormap:
     from matplotlib.colors import LinearSegmentedColormap
 

@@ -43,7 +43,8 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         n_iter_no_change: see `early_stopping`.
         tol: see `early_stopping`.
         random_state: decides initial weights, shuffling and the part set aside.
-        verbose: 2: a line per epoch; 1 or True: also a progress bar, on a terminal.
+        verbose: 2: a line per epoch; 1 or True: also a progress bar, on a terminal; in a notebook a bar, and few
+            lines.
         warm_start: whether `fit` goes on with the network that there is. Parameters of the training may be others then:
             a new optimizer begins anew, and loss and metrics may change. Those of the network may not.
         **optimizer__arguments: the optimizer's arguments.

@@ -57,7 +57,8 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         tol: see `early_stopping`.
         random_state: decides initial weights, shuffling, dropout and the part set aside. What a `Sequential` has
             already, weights and seeds of dropout, stays as it is.
-        verbose: 2: a line per epoch; 1 or True: also a progress bar, on a terminal.
+        verbose: 2: a line per epoch; 1 or True: also a progress bar, on a terminal; in a notebook a bar, and few
+            lines.
         warm_start: whether `fit` goes on with the network that there is. Parameters of the training may be others then:
             a new optimizer begins anew, and loss and metrics may change. Those of the network may not.
         **model__arguments: arguments of the function, `model__...`, and of the optimizer, `optimizer__...`.

@@ -36,7 +36,8 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         shuffle: whether to shuffle the samples in each epoch.
         random_state: of initial weights, the validation split, the order of the samples, and dropout.
         tol: a smaller improvement of the loss, or of the score, is none.
-        verbose: whether to print a line for each epoch, on a terminal above a progress bar.
+        verbose: whether to print a line for each epoch, on a terminal above a progress bar; in a notebook those of
+            about ten epochs stay.
         warm_start: whether `fit` begins where the last one ended.
         momentum, nesterovs_momentum: of "sgd".
         early_stopping: what decides when to stop, and the weights of the best epoch are restored at the end. False: the

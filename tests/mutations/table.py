@@ -895,4 +895,40 @@ MUTATIONS = [
         "*hidden, features]",
         "tests/sklearn/test_autoencoder.py -k layers",
     ),
+    # Notebooks and plots.
+    Mutation(
+        "names in HTML keep their tags",
+        "dropped check",
+        "return html.escape(shown)",
+        "return shown",
+        "tests/fit/test_html.py -k names",
+    ),
+    Mutation(
+        "a thinned curve loses its peaks",
+        "missing term",
+        "int(inside[values[inside].argmax()])",
+        "int(inside[0])",
+        "tests/fit/test_html.py -k long_history",
+    ),
+    Mutation(
+        "in a notebook each epoch returns to Python",
+        "wrong default",
+        "return max(1, min(10 * done, int(done * _SECONDS_AT_ONCE / max(took, 1e-6))))",
+        "return 1",
+        "tests/fit/test_cells.py -k at_once",
+    ),
+    Mutation(
+        "the loss landscape moves the model itself",
+        "state",
+        "twin = copy.deepcopy(model, shared)",
+        "twin = model",
+        "tests/plots/test_landscape.py -k as_it_was",
+    ),
+    Mutation(
+        "directions of the loss landscape are not normalised",
+        "missing term",
+        "scaled: np.ndarray = direction * ",
+        "scaled: np.ndarray = direction + 0 * ",
+        "tests/plots/test_landscape.py -k norms",
+    ),
 ]

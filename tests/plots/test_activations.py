@@ -58,6 +58,7 @@ def test_a_layer_written_in_python_is_drawn():
     [
         ("rellu", ValueError, "unknown activation 'rellu'; did you mean 'relu'"),
         ("softmax", ValueError, "must work on each number by itself, as 'relu' does, received 'softmax'"),
+        (layers.Dense(1), ValueError, "must work on each number by itself, as 'relu' does, received 'Dense'"),
         (layers.Softmax(), ValueError, "received 'Softmax'"),
         (layers.Dense(2), ValueError, "received 'Dense'"),
         (np.tanh, TypeError, "function must be a name or an activation layer, received ufunc"),
