@@ -9,12 +9,13 @@
 # - train with the layer, look at what it learned, save it and load it.
 
 # %%
+# Notebook services start without fastnn: install it where it is missing.
 import importlib.util
 import subprocess
 import sys
 
 if importlib.util.find_spec("fastnn") is None:
-    subprocess.check_call([sys.executable, "-m", "pip", "install", "-q", "fastnn-numba[sklearn]"])
+    subprocess.run([sys.executable, "-m", "pip", "install", "--quiet", "fastnn-numba"], check=True)
 
 # %%
 import numpy as np
