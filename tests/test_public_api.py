@@ -83,7 +83,7 @@ def test_every_layer_is_in_layers():
         (initializers, initializers.Initializer, set()),
         (regularizers, regularizers.Regularizer, set()),
         (constraints, constraints.Constraint, set()),
-        (callbacks, callbacks.Callback, {"Bar", "Monitor", "Progress", "Rules"}),
+        (callbacks, callbacks.Callback, {"Bar", "CellBar", "CellProgress", "Monitor", "Progress", "Rules"}),
         (schedules, schedules.LearningRateSchedule, set()),
     ],
 )

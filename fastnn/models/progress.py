@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -73,29 +74,19 @@ class Progress(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Print the epoch's lines."""
-        logs = logs or {}
+        for text in self.lines(epoch + 1, logs or {}):
+            print(text, flush=True)  # flush, so that lines appear immediately even in a pipe
+
+    def lines(self, number: int, logs: Logs) -> Iterator[str]:
+        """The lines of an epoch, counted from 1."""
         train = {k: v for k, v in logs.items() if not k.startswith("val_")}
         validation = {k.removeprefix("val_"): v for k, v in logs.items() if k.startswith("val_")}
         for part, values in (("Train", train), (self._validation, validation)):
             if values:
-                # Flush, so that lines appear immediately even in a pipe.
-                print(line(part, values, epoch + 1, self.params["epochs"]), flush=True)
+                yield line(part, values, number, self.params["epochs"])
 
     def close(self) -> None:
         """Remove the bar, however training ended."""
         if self._display is not None:
             self._display.stop()
             self._display = None
-
-
-def progress_for(verbose: int | str) -> Progress | None:
-    """The display that `fit` uses for this `verbose`; None for 0.
-
-    Raises:
-        ValueError: for a `verbose` that is not 0, 1, 2 or "auto".
-    """
-    if verbose == 0:
-        return None
-    if verbose not in (1, 2, "auto"):
-        raise ValueError(f'verbose must be 0, 1, 2 or "auto", received {verbose!r}')
-    return Progress(bar=verbose != 2)

@@ -15,12 +15,13 @@ from ..layers.base import Layer
 from ..layers.input import InputLayer
 from ..sparse_rows import SparseRows
 from . import programs
+from .cell_progress import progress_for
 from .compiled import Compiled
 from .data import prepare_fit, prepare_samples, prepare_sparse, weigh_classes
 from .logs import named_logs
 from .measuring import profile
 from .profile import Profile
-from .progress import line, progress_for
+from .progress import line
 from .summary import summary
 from .training import Epochs, Training
 from .turns import Turns
@@ -82,7 +83,8 @@ class Sequential(Compiled):
             y: labels (n,), or targets (n, outputs), depending on the loss.
             batch_size: samples per step; None: 32.
             epochs: the number of the last epoch; 0 trains nothing.
-            verbose: 0: silent; 2: a line per epoch; 1 or "auto": also a progress bar, on a terminal.
+            verbose: 0: silent; 2: a line per epoch; 1 or "auto": also a progress bar, on a terminal; in a notebook
+                a bar, and in the end the lines of about ten epochs.
             callbacks: `fastnn.callbacks.Callback` objects.
             validation_split: the fraction of the samples, taken from the end, that is set aside for validation.
             validation_data: (x, y) or (x, y, sample_weight) for validation, instead of `validation_split`.

@@ -9,6 +9,7 @@ makes a figure with axes for several plots. matplotlib is imported on first use.
 from .activations import activation
 from .classes import confusion_matrix, misclassified
 from .curves import compare, learning_curves
+from .landscape import loss_landscape
 from .pictures import feature_maps, filters, images, reconstructions
 from .points import decision_surface, predictions, scatter
 from .profiles import profile
@@ -25,6 +26,7 @@ __all__ = [
     "images",
     "learning_curves",
     "learning_rate_finder",
+    "loss_landscape",
     "misclassified",
     "one_legend",
     "panels",

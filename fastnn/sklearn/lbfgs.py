@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from sklearn.utils.optimize import _check_optimize_result
 
+from ..cells import in_cell
 from ..engine.program import Program
 from ..engine.run import Run
 from ..models import Sequential, programs
 from ..models.data import prepare_samples
 from ..optimizers import SGD
+from .bar import CellBar, say
 
 if TYPE_CHECKING:
     from .mlp import MultilayerPerceptron
@@ -84,13 +86,25 @@ def minimize(estimator: "MultilayerPerceptron", objective: Objective) -> None:
     own = estimator
     numbers = count(1)
 
-    def report(intermediate_result: Any) -> None:
-        print(f"Iteration {next(numbers)}, loss = {intermediate_result.fun:.8f}", flush=True)
+    cell = CellBar() if own.verbose and in_cell() else None
+    if cell:
+        cell.set_params({"epochs": own.max_iter})
+        cell.on_train_begin()
 
-    found = optimize.minimize(
-        objective, objective.start(), method="L-BFGS-B", jac=True, callback=report if own.verbose else None,
-        options={"maxfun": own.max_fun, "maxiter": own.max_iter, "gtol": own.tol},
-    )  # fmt: skip
+    def report(intermediate_result: Any) -> None:
+        number, loss = next(numbers), float(intermediate_result.fun)
+        (cell.say if cell else say)(f"Iteration {number}, loss = {loss:.8f}")
+        if cell:
+            cell.on_epoch_end(number - 1, {"loss": loss})
+
+    try:
+        found = optimize.minimize(
+            objective, objective.start(), method="L-BFGS-B", jac=True, callback=report if own.verbose else None,
+            options={"maxfun": own.max_fun, "maxiter": own.max_iter, "gtol": own.tol},
+        )  # fmt: skip
+    finally:
+        if cell:
+            cell.close()
     objective.put(found.x)
     own.n_iter_ = _check_optimize_result("lbfgs", found, own.max_iter)
     own.loss_ = float(found.fun)

@@ -17,7 +17,7 @@ from .. import randomness
 from ..callbacks.base import flat
 from ..optimizers import Optimizer
 from . import lbfgs, network, parameters
-from .bar import Bar
+from .bar import new_bar, say
 from .base import NetworkEstimator
 from .objectives import last_activation
 from .stopping import Rules
@@ -148,8 +148,8 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         validation = None if held is None else Validation(self, *held)
         self._begin_record(begins, validation)
         samples = X.shape[0]
-        rules = Rules(self, samples, validation, best if incremental else None)
-        bar = Bar() if self.verbose and not incremental else None
+        bar = new_bar() if self.verbose and not incremental else None
+        rules = Rules(self, samples, validation, best if incremental else None, say=bar.say if bar else say)
         self.callbacks_ = flat(copy.deepcopy(self.callbacks))
         callbacks = [rules, *self.callbacks_, *([bar] if bar else [])]
         self.model_.history, self.model_.stop_training = None, False  # Ctrl-C may come before they are set

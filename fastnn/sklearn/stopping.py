@@ -1,6 +1,7 @@
 """When training ends, and what changes after each epoch: scikit-learn's rules, as a callback of `fit`."""
 
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ class Rules(Callback):
         samples: how many samples it trains on.
         validation: the data that are set aside, or None.
         best: the best weights so far; None: the present ones.
+        say: what takes the lines of a verbose fit.
 
     Attributes:
         best: the weights of the best epoch, if the validation data decide.
@@ -31,8 +33,10 @@ class Rules(Callback):
         samples: int,
         validation: Validation | None,
         best: list[np.ndarray] | None,
+        say: Callable[[str], None],
     ):
         super().__init__()
+        self.say = say
         self.estimator, self.samples, self.validation = estimator, samples, validation
         self.seen = 0
         self.monitors = validation is not None and validation.monitors
@@ -62,7 +66,7 @@ class Rules(Callback):
         own.loss_ = loss = logs["loss"]
         own.loss_curve_.append(loss)
         if own.verbose:
-            print(f"Iteration {own.n_iter_}, loss = {loss:.8f}", flush=True)
+            self.say(f"Iteration {own.n_iter_}, loss = {loss:.8f}")
         score = None if self.validation is None else self._validate(self.validation, logs)
         if score is not None:
             self._compare_score(score)
@@ -93,7 +97,7 @@ class Rules(Callback):
             own.validation_scores_.append(score)
             logs["val_score"] = score
             if own.verbose:
-                print(f"Validation score: {score:f}", flush=True)
+                self.say(f"Validation score: {score:f}")
         return score
 
     def _compare_score(self, score: float) -> None:
@@ -117,4 +121,4 @@ class Rules(Callback):
             self.model.stop_training = True
             message += " Learning rate too small. Stopping." if adaptive else " Stopping."
         if own.verbose:
-            print(message, flush=True)
+            self.say(message)
