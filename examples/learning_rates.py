@@ -1,12 +1,15 @@
 # %% [markdown]
 # # Learning rates, seen
 #
-# The learning rate is the setting that most often decides whether a network learns. You will
+# The learning rate is the setting that most often decides whether a network learns. Its effect can be seen, first on
+# a problem with two weights and then on a network.
 #
-# - see the path of gradient descent on a problem with two weights, and compute the rate at which it blows up;
-# - see what momentum, Adagrad and Adam change about the path;
-# - find a good rate for a network: by trying, and by a range test that takes a second;
-# - let the rate rise and fall by a schedule, and measure what that is worth.
+# **The task.**
+#
+# 1. Draw the path of gradient descent on a loss of two weights, and compute the rate at which it blows up.
+# 2. See what momentum, Adagrad and Adam change about the path.
+# 3. Find a good rate for a network: by trying, and by a range test that takes a second.
+# 4. Let the rate rise and fall by a schedule, and measure what that is worth.
 
 # %%
 # Notebook services start without fastnn: install it where it is missing.
@@ -285,6 +288,16 @@ plots.compare(histories, "val_accuracy")
 # and ends among the best. It also protects the first steps, when the weights are random and the gradients large:
 # rates that would fail at once can be fine after some warming up. All three end with a small rate, and their curves
 # end smooth, where that of the constant rate stays jagged.
+#
+# ## Discussion
+#
+# - The largest curvature of the loss decides which rates are too large, the smallest one how long it takes. The
+#   optimizers differ in how they deal with the ratio of the two.
+# - Loss over rate is a slope, a valley and a cliff, for two weights as for 55,050. Look for the cliff and stay a
+#   factor 3 away from it.
+# - A good rate belongs to an optimizer, a network and its data. Change one of them, and search again: a range test is
+#   cheap.
+# - A schedule that ends near 0 is worth more than a perfect constant rate.
 #
 # ## Exercises
 #

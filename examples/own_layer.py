@@ -1,12 +1,15 @@
 # %% [markdown]
 # # A layer of your own, and its gradient check
 #
-# A layer is two functions: `forward` computes outputs from inputs, `backward` passes gradients back. You will
+# A layer is two functions: `forward` computes outputs from inputs, `backward` passes gradients back. Both can be
+# written in NumPy, and whether `backward` is right can be checked without knowing the right answer.
 #
-# - derive `backward` of a layer that fastnn does not have, and write both functions in NumPy;
-# - check the gradients by central differences, and see what the check says about four typical mistakes;
-# - see that a network can learn with a wrong gradient, so that only the check finds the mistake;
-# - train with the layer, look at what it learned, save it and load it.
+# **The task.**
+#
+# 1. Derive `backward` of a layer that fastnn does not have, and write both functions.
+# 2. Check the gradients by central differences, and see what the check says about four typical mistakes.
+# 3. Find out which of these mistakes show in the training.
+# 4. Train with the layer, look at what it learned, save it and load it.
 
 # %%
 # Notebook services start without fastnn: install it where it is missing.
@@ -328,6 +331,16 @@ with tempfile.TemporaryDirectory() as folder:
 np.array_equal(loaded.predict(x_test), gaussian.predict(x_test))
 
 # %% [markdown]
+# ## Discussion
+#
+# - A gradient check costs a few lines and a second, and it finds what training hides. It says even which gradient is
+#   wrong, and often what is wrong with it.
+# - It needs float64, a random $r$, and a step near the best one.
+# - A layer written in NumPy works in `fit`, but runs one array operation after another; a model of fastnn's own
+#   layers is compiled as a whole.
+# - The right layer for a problem can do with few weights what another one needs many for. Islands are easy for
+#   Gaussian units. A problem in which classes lie on two sides of a line is easy for dense units.
+#
 # ## Exercises
 #
 # **1. Another layer.** Write `Swish`: $y = x\, s$ with $s = 1 / (1 + e^{-\beta x})$ and one trainable $\beta$ per
