@@ -51,7 +51,12 @@ def test_the_layer_written_in_numpy_works_in_fit(session):
 
 
 def test_every_picture_that_it_shows_is_there():
+    """And each picture of the pages is shown, by the README or by a page."""
     shown = re.findall(r"!\[[^]]+\]\(([^)]+)\)", TEXT)
     assert len(shown) >= 7
     assert all((ROOT / picture).exists() for picture in shown)
-    assert {str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "pages" / "images").iterdir()} == set(shown)
+    pages = ROOT / "docs" / "pages"
+    for page in pages.rglob("*.md"):
+        of_page = re.findall(r"!\[[^]]+\]\(([^)]+)\)", page.read_text(encoding="utf-8"))
+        shown += [str((page.parent / picture).resolve().relative_to(ROOT)) for picture in of_page]
+    assert {str(path.relative_to(ROOT)) for path in (pages / "images").iterdir()} <= set(shown)
