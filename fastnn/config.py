@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+__all__ = ["floatx", "set_floatx", "using_floatx"]
+
 _floatx = "float32"
 # The float type of a thread inside `using_floatx`.
 _own: ContextVar[str | None] = ContextVar("_own", default=None)

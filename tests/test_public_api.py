@@ -164,17 +164,10 @@ PUBLIC_MODULES = (
     + [fastnn.config, fastnn.model_selection, fastnn.plots, fastnn.saving, fastnn.utils]
     + [getattr(fastnn.datasets, name) for name in fastnn.datasets.__all__]
 )
-# They have no leading underscore, but users do not need them.
-PLUMBING = {
-    "config": {"standard_dtype"},
-    "csv_images": {"CsvReader", "reading_csv", "writing_csv"},
-    "idx": {"IdxReader", "reading_idx", "writing_idx"},
-    "mnist": {"find", "find_csv"},
-}
 
 
 def public_objects(module):
-    """The classes and functions that users find in a module, by name."""
+    """The classes and functions that users find in a module, by name: those of `__all__`, or all."""
     defined = dict(defined_in(module))
     names = getattr(module, "__all__", defined)
     return {n: vars(module)[n] for n in names if not isinstance(vars(module)[n], types.ModuleType)}
@@ -182,10 +175,9 @@ def public_objects(module):
 
 @pytest.mark.parametrize("module", PUBLIC_MODULES, ids=lambda module: module.__name__)
 def test_every_public_object_has_an_example(module):
-    objects, name = public_objects(module), module.__name__.split(".")[-1]
+    objects = public_objects(module)
     assert objects
-    missing = {n for n, value in objects.items() if ">>> " not in (value.__doc__ or "")}
-    assert missing <= PLUMBING.get(name, set())
+    assert {n for n, value in objects.items() if ">>> " not in (value.__doc__ or "")} == set()
 
 
 def in_new_python(code):

@@ -17,6 +17,8 @@ import numpy.typing as npt
 
 from .packed import Bytes, Unpacked, packed, unpacked
 
+__all__ = ["read_csv"]
+
 _PIECE = 1 << 18  # bytes of text read and parsed at a time
 _LONGEST = 1 << 24  # bytes per line: four million pixels; a file with longer lines is of another kind
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"

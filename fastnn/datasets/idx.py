@@ -18,6 +18,8 @@ import numpy as np
 
 from .packed import Bytes, Unpacked, packed, unpacked
 
+__all__ = ["read_idx", "read_images", "read_labels"]
+
 LABELS = 2049
 IMAGES = 2051
 _KINDS = {LABELS: ("labels", 1), IMAGES: ("images", 3)}  # magic number: (what it holds, dimensions)

@@ -10,6 +10,8 @@ import numpy.typing as npt
 from .csv_images import read_csv
 from .idx import read_images, read_labels
 
+__all__ = ["load_data"]
+
 Pair: TypeAlias = tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]
 
 SHIPPED = Path(__file__).parent / "mnist_data"  # its README.md says where the files come from

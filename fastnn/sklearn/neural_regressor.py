@@ -15,9 +15,10 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
     The network ends with one output for each number to predict, usually without an activation.
 
     Args:
-        model, input_shape, loss, optimizer, metrics, batch_size, epochs, shuffle, callbacks, early_stopping,
-            validation_fraction, n_iter_no_change, tol, random_state, verbose, warm_start, **model__arguments: as for
-            `NeuralClassifier`; where the loss is None, it is the mean squared error.
+        model, input_shape, optimizer, metrics, batch_size, epochs, shuffle: as for `NeuralClassifier`.
+        loss: as for `NeuralClassifier`; None: the mean squared error.
+        callbacks, early_stopping, validation_fraction, n_iter_no_change, tol: as for `NeuralClassifier`.
+        random_state, verbose, warm_start, **model__arguments: as for `NeuralClassifier`.
 
     Attributes:
         model_: the trained network, a `fastnn.Sequential`.

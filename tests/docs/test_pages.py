@@ -1,0 +1,26 @@
+"""The examples of the site's pages, each page in a session of its own."""
+
+import pytest
+
+from .. import pages
+from ..pages import session  # noqa: F401 (a fixture)
+
+FOLDER = pages.ROOT / "docs" / "pages"
+WITH_EXAMPLES = [path for path in pages.PAGES if pages.blocks(path)]
+
+
+@pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(FOLDER).with_suffix("")))
+def test_the_examples_of_a_page_run_in_order(path, session):  # noqa: F811
+    pages.run(path, session)
+
+
+def test_blocks_are_found_in_lists_and_tabs(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text(
+        "```python\na = 1\n```\n\n- text\n\n    ```python title='x'\n    if a:\n        b = 2\n    ```\n\n"
+        "```py\nno\n```\n"
+    )
+    assert pages.blocks(page) == ["a = 1\n", "if a:\n    b = 2\n"]
+    found = {}
+    pages.run(page, found)
+    assert found["b"] == 2

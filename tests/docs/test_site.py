@@ -1,0 +1,141 @@
+"""The site: it builds without a warning, and what is wrong with a page makes the build fail."""
+
+import re
+import shutil
+import subprocess
+import sys
+import zlib
+
+import pytest
+
+from docs import checks, docstrings, public
+from docs.command_line import commands, described
+from docs.drawings import LINE, chains, convolution, phases, program, tile, zeros
+from docs.sources import source
+
+from ..subprocesses import ROOT
+
+
+@pytest.fixture(scope="module")
+def tree(tmp_path_factory):
+    """A copy of all that the site is built from, in which a test may break something and mend it again."""
+    folder = tmp_path_factory.mktemp("tree")
+    leave = shutil.ignore_patterns("__pycache__", "site", ".cache", "mnist_data")
+    for name in ("docs", "fastnn"):
+        shutil.copytree(ROOT / name, folder / name, ignore=leave)
+    for name in ("kernels", "examples", "tests", "README.md", "CHANGELOG.md"):
+        (folder / name).symlink_to(ROOT / name)
+    return folder
+
+
+def build(tree):
+    return subprocess.run([sys.executable, "-m", "docs.build"], cwd=tree, capture_output=True, text=True, timeout=300)
+
+
+def test_it_builds_without_a_fault_and_loads_nothing_from_elsewhere(tree):
+    ran = build(tree)
+    assert (ran.returncode, ran.stderr) == (0, "")
+    assert f"{len(public.every_name())} public names, no faults" in ran.stdout
+    site = tree / "docs" / "site"
+    layers = (site / "reference" / "layers" / "index.html").read_text()
+    assert 'id="fastnn.layers.Layer.get_weights"' in layers
+    assert 'id="fastnn.layers.Layer.lower"' not in layers
+    assert "get_weights" in (site / "search.json").read_text()
+
+
+def test_every_kind_of_fault_makes_it_fail(tree):
+    changes = {
+        "docs/pages/index.md": lambda text: (
+            f"{text}\n[a](nowhere.md)\n[b](tutorial.md#nowhere)\n![c](no.png)\n"
+            '<a href="/nowhere/">d</a>\n<img src="https://example.org/e.png">\n'
+        ),
+        "docs/pages/reference/saving.md": lambda text: text.replace("::: fastnn.saving", ""),
+        "fastnn/utils.py": lambda text: text.replace("Args:\n", "Args:\n        nothing: is so called.\n", 1),
+    }
+    kept = {name: (tree / name).read_text() for name in changes}
+    for name, change in changes.items():
+        assert change(kept[name]) != kept[name]
+        (tree / name).write_text(change(kept[name]))
+    try:
+        ran = build(tree)
+    finally:
+        for name, text in kept.items():
+            (tree / name).write_text(text)
+    assert ran.returncode == 1
+    for fault in (
+        "page does not exist",
+        "anchor does not exist",
+        "no.png is not there",
+        "/nowhere/ is not there",
+        "loads https://example.org/e.png from elsewhere",
+        "fastnn.saving.load_model is public but not in the reference",
+        "Parameter 'nothing' does not appear in the function signature",
+    ):
+        assert fault in ran.stderr
+
+
+def test_a_source_that_is_not_there_is_an_error():
+    assert source("kernels/dense.py", "dense_forward").startswith("@jit\ndef dense_forward(")
+    with pytest.raises(ValueError, match=r"kernels/dense\.py has no dense_forwards"):
+        source("kernels/dense.py", "dense_forwards")
+
+
+def test_links_and_anchors_of_a_small_site(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "index.html").write_text('<h1 id="here">A</h1> <a href="..">up</a>')
+    (tmp_path / "index.html").write_text('<a href="a/#here">A</a> <a href="https://example.org">elsewhere</a>')
+    (tmp_path / "style.css").write_text('@font-face{src:url(font.woff2)} a{background:url("data:,")}')
+    (tmp_path / "font.woff2").write_text("")
+    assert checks.broken_links(tmp_path) == []
+    (tmp_path / "a" / "index.html").write_text('<h1 id="there">A</h1> <script src="https://example.org/a.js"></script>')
+    (tmp_path / "font.woff2").unlink()
+    assert checks.broken_links(tmp_path) == [
+        "a/index.html: loads https://example.org/a.js from elsewhere",
+        "index.html: a/#here has no such anchor",
+        "style.css: font.woff2 is not there",
+    ]
+
+
+def test_names_that_the_inventory_lacks(tmp_path):
+    head = b"# Sphinx inventory version 2\n# Project: a\n# Version: 0\n# The rest is compressed with zlib.\n"
+    (tmp_path / "objects.inv").write_bytes(head + zlib.compress(b"fastnn.Input py:function 1 a/#$ -\n"))
+    wrong = checks.missing_names(tmp_path, ["fastnn.Input", "fastnn.In"])
+    assert wrong == ["fastnn.In is public but not in the reference"]
+
+
+def test_every_public_module_has_a_page():
+    assert public.missing_modules() == []
+    pages = "".join(path.read_text() for path in (ROOT / "docs" / "pages" / "reference").glob("*.md"))
+    assert [module for module in public.MODULES if f"::: {module}\n" not in pages] == []
+    assert "fastnn.config.standard_dtype" not in public.every_name()  # plumbing
+    assert {"fastnn.Sequential", "fastnn.sklearn.Autoencoder", "fastnn.losses.get"} < set(public.every_name())
+
+
+def test_docstrings_become_pages():
+    text = "Sum.\n\nArgs:\n    a, b: numbers,\n        finite.\n    c: `Dense`.\n\n>>> 1 + 1\n2\n\nMore, like `Conv2D`."
+    text = docstrings.linked(text, "fastnn.layers.dense.Dense")
+    assert docstrings.one_each(docstrings.fenced(text)) == (
+        "Sum.\n\nArgs:\n    a: numbers,\n        finite.\n    b: numbers,\n        finite.\n    c: `Dense`.\n\n\n"
+        "```pycon\n>>> 1 + 1\n2\n```\n\nMore, like [`Conv2D`][fastnn.layers.Conv2D]."
+    )
+
+
+def test_the_command_line_is_described_from_itself():
+    found = dict(commands())
+    assert {"fastnn train", "fastnn convert", "fastnn compile", "fastnn info", "fastnn lab mnist"} <= set(found)
+    text = described("fastnn lab mnist", found["fastnn lab mnist"])
+    assert "`--epochs" in text
+    assert "Passes over the training data. Default: 15." in text
+    assert "--help" not in text
+
+
+@pytest.mark.parametrize("draw", [program, tile, phases, chains, zeros, convolution], ids=lambda draw: draw.__name__)
+def test_a_drawing_stays_within_its_edges(draw):
+    drawing = draw()
+    svg = drawing.svg("a title")
+    for x, width in re.findall(r'<rect [^>]*\bx="([\d.]+)"[^>]*\bwidth="([\d.]+)"', svg):
+        assert float(x) + float(width) <= 480
+    for x, y in re.findall(r"([-\d.]+),([-\d.]+)", svg):
+        assert 0 <= float(x) <= 480
+        assert 0 <= float(y) <= drawing.height
+    assert LINE.match(f"@drawing {draw.__name__}: text")
