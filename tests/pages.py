@@ -17,13 +17,24 @@ README = ROOT / "README.md"
 PAGES = sorted((ROOT / "docs" / "pages").rglob("*.md"))
 IMAGES = 640
 
-_BLOCK = re.compile(r"^(?P<indent> *)```python\b[^\n]*\n(?P<code>.*?)^(?P=indent)```$", re.MULTILINE | re.DOTALL)
+# A Python block, and right after it, perhaps, the text that it prints.
+_EXAMPLE = re.compile(
+    r"^(?P<indent> *)```python\b[^\n]*\n(?P<code>.*?)^(?P=indent)```$"
+    r"(?:\n*(?P=indent)```text\n(?P<printed>.*?)^(?P=indent)```$)?",
+    re.MULTILINE | re.DOTALL,
+)
 _PICTURE = re.compile(r"!\[[^]]*\]\(([^)\s]+)\)")
+
+
+def examples(path):
+    """Each Python block of a page with the text that it prints, or None where the page does not say."""
+    found = _EXAMPLE.finditer(path.read_text(encoding="utf-8"))
+    return [(textwrap.dedent(one["code"]), one["printed"] and textwrap.dedent(one["printed"])) for one in found]
 
 
 def blocks(path):
     """The Python blocks of a page, of which those in lists and tabs are indented."""
-    return [textwrap.dedent(found["code"]) for found in _BLOCK.finditer(path.read_text(encoding="utf-8"))]
+    return [code for code, _ in examples(path)]
 
 
 def run(path, session):
