@@ -60,6 +60,10 @@ class Player:
                     self.session.train(_SLICE, self.pace)
             except ValueError as error:
                 self._refusal, self.playing = str(error), False
+            except Exception as error:  # a fault of fastnn's: the page lives on
+                said = f"{type(error).__name__}: {error}"
+                self._refusal, self.playing = f"Something went wrong. Press Reset. ({said})", False
+                print(f"error: {said}", file=sys.stderr, flush=True)
             self.playing = self.playing and not self.session.problem
             wrong = self.session.problem or self._refusal
             seen = {"playing": self.playing, "message": wrong or self.session.note, "wrong": bool(wrong)}
