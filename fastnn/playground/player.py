@@ -1,0 +1,86 @@
+"""A `Session` at the pace of a browser: it moves on by one frame whenever the browser has drawn the last one."""
+
+import json
+import math
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .session import Session
+
+_SLICE = 0.02  # seconds of training for a frame
+_MOST_WISHES = 1000
+
+
+class Player:
+    """What the page does with a session. Only `advance` takes time, in a thread of its own.
+
+    Attributes:
+        session: points, network and losses.
+        choices: what the user has chosen last; the session follows with the next frame.
+        playing: whether each frame trains.
+        pace: epochs in a frame; None: as many as there is time for.
+    """
+
+    def __init__(self, session: Session):
+        self.session, self.choices = session, session.choices
+        self.playing = False
+        self.pace: int | None = 1
+        self._wishes: deque[Callable[[Session], None]] = deque()
+        self._turn = threading.Lock()
+
+    def change(self, **changes: Any) -> None:
+        """`Session.change`, from the next frame on; a ValueError in words at once."""
+        self.choices = new = replace(self.choices, **changes)
+        self.ask(lambda session: session.change(**{name: getattr(new, name) for name in changes}))
+
+    def ask(self, wish: Callable[[Session], None]) -> None:
+        """Call a function of the session before the next frame."""
+        if len(self._wishes) < _MOST_WISHES:
+            self._wishes.append(wish)
+
+    def advance(self) -> bytes:
+        """Fulfil the wishes, train if playing, and return the next frame, packed."""
+        with self._turn:
+            said = ""
+            try:
+                for _ in range(len(self._wishes)):
+                    self._wishes.popleft()(self.session)
+                if self.playing:
+                    self.session.train(_SLICE, self.pace)
+            except ValueError as error:
+                said = str(error)
+            frame = self.session.frame()
+            self.playing = self.playing and not frame["problem"] and not self.session.closed
+            return pack(frame | {"playing": self.playing, "said": said})
+
+
+def pack(frame: dict[str, Any]) -> bytes:
+    """A frame as bytes that `board.js` unpacks.
+
+    The length of the JSON text, as four bytes; the text; all arrays one after the other, each at a multiple of four
+    bytes. In the text each array is {"type", "shape", "at"}, and a list of arrays a list of these.
+    """
+    parts: list[bytes] = []
+    at = 0
+
+    def told(value: Any) -> Any:
+        nonlocal at
+        if isinstance(value, list):
+            return [told(item) for item in value]
+        if isinstance(value, np.ndarray):
+            data = value.tobytes()
+            found = {"type": value.dtype.name, "shape": value.shape, "at": at}
+            parts.append(data + bytes(-len(data) % 4))
+            at += len(parts[-1])
+            return found
+        return None if isinstance(value, float) and not math.isfinite(value) else value
+
+    text = json.dumps({name: told(value) for name, value in frame.items()}).encode()
+    text += b" " * (-len(text) % 4)
+    return len(text).to_bytes(4, sys.byteorder) + text + b"".join(parts)

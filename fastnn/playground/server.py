@@ -1,0 +1,62 @@
+"""The server of the playground: on the loopback address only, until Ctrl-C."""
+
+import logging
+import socket
+import threading
+import warnings
+import webbrowser
+
+import uvicorn
+from fastapi import FastAPI
+from nicegui import ui
+
+from . import page as page
+from .guard import Guard
+
+_ADDRESS = "127.0.0.1"
+_PORTS = 20  # tried one after the other
+
+
+def serve(port: int, browser: bool) -> None:
+    """Listen until Ctrl-C; see `fastnn.playground.play`."""
+    listening = listen(port)
+    found = listening.getsockname()[1]
+    if found != port:
+        print(f"port {port} is in use; taking {found}")
+    address = f"http://{_ADDRESS}:{found}"
+    print(f"fastnn playground: {address} (Ctrl-C ends it)", flush=True)
+    app = FastAPI(openapi_url=None)
+    ui.run_with(
+        app,
+        title="fastnn playground",
+        dark=None,  # as the system has it
+        tailwind=False,
+        gzip_middleware_factory=None,  # nothing is far away
+        show_welcome_message=False,
+        message_history_length=50,
+    )
+    logging.getLogger("nicegui").setLevel(logging.ERROR)
+    # Sessions find that out themselves, and the page says it.
+    warnings.filterwarnings("ignore", "the loss is no longer a finite number", RuntimeWarning)
+    config = uvicorn.Config(Guard(app), log_level="error", timeout_graceful_shutdown=1)
+    if browser:
+        threading.Timer(0.5, webbrowser.open, [address]).start()
+    uvicorn.Server(config).run(sockets=[listening])
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on the first free port from `port` on.
+
+    Raises:
+        OSError: if none of 20 ports is free.
+    """
+    for candidate in range(port, min(port + _PORTS, 2**16)):
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            listening.bind((_ADDRESS, candidate))
+            listening.listen()
+        except OSError:
+            listening.close()
+        else:
+            return listening
+    raise OSError(f"ports {port} to {port + _PORTS - 1} are all in use; choose another with --port")
