@@ -86,7 +86,7 @@ class Digits:
         self,
         folder: Path | None = None,
         load: Callable[[], tuple[mnist.Pair, mnist.Pair]] = mnist.load_data,
-        epochs: tuple[int, int] = (6, 4),
+        epochs: tuple[int, int] = (4, 3),
     ):
         self.problem = ""
         self._folder, self._load, self._epochs = folder, load, epochs
