@@ -1,12 +1,9 @@
 """The tab "Points": a network learns to tell two classes of points apart, before the user's eyes."""
 
-from nicegui import ui
-
 from . import steps_view
 from .session import Session
 
 
 def build(session: Session) -> None:
     """Build the tab inside the present element."""
-    with ui.expansion("Show the numbers"):
-        steps_view.build(session)
+    steps_view.build(session)

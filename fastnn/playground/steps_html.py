@@ -145,13 +145,13 @@ def _backward(step: StepNumbers, place: int, chosen: Chosen) -> str:
         passed = f"{layer.kind}: what was set to 0 passes no gradient back; the rest is scaled as before"
         return formula_lines(passed) + side_by_side(table("dy", layer.dy, "sample", "unit", chosen), dx)
     count = len(layer.x)
-    dz = table("dz", layer.dz, "sample", "unit", chosen)
+    x, dz = table("x", layer.x, "sample", "input", chosen), table("dz", layer.dz, "sample", "unit", chosen)
     if layer.dy is None:  # the loss is computed from z
         target = "t" if step.targets.ndim == 2 or layer.y.shape[1] == 1 else "(1 for the right class, else 0)"
-        formulas, first = [f"dz = (y − {target}) / {count}, for {layer.activation} with its loss"], [dz]
+        formulas, first = [f"dz = (y − {target}) / {count}, for {layer.activation} with its loss"], [x, dz]
     else:
         rule = _BACKWARD.get(layer.activation or "linear", f"dz = dy · {layer.activation}′(z)")
-        formulas, first = [rule], [table("dy", layer.dy, "sample", "unit", chosen), dz]
+        formulas, first = [rule], [x, table("dy", layer.dy, "sample", "unit", chosen), dz]
     tables = [of_weight(f"d{weight.name}", weight.gradient, chosen) for weight in layer.weights]
     terms = [
         f"{signed(a)} · {signed(b)}" for a, b in zip(layer.x[:, chosen.input], layer.dz[:, chosen.unit], strict=True)
