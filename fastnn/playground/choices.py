@@ -48,7 +48,7 @@ class Choices:
     points: int = 200
     noise: float = 0.0
     test: float = 0.3
-    hidden: tuple[int, ...] = (4, 2)
+    hidden: tuple[int, ...] = (4, 4)
     activation: str = "tanh"
     optimizer: str = "sgd"
     rate: float = 0.1

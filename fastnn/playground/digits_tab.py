@@ -11,13 +11,13 @@ from nicegui import app, ui
 from .digits import Digits, Look
 
 _WEB = Path(__file__).parent / "web"
-_SIDE = 112  # of the drawings that the browser sends, as in web/drawing.js
+_SIDE = 112  # of the drawings that the browser sends, as in web/sheet.js
 _STRONGEST = 24  # units that are shown
 _SECONDS = 0.25  # between two looks at how far the training is
 _EMPTY = "The sheet is empty: draw a digit from 0 to 9, as large as you like."
 
 
-class Drawing(ui.element, component=_WEB / "drawing.js"):  # type: ignore[call-arg]
+class Drawing(ui.element, component=_WEB / "sheet.js"):  # type: ignore[call-arg]
     """The sheet. The event "opened" says that it is seen, "drawn" brings a drawing, which `answered` must answer."""
 
 

@@ -33,6 +33,7 @@ class Player:
         self.pace: int | None = 1
         self._wishes: deque[Callable[[Session], None]] = deque()
         self._turn = threading.Lock()
+        self._refusal = ""  # why the last wish was not fulfilled, in words
 
     def change(self, **changes: Any) -> None:
         """`Session.change`, from the next frame on; a ValueError in words at once."""
@@ -45,19 +46,24 @@ class Player:
             self._wishes.append(wish)
 
     def advance(self) -> bytes:
-        """Fulfil the wishes, train if playing, and return the next frame, packed."""
+        """Fulfil the wishes, train if playing, and return the next frame, packed.
+
+        Beyond what `Session.frame` has: `playing`, a `message` for the user, and whether something is `wrong`.
+        """
         with self._turn:
-            said = ""
+            if self._wishes:
+                self._refusal = ""
             try:
                 for _ in range(len(self._wishes)):
                     self._wishes.popleft()(self.session)
                 if self.playing:
                     self.session.train(_SLICE, self.pace)
             except ValueError as error:
-                said = str(error)
-            frame = self.session.frame()
-            self.playing = self.playing and not frame["problem"] and not self.session.closed
-            return pack(frame | {"playing": self.playing, "said": said})
+                self._refusal, self.playing = str(error), False
+            self.playing = self.playing and not self.session.problem
+            wrong = self.session.problem or self._refusal
+            seen = {"playing": self.playing, "message": wrong or self.session.note, "wrong": bool(wrong)}
+            return pack(self.session.frame() | seen)
 
 
 def pack(frame: dict[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ import uvicorn
 from fastapi import FastAPI
 from nicegui import ui
 
+from . import frames
 from . import page as page
 from .guard import Guard
 
@@ -26,6 +27,7 @@ def serve(port: int, browser: bool) -> None:
     address = f"http://{_ADDRESS}:{found}"
     print(f"fastnn playground: {address} (Ctrl-C ends it)", flush=True)
     app = FastAPI(openapi_url=None)
+    app.add_route("/frames/{key}", frames.answer, methods=["POST"])
     ui.run_with(
         app,
         title="fastnn playground",

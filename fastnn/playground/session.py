@@ -14,6 +14,7 @@ from .choices import MOST_POINTS, OF_THE_NETWORK, OF_THE_POINTS, OWN, Choices, b
 from .pictures import SURFACE, THUMBNAIL, grid, picture
 from .points import generate
 
+_HOW_TO_PUT = "Choose a class, and click into the plane to put points of it."
 _MOST_RECORDS = 400  # of the losses; then every second one is dropped
 
 
@@ -39,7 +40,7 @@ class Session:
         epoch: whole passes over the points to train with.
         steps: updates of the weights.
         records: the losses so far.
-        problem: why training cannot go on, in words; "" if it can.
+        problem: why the network is of no use any more, in words; "" if it is.
         lock: held while one of the methods works.
     """
 
@@ -107,7 +108,6 @@ class Session:
             self.records: list[Record] = []
             self._random = np.random.default_rng(self.choices.seed)
             self._order = np.zeros(0, np.int64)
-            self._record()
 
     def close(self) -> None:
         """Nobody looks any more: a training that is under way ends after its present epochs."""
@@ -125,22 +125,29 @@ class Session:
             return self.x[rows], self.y[rows]
 
     def step(self) -> None:
-        """One update of the weights, on the next batch."""
+        """One update of the weights, on the next batch.
+
+        Raises:
+            ValueError: in words, without points, or with a network that is of no use any more.
+        """
         with self.lock:
-            if self._ready():
-                self._one_step()
-                self._record()
+            self._check()
+            self._one_step()
+            self._record()
 
     def train(self, seconds: float, most: int | None = None) -> None:
-        """As many whole epochs as fit into `seconds`, at most `most`; at least one."""
+        """As many whole epochs as fit into `seconds`, at most `most`; at least one.
+
+        Raises:
+            ValueError: as for `step`.
+        """
         with self.lock, randomness.drawing_from(self._random):
-            if not self._ready():
-                return
+            self._check()
             done, count, until = 0, 1, perf_counter() + seconds
             while len(self._order):  # an epoch that was begun step by step
                 self._one_step()
                 done = 1
-            while not self.closed and not self.problem and (most is None or done < most):
+            while not self.closed and (most is None or done < most):
                 began = perf_counter()
                 if began >= until and done:
                     break
@@ -161,23 +168,25 @@ class Session:
         if len(self._order) == 0:
             self.epoch += 1
 
-    def _ready(self) -> bool:
-        """Whether there is something to train with."""
+    def _check(self) -> None:
+        if self.problem:
+            raise ValueError(self.problem)
         if not len(self.x):
-            self.problem = "There are no points yet: choose a class, and click into the picture to put some."
-        elif self.problem.startswith("There are no points"):
-            self.problem = ""
-        return not self.problem and not self.closed
+            raise ValueError(f"There is nothing to train with. {_HOW_TO_PUT}")
 
     # -----------------------------------------------------------------------------------------------------------------
     # what is seen
 
     @property
     def note(self) -> str:
-        """What the user should know although training goes on; "" if nothing."""
+        """What the user should know; "" if nothing."""
+        if not len(self.x):
+            return _HOW_TO_PUT
         classes = np.unique(self.y)
         if len(classes) == 1:
             return f"All points to train with belong to class {classes[0]}: there is nothing to tell apart yet."
+        if self.records and self.records[-1].train > 2 * self.records[0].train:
+            return f"The loss is far higher than in the beginning: try a learning rate below {self.choices.rate:g}."
         return ""
 
     def accuracy(self, test: bool = False) -> float:
@@ -193,10 +202,12 @@ class Session:
             `surface`: uint8 (50, 50), the probability of class 1 times 255, first row at the top. `neurons`: for each
             dense layer uint8 (units, 20, 20), its outputs over the same square. `weights`: for each dense layer its
             kernel (inputs, units). `points`: (n, 4) with x1, x2, label, and 1 for a test point. `records`: (m, 3) with
-            epoch, training loss and test loss. Besides `epoch`, `steps`, `train`, `test`, `train_accuracy`,
-            `test_accuracy`, `problem` and `note`.
+            epoch, training loss and test loss. Besides `epoch`, `steps`, `train`, `test` (the last losses),
+            `train_accuracy` and `test_accuracy`.
         """
         with self.lock:
+            if not self.records:
+                self._record()
             dense = [layer for layer in self.model.layers if isinstance(layer, Dense)]
             last = self.records[-1]
             points = [
@@ -215,8 +226,6 @@ class Session:
                 "test": last.test,
                 "train_accuracy": self.accuracy(),
                 "test_accuracy": self.accuracy(test=True),
-                "problem": self.problem,
-                "note": self.note,
             }
 
     def _neurons(self, dense: list[Dense]) -> Iterator[np.ndarray]:
@@ -234,7 +243,7 @@ class Session:
             x, y = own[:, :2].astype(np.float32), own[:, 2].astype(np.int64)
         else:
             x, y = generate(chosen.data, chosen.points, chosen.noise, chosen.seed)
-        # Every so manieth one, so that a point stays what it is when others are added.
+        # Every n-th one, so that a point stays what it is when others are added.
         at = np.floor(np.arange(1, len(x) + 1) * chosen.test) > np.floor(np.arange(len(x)) * chosen.test)
         self.x, self.y, self.x_test, self.y_test = x[~at], y[~at], x[at], y[at]
         self._order = np.zeros(0, np.int64)

@@ -48,23 +48,23 @@ def clicked(message: object, chosen: Chosen, there_are: Chosen) -> Chosen:
     return chosen
 
 
-def build(session: Session, step: Callable[[], object] | None = None) -> None:
+def build(session: Session, stepped: Callable[[], object] = lambda: None) -> None:
     """Build the panel inside the present element; it opens on request.
 
     Args:
         session: whose numbers it shows.
-        step: takes a step with them, where the page has to know; None: `session.step`.
+        stepped: called after the panel has taken a step.
     """
     ui.add_css(_STYLE)
     with ui.expansion("Show the numbers", icon="calculate").classes("steps-panel") as panel:
-        _Panel(session, step or session.step, panel)
+        _Panel(session, stepped, panel)
 
 
 class _Panel:
     """The panel of one page: the numbers in view, and what is chosen in them."""
 
-    def __init__(self, session: Session, take: Callable[[], object], panel: ui.expansion):
-        self.session, self.take, self.panel = session, take, panel
+    def __init__(self, session: Session, stepped: Callable[[], object], panel: ui.expansion):
+        self.session, self.stepped, self.panel = session, stepped, panel
         self.numbers: StepNumbers | None = None
         self.at, self.chosen, self.busy = 0, Chosen(), False
         self.seen: object = None  # the state of the session that the numbers are of
@@ -106,7 +106,8 @@ class _Panel:
         if self.at + 1 < len(stages(self.numbers)):
             self.go(self.at + 1)
         elif not self.alone.value:
-            await run.io_bound(self.take)
+            await run.io_bound(self.session.step)
+            self.stepped()
             self.at = 0
             await self.refresh()
 

@@ -1,174 +1,212 @@
-// A sheet to draw a digit on, with mouse, finger or pen.
-//
-// It keeps strokes, lists of points in a square of side 1, and draws them anew after each change: once for the eye, in
-// the colours of the page, and once for the network, as SIDE x SIDE bytes where 0 is paper and 255 ink. These go to the
-// server as the event "drawn". The next ones are sent only after the answer to the last, so that nothing piles up; what
-// was drawn in between goes with them.
+// The three pictures of the tab "Points": the network, the plane with its points, and the losses.
 
-const SIDE = 112;
-const MOST_POINTS = 20000;
-const PATIENCE = 3000; // milliseconds without an answer, after which another drawing is sent
+import { paint } from "./colours.js";
 
-export default {
-  template: `<canvas role="img" aria-label="Sheet to draw a digit on" class="drawing"
-    @pointerdown="begin" @pointermove="go_on" @pointerup="end" @pointercancel="end"></canvas>`,
+const HALF = 1.2; // the pictures show [-1.2, 1.2] in both directions, as in pictures.py
 
-  mounted() {
-    this.strokes = []; // each {width, points: [x, y, x, y, ...]} or {picture: canvas}
-    this.pen = null; // the pointer that draws
-    this.waiting = this.changed = false;
-    this.number = 0; // of the drawing that was sent last
-    this.width = 0.08;
-    this.small = document.createElement("canvas");
-    this.small.width = this.small.height = SIDE;
-    this.scheme = window.matchMedia("(prefers-color-scheme: dark)");
-    this.repaint = () => setTimeout(() => this.paint(), 100); // after the page has changed its colours
-    this.scheme.addEventListener("change", this.repaint);
-    this.observer = new ResizeObserver(() => this.paint());
-    this.observer.observe(this.$el);
-    this.$emit("opened");
-  },
+// A canvas as large as it is shown, in the pixels of the screen; returns its context, whose unit is a CSS pixel.
+export function prepare(canvas, height) {
+  const ratio = window.devicePixelRatio || 1;
+  const width = canvas.clientWidth;
+  const [w, h] = [Math.round(width * ratio), Math.round(height * ratio)];
+  if (canvas.width !== w || canvas.height !== h) {
+    canvas.width = w;
+    canvas.height = h;
+    canvas.style.height = `${height}px`;
+  }
+  const context = canvas.getContext("2d");
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  context.clearRect(0, 0, width, height);
+  return context;
+}
 
-  unmounted() {
-    this.scheme.removeEventListener("change", this.repaint);
-    this.observer.disconnect();
-    clearTimeout(this.timer);
-  },
+// ---------------------------------------------------------------------------------------------------------------------
+// the network
 
-  methods: {
-    begin(event) {
-      if (this.pen !== null || event.button !== 0) return;
-      this.pen = event.pointerId;
-      this.$el.setPointerCapture(event.pointerId);
-      this.strokes.push({ width: this.width, points: this.place(event) });
-      this.redraw();
-    },
+// Where everything is: {height, size, columns}, a column being the middles {x, y} of its inputs or neurons.
+export function layout(width, frame) {
+  const units = [2, ...frame.neurons.map((layer) => layer.shape[0])];
+  const most = Math.max(...units);
+  const column = width / units.length;
+  const size = Math.max(14, Math.min(54, column * 0.5, 460 / most - 5));
+  const row = size + Math.max(5, Math.min(20, 0.35 * size));
+  const height = Math.max(most * row, 4 * row) + 26;
+  const columns = units.map((count, i) =>
+    Array.from({ length: count }, (_, j) => ({
+      x: (i + 0.5) * column,
+      y: 8 + (height - 26) / 2 + (j - (count - 1) / 2) * row,
+    })),
+  );
+  return { height, size, columns };
+}
 
-    go_on(event) {
-      if (event.pointerId !== this.pen) return;
-      const stroke = this.strokes.at(-1);
-      const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
-      for (const one of events.length ? events : [event]) {
-        if (stroke.points.length < MOST_POINTS) stroke.points.push(...this.place(one));
+export function drawNetwork(context, { height, size, columns }, frame, colours, selected) {
+  frame.weights.forEach((weights, layer) => drawEdges(context, weights, columns[layer], columns[layer + 1], size, colours));
+  context.font = "12px system-ui, sans-serif";
+  context.textAlign = "center";
+  context.textBaseline = "middle";
+  columns[0].forEach(({ x, y }, i) => drawNode(context, inputPicture(i, colours), x, y, size, colours));
+  frame.neurons.forEach((layer, number) => {
+    const side = layer.shape[1];
+    columns[number + 1].forEach(({ x, y }, unit) => {
+      const marked = selected && selected.layer === number && selected.unit === unit;
+      drawNode(context, paint(layer.data, unit * side * side, side, colours.neuron), x, y, size, colours, marked);
+    });
+  });
+  context.fillStyle = colours.text;
+  const bottom = height - 8;
+  columns.forEach((column, i) => {
+    const text = i === 0 ? "inputs" : i === columns.length - 1 ? "output" : String(column.length);
+    context.fillText(text, column[0].x, bottom);
+  });
+  columns[0].forEach(({ x, y }, i) => context.fillText(i === 0 ? "x₁" : "x₂", x - size / 2 - 11, y));
+}
+
+// Width: how large a weight is. Dashed: it is negative, as its colour says, too.
+function drawEdges(context, weights, from, to, size, colours) {
+  context.lineCap = "round";
+  from.forEach((a, i) =>
+    to.forEach((b, j) => {
+      const weight = weights.data[i * to.length + j];
+      const strength = Math.min(Math.abs(weight), 4);
+      if (!(strength > 0)) return; // also what is not a number
+      context.lineWidth = 0.4 + strength * Math.min(1.3, size / 26);
+      context.globalAlpha = Math.min(1, 0.15 + strength / 2);
+      context.strokeStyle = colours.classes[weight < 0 ? 0 : 1];
+      context.setLineDash(weight < 0 ? [5, 4] : []);
+      const [x1, x2] = [a.x + size / 2, b.x - size / 2];
+      const bend = (x2 - x1) / 2;
+      context.beginPath();
+      context.moveTo(x1, a.y);
+      context.bezierCurveTo(x1 + bend, a.y, x2 - bend, b.y, x2, b.y);
+      context.stroke();
+    }),
+  );
+  context.setLineDash([]);
+  context.globalAlpha = 1;
+}
+
+function drawNode(context, picture, x, y, size, colours, marked = false) {
+  const [left, top] = [x - size / 2, y - size / 2];
+  context.save();
+  context.beginPath();
+  context.roundRect(left, top, size, size, Math.min(6, size / 6));
+  context.clip();
+  context.drawImage(picture, left, top, size, size);
+  context.restore();
+  context.beginPath();
+  context.roundRect(left, top, size, size, Math.min(6, size / 6));
+  context.lineWidth = marked ? 2.5 : 1;
+  context.strokeStyle = marked ? colours.text : colours.faint;
+  context.stroke();
+}
+
+// An input over the square: it grows to the right (x1) or to the top (x2).
+function inputPicture(input, colours) {
+  const side = 20;
+  const bytes = Uint8Array.from({ length: side * side }, (_, i) => {
+    const at = input === 0 ? i % side : side - 1 - Math.floor(i / side);
+    return (255 * (at + 0.5)) / side;
+  });
+  return paint(bytes, 0, side, colours.neuron);
+}
+
+// The neuron at a point of the canvas: {layer, unit}, or null.
+export function neuronAt({ size, columns }, x, y) {
+  for (let layer = 0; layer < columns.length - 1; layer++) {
+    const unit = columns[layer + 1].findIndex((p) => Math.max(Math.abs(p.x - x), Math.abs(p.y - y)) <= size / 2 + 3);
+    if (unit >= 0) return { layer, unit };
+  }
+  return null;
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the plane
+
+export const toPlane = (side, x, y) => [(2 * x / side - 1) * HALF, (1 - 2 * y / side) * HALF];
+const toScreen = (side, x1, x2) => [((x1 / HALF + 1) / 2) * side, ((1 - x2 / HALF) / 2) * side];
+
+export function drawPlane(context, side, picture, points, colours, cross) {
+  context.imageSmoothingEnabled = true;
+  context.drawImage(picture, 0, 0, side, side);
+  const count = points.shape[0];
+  const radius = count > 250 ? 3 : 4;
+  for (let i = 0; i < count; i++) {
+    const [x1, x2, label, test] = points.data.subarray(4 * i, 4 * i + 4);
+    const [x, y] = toScreen(side, x1, x2);
+    mark(context, x, y, radius, label, test, colours);
+  }
+  if (cross) drawCross(context, ...toScreen(side, ...cross), colours);
+}
+
+// Class 0 is a disc, class 1 a square; points for the test are hollow.
+function mark(context, x, y, radius, label, test, colours) {
+  context.beginPath();
+  if (label < 0.5) context.arc(x, y, radius, 0, 2 * Math.PI);
+  else context.rect(x - 0.9 * radius, y - 0.9 * radius, 1.8 * radius, 1.8 * radius);
+  context.fillStyle = test ? colours.page : colours.classes[label < 0.5 ? 0 : 1];
+  context.strokeStyle = test ? colours.classes[label < 0.5 ? 0 : 1] : colours.page;
+  context.lineWidth = test ? 1.8 : 1;
+  context.fill();
+  context.stroke();
+}
+
+function drawCross(context, x, y, colours) {
+  context.strokeStyle = colours.text;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  for (const [dx, dy] of [[1, 0], [-1, 0], [0, 1], [0, -1]]) {
+    context.moveTo(x + 3 * dx, y + 3 * dy);
+    context.lineTo(x + 11 * dx, y + 11 * dy);
+  }
+  context.stroke();
+}
+
+// ---------------------------------------------------------------------------------------------------------------------
+// the losses
+
+export function drawLosses(context, width, height, records, colours) {
+  const [left, right, top, bottom] = [34, width - 6, 8, height - 20];
+  const count = records.shape[0];
+  const at = (i, column) => records.data[3 * i + column];
+  let [most, last] = [0.01, 1];
+  for (let i = 0; i < count; i++) {
+    for (const column of [1, 2]) if (Number.isFinite(at(i, column))) most = Math.max(most, at(i, column));
+    last = Math.max(last, at(i, 0));
+  }
+  context.font = "11px system-ui, sans-serif";
+  context.fillStyle = colours.text;
+  context.strokeStyle = colours.faint;
+  context.lineWidth = 1;
+  context.beginPath();
+  context.moveTo(left, top);
+  context.lineTo(left, bottom);
+  context.lineTo(right, bottom);
+  context.stroke();
+  context.textAlign = "right";
+  context.textBaseline = "middle";
+  context.fillText(most >= 100 ? most.toExponential(0) : most.toPrecision(2), left - 4, top + 3);
+  context.fillText("0", left - 4, bottom);
+  context.textBaseline = "top";
+  context.fillText(`epoch ${Math.floor(last)}`, right, bottom + 5);
+  context.textAlign = "left";
+  context.fillText("0", left, bottom + 5);
+  for (const [column, colour, dash] of [[2, colours.test, [5, 3]], [1, colours.train, []]]) {
+    context.strokeStyle = colour;
+    context.lineWidth = 1.8;
+    context.setLineDash(dash);
+    context.beginPath();
+    let drawing = false; // a line has a gap where there is no number
+    for (let i = 0; i < count; i++) {
+      const value = at(i, column);
+      if (Number.isFinite(value)) {
+        const [x, y] = [left + (at(i, 0) / last) * (right - left), bottom - (value / most) * (bottom - top)];
+        if (drawing) context.lineTo(x, y);
+        else context.moveTo(x, y);
       }
-      this.redraw();
-    },
-
-    end(event) {
-      if (event.pointerId === this.pen) this.pen = null;
-    },
-
-    place(event) {
-      const box = this.$el.getBoundingClientRect();
-      return [(event.clientX - box.left) / box.width, (event.clientY - box.top) / box.height];
-    },
-
-    clear() {
-      this.strokes = [];
-      this.pen = null;
-      this.redraw();
-    },
-
-    undo() {
-      this.strokes.pop();
-      this.pen = null;
-      this.redraw();
-    },
-
-    set_width(width) {
-      this.width = width;
-    },
-
-    // An image as if it had been drawn: 28 x 28 bytes, as base64.
-    show(bytes) {
-      const picture = document.createElement("canvas");
-      picture.width = picture.height = 28;
-      const context = picture.getContext("2d");
-      const image = context.createImageData(28, 28);
-      const ink = Uint8Array.from(atob(bytes), (letter) => letter.charCodeAt(0));
-      ink.forEach((value, i) => image.data.set([255, 255, 255, value], 4 * i));
-      context.putImageData(image, 0, 0);
-      this.strokes = [{ picture }];
-      this.redraw();
-    },
-
-    redraw() {
-      this.paint();
-      this.changed = true;
-      this.send();
-    },
-
-    paint() {
-      const canvas = this.$el;
-      const side = Math.round(canvas.clientWidth * window.devicePixelRatio);
-      if (!side) return;
-      if (canvas.width !== side) canvas.width = canvas.height = side;
-      const style = getComputedStyle(canvas);
-      const context = canvas.getContext("2d");
-      context.clearRect(0, 0, side, side);
-      this.draw(context, side, style.color);
-    },
-
-    draw(context, side, colour) {
-      context.lineCap = context.lineJoin = "round";
-      context.strokeStyle = context.fillStyle = colour;
-      for (const stroke of this.strokes) {
-        if (stroke.picture) {
-          this.stamp(context, side, stroke.picture, colour);
-          continue;
-        }
-        const at = stroke.points;
-        context.lineWidth = stroke.width * side;
-        context.beginPath();
-        context.moveTo(at[0] * side, at[1] * side);
-        for (let i = 2; i < at.length; i += 2) context.lineTo(at[i] * side, at[i + 1] * side);
-        if (at.length === 2) context.lineTo(at[0] * side + 0.01, at[1] * side); // a dot
-        context.stroke();
-      }
-    },
-
-    // A picture, whose opacity is its ink, in a colour.
-    stamp(context, side, picture, colour) {
-      const coloured = document.createElement("canvas");
-      coloured.width = coloured.height = side;
-      const own = coloured.getContext("2d");
-      own.imageSmoothingEnabled = false;
-      own.drawImage(picture, 0, 0, side, side);
-      own.globalCompositeOperation = "source-in";
-      own.fillStyle = colour;
-      own.fillRect(0, 0, side, side);
-      context.drawImage(coloured, 0, 0);
-    },
-
-    send() {
-      if (this.waiting || !this.changed) return;
-      this.changed = false;
-      this.waiting = true;
-      const context = this.small.getContext("2d", { willReadFrequently: true });
-      context.fillStyle = "black";
-      context.fillRect(0, 0, SIDE, SIDE);
-      this.draw(context, SIDE, "white");
-      const colours = context.getImageData(0, 0, SIDE, SIDE).data;
-      let ink = "";
-      for (let i = 0; i < colours.length; i += 4) ink += String.fromCharCode(colours[i]);
-      this.number += 1;
-      this.$emit("drawn", { number: this.number, pixels: btoa(ink) });
-      clearTimeout(this.timer);
-      this.timer = setTimeout(() => this.answered(this.number), PATIENCE);
-    },
-
-    // The server has answered a drawing, or says that it can answer now.
-    answered(number) {
-      if (number !== this.number) return;
-      clearTimeout(this.timer);
-      this.waiting = false;
-      requestAnimationFrame(() => this.send());
-    },
-
-    // Send the drawing again, for a network that has come meanwhile.
-    again() {
-      this.changed = true;
-      this.send();
-    },
-  },
-};
+      drawing = Number.isFinite(value);
+    }
+    context.stroke();
+  }
+  context.setLineDash([]);
+}
