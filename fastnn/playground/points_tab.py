@@ -69,8 +69,7 @@ class Tab:
             self.board = Board(source)
             self.board.on("stopped", lambda: self._play(False))
             self.board.on("put", lambda event: self._put(event.args))
-        with ui.expansion("Show the numbers", icon="calculate").classes("points-steps"):
-            steps_view.build(player.session)
+        steps_view.build(player.session, self.board.refresh)
 
     # -----------------------------------------------------------------------------------------------------------------
     # what is on the page
