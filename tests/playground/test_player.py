@@ -49,7 +49,7 @@ def test_only_a_player_that_plays_trains():
     player.playing = False
     found = unpack(player.advance())
     assert found["epoch"] == player.session.epoch > 8
-    assert found["playing"] is False
+    assert found["stopped"] is False
     assert found["message"] == ""
 
 
@@ -86,6 +86,19 @@ def test_wishes_do_not_pile_up_for_ever():
         player.ask(count.append)
     player.advance()
     assert len(count) == 1000
+    player.change(data=OWN)
+    for _ in range(10):
+        player.ask(Session.step)  # each is refused
+    player.advance()
+    assert len(player._wishes) == 0
+
+
+def test_a_wish_that_is_refused_does_not_end_the_training():
+    player = Player(Session())
+    player.playing = True
+    player.ask(lambda session: session.add_point(9, 9, 0))
+    found = unpack(player.advance())
+    assert (found["wrong"], found["stopped"], found["epoch"]) == (True, False, 1)
 
 
 def test_what_cannot_be_done_is_said_and_ends_the_training():
@@ -95,7 +108,9 @@ def test_what_cannot_be_done_is_said_and_ends_the_training():
     found = unpack(player.advance())
     assert found["message"].startswith("There is nothing to train with.")
     assert found["wrong"]
-    assert found["playing"] is player.playing is False
+    assert found["stopped"]
+    assert not player.playing
+    assert unpack(player.advance())["stopped"] is False
     player.ask(lambda session: session.add_point(0.1, 0.2, 1))
     found = unpack(player.advance())
     assert not found["wrong"]
@@ -109,7 +124,7 @@ def test_weights_that_are_no_numbers_end_the_training():
     player = Player(Session(Choices(activation="linear", rate=100.0)))
     player.playing, player.pace = True, 50
     found = unpack(player.advance())
-    assert (found["playing"], found["wrong"], found["train"]) == (False, True, None)
+    assert (found["stopped"], found["wrong"], found["train"]) == (True, True, None)
     assert "too large" in found["message"]
     player.change(seed=1, rate=0.1)
     assert unpack(player.advance())["message"] == ""
