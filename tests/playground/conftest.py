@@ -12,7 +12,7 @@ import pytest
 
 from ..subprocesses import ROOT
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _COMMAND = (
     "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv[0] = 'fastnn';"
     "runpy.run_module('fastnn', run_name='__main__')"
@@ -95,7 +95,7 @@ def server(tmp_path_factory):
 def chromium():
     """Chromium, without a window."""
     if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
+        pytest.skip("there is no Chromium: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

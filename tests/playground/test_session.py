@@ -173,6 +173,8 @@ def test_the_first_row_of_a_picture_is_at_the_top():
 def test_pictures_of_outputs_without_bounds_are_scaled():
     outputs = np.array([[0.0, 0.0], [-4.0, 0.0], [2.0, 0.0], [np.nan, 0.0]])
     np.testing.assert_array_equal(pictures.picture(outputs, "relu", 2).reshape(2, 4), [[128, 0, 191, 128], [128] * 4])
+    outputs = np.array([[0.0], [1.0], [0.25], [np.inf]])
+    np.testing.assert_array_equal(pictures.picture(outputs, "sigmoid", 2).ravel(), [0, 255, 64, 128])
 
 
 def test_records_do_not_grow_for_ever():
