@@ -156,6 +156,18 @@ def test_a_used_port_takes_the_next_one_and_says_so(start):
     assert len(server.lines) == 3
 
 
+@pytest.mark.skipif(os.name != "posix", reason="another rule on Windows")
+def test_a_port_is_free_at_once_after_its_server_has_ended():
+    listening = playground_server.listen(22_080)
+    port = listening.getsockname()[1]
+    with listening, socket.create_connection(("127.0.0.1", port)) as browser:
+        served, _ = listening.accept()
+        served.close()  # first: this side waits for what may still be on the way
+        assert browser.recv(1) == b""
+    with playground_server.listen(port) as again:
+        assert again.getsockname()[1] == port
+
+
 def test_no_free_port(monkeypatch):
     with playground_server.listen(21_080) as taken:
         monkeypatch.setattr(playground_server, "_PORTS", 1)
