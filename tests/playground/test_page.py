@@ -111,10 +111,38 @@ def test_it_trains_at_ten_frames_a_second_and_pauses(points):
     epoch, frames = points.number("epoch"), points.frames()
     points.page.wait_for_timeout(500)
     assert (points.number("epoch"), points.frames()) == (epoch, frames)
-    asked = sum("/frames/" in url for url in points.requests)
-    assert asked <= frames  # none was asked for before the last one was drawn
     shown = points.page.locator(".board-count").text_content()
     assert shown.startswith(f"epoch {epoch:,}, step ")
+
+
+def test_a_slow_server_is_asked_for_one_frame_at_a_time(points):
+    points.page.evaluate("""() => {
+        const ask = window.fetch;
+        let now = 0;
+        window.most = 0;
+        window.fetch = async (...all) => {
+            window.most = Math.max(window.most, ++now);
+            await new Promise((resolve) => setTimeout(resolve, 100));
+            return ask(...all).finally(() => now--);
+        };
+    }""")
+    points.click("Train")
+    for rate in "0.3", "0.1":
+        points.choose("Learning rate", rate)  # which asks for a frame, too
+    points.trained(5)
+    assert points.page.evaluate("window.most") == 1
+
+
+def test_step_while_it_trains_pauses(points):
+    points.click("Train")
+    points.trained(2)
+    points.click("Step")
+    expect(points.page.get_by_role("button", name="Train", exact=True)).to_be_visible()
+    points.page.wait_for_timeout(500)
+    epoch, steps = points.number("epoch"), points.number("steps")
+    points.click("Step")
+    points.settled("steps", steps + 1)
+    assert points.number("epoch") == epoch
 
 
 def test_every_request_stays_on_this_machine(points, server):
