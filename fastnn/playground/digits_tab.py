@@ -77,12 +77,13 @@ def said(look: Look) -> str:
 
 
 def percent(part: float) -> str:
-    """A probability in percent, which is not 100 unless it is 1.
+    r"""A probability in percent, which is not 100 unless it is 1.
 
     >>> fastnn.playground.digits_tab.percent(0.123), fastnn.playground.digits_tab.percent(0.99999)
-    ('12.3 %', '> 99.9 %')
+    ('12.3\xa0%', '>\xa099.9\xa0%')
     """
-    return "> 99.9 %" if 0.999 < part < 1 else f"{100 * float(part):.1f} %"
+    shown = "> 99.9 %" if 0.999 < part < 1 else f"{100 * float(part):.1f} %"
+    return shown.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def build() -> None:
@@ -218,8 +219,7 @@ def _bytes(array: np.ndarray) -> str:
 
 
 def _heading(text: str) -> None:
-    with ui.element("h2"):
-        ui.label(text)
+    ui.html(text, sanitize=False, tag="h2")
 
 
 app.on_shutdown(lambda: Digits.shared().stop())
