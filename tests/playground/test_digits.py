@@ -229,9 +229,9 @@ def test_progress_rises_and_a_stop_ends_the_training_at_once():
         seen.append(digits.progress)
         time.sleep(0.01)
     assert sum(thread.name == "digits" and thread.is_alive() for thread in threading.enumerate()) == 1
-    began = time.monotonic()
+    model, *_ = digits._training
     digits.stop()
-    assert time.monotonic() - began < 2  # of many seconds
+    assert model.optimizer.iterations % 469  # inside an epoch, not at its end
     assert seen == sorted(seen)
     assert not digits.ready
     assert digits.problem == ""

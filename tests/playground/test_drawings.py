@@ -5,6 +5,7 @@ import base64
 import numpy as np
 import pytest
 
+from fastnn.playground import digits_tab
 from fastnn.playground.digits import Look
 from fastnn.playground.digits_tab import bars, drawing_of, percent, said, strongest
 
@@ -38,6 +39,11 @@ MESSAGES = {
 @pytest.mark.parametrize("message", MESSAGES.values(), ids=MESSAGES)
 def test_anything_else_is_ignored(message):
     assert drawing_of(message) is None
+
+
+def test_a_huge_message_is_not_even_decoded(monkeypatch):
+    monkeypatch.setattr(digits_tab.base64, "b64decode", lambda *_, **__: pytest.fail("decoded"))
+    assert drawing_of(MESSAGES["huge"]) is None
 
 
 def test_bars_are_as_long_as_the_probabilities():

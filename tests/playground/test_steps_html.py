@@ -155,10 +155,12 @@ def test_without_points_there_are_no_numbers():
     assert next_step(session) is None
 
 
-def test_numbers_can_be_asked_for_while_the_network_trains():
-    session = Session()
-    training = threading.Thread(target=session.train, args=(1.0,))
-    training.start()
-    while training.is_alive():
-        assert next_step(session).finite
-    training.join()
+def test_numbers_are_read_between_two_steps_and_not_within_one():
+    session, found = Session(), []
+    asking = threading.Thread(target=lambda: found.append(next_step(session)))
+    with session.lock:  # as a step holds it
+        asking.start()
+        asking.join(0.2)
+        assert asking.is_alive()
+    asking.join()
+    assert found[0].finite
