@@ -231,7 +231,7 @@ def test_progress_rises_and_a_stop_ends_the_training_at_once():
     assert sum(thread.name == "digits" and thread.is_alive() for thread in threading.enumerate()) == 1
     model, *_ = digits._training
     digits.stop()
-    assert model.optimizer.iterations % 469  # inside an epoch, not at its end
+    assert model.optimizer.iterations < 469  # within the first epoch
     assert seen == sorted(seen)
     assert not digits.ready
     assert digits.problem == ""
