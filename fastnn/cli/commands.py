@@ -162,7 +162,7 @@ def play(
     """Open the playground: networks learn before your eyes, on a page that only this machine sees.
 
     Choose points and a network, train it live or step by step with every number shown, and draw digits for trained
-    networks. Ctrl-C ends it. Needs: pip install "fastnn-numba[play]"
+    networks. Ctrl-C ends it. It needs NiceGUI: install fastnn-numba with the extra "play".
     """
     try:
         playground.play(port, browser)

@@ -14,7 +14,6 @@ _STYLE = Path(__file__).parent / "web" / "style.css"
 def page() -> None:
     """One browser tab, with a session of its own."""
     ui.add_css(_STYLE)
-    ui.colors(primary="#0072B2")
     session = Session()
     with ui.header():
         ui.html("fastnn playground", sanitize=False, tag="h1")

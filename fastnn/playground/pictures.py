@@ -23,13 +23,14 @@ def picture(outputs: np.ndarray, activation: str, side: int) -> np.ndarray:
     """One picture of each unit: uint8 (units, side, side) from its outputs (side * side, units) over a `grid`.
 
     0 is the lowest output that the activation has, 255 the highest. Where it has no bounds, 128 is the output 0, and
-    the largest output of a unit is 255 or 1.
+    the largest output of a unit is 255 or 1. What is no finite number is in the middle.
     """
-    outputs = np.nan_to_num(outputs.T, nan=0.0, posinf=0.0, neginf=0.0)
+    finite = np.isfinite(outputs.T)
+    outputs = np.where(finite, outputs.T, 0)
     if activation in _RANGES:
         low, high = _RANGES[activation]
         scaled = (outputs - low) / (high - low)
     else:
         largest = np.abs(outputs).max(axis=1, keepdims=True)
         scaled = 0.5 + 0.5 * outputs / np.where(largest > 0, largest, 1)
-    return np.rint(255 * scaled).astype(np.uint8).reshape(-1, side, side)
+    return np.rint(255 * np.where(finite, scaled, 0.5)).astype(np.uint8).reshape(-1, side, side)

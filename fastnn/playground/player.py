@@ -48,22 +48,37 @@ class Player:
     def advance(self) -> bytes:
         """Fulfil the wishes, train if playing, and return the next frame, packed.
 
-        Beyond what `Session.frame` has: `playing`, a `message` for the user, and whether something is `wrong`.
+        Beyond what `Session.frame` has: a `message` for the user, whether something is `wrong`, and whether this has
+        `stopped` the training.
         """
         with self._turn:
             if self._wishes:
                 self._refusal = ""
-            try:
-                for _ in range(len(self._wishes)):
-                    self._wishes.popleft()(self.session)
-                if self.playing:
-                    self.session.train(_SLICE, self.pace)
-            except ValueError as error:
-                self._refusal, self.playing = str(error), False
-            self.playing = self.playing and not self.session.problem
+            for _ in range(len(self._wishes)):
+                self._fulfil(self._wishes.popleft())
+            playing = self.playing
+            if playing:
+                self.playing = self._fulfil(lambda session: session.train(_SLICE, self.pace)) and self.playing
+            if self.session.problem:
+                self.playing = False
             wrong = self.session.problem or self._refusal
-            seen = {"playing": self.playing, "message": wrong or self.session.note, "wrong": bool(wrong)}
+            stopped = playing and bool(wrong) and not self.playing
+            seen = {"message": wrong or self.session.note, "wrong": bool(wrong), "stopped": stopped}
             return pack(self.session.frame() | seen)
+
+    def _fulfil(self, wish: Callable[[Session], None]) -> bool:
+        """Whether it could be done; if not, it is said why."""
+        try:
+            wish(self.session)
+        except ValueError as error:
+            self._refusal = str(error)
+            return False
+        except Exception as error:  # a fault of fastnn's: the page lives on
+            said = f"{type(error).__name__}: {error}"
+            print(f"error: {said}", file=sys.stderr, flush=True)
+            self._refusal = f"Something went wrong: press Reset. ({said})"
+            return False
+        return True
 
 
 def pack(frame: dict[str, Any]) -> bytes:

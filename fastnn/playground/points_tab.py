@@ -79,19 +79,19 @@ class Tab:
         ui.button("Step", icon="skip_next", on_click=self._step).props("outline").tooltip("One batch")
         ui.button("Reset", icon="replay", on_click=self._reset).props("outline").tooltip("New random weights")
         for button in self.train, *ui.context.slot.children[1:]:
-            button.props("no-caps unelevated")
+            button.props("unelevated")
 
     def _points(self) -> None:
         chosen = self.player.choices
         with _section("Points"):
             ui.toggle(
                 {name: _NAMES[name] for name in DATA}, value=chosen.data, on_change=lambda e: self._data(e.value)
-            ).props('spread no-caps aria-label="Points"')
+            ).props('spread aria-label="Points"')
             with ui.element("div") as self.own:
                 ui.toggle({0: "● class 0", 1: "■ class 1"}, value=0, on_change=lambda e: self._label(e.value)).props(
-                    'spread no-caps aria-label="Class of the next point"'
+                    'spread aria-label="Class of the next point"'
                 )
-                ui.button("Clear", icon="clear", on_click=self._clear).props("flat dense no-caps")
+                ui.button("Clear", icon="clear", on_click=self._clear).props("flat dense")
             self.own.visible = False
             with ui.element("div") as self.made:
                 self._slider("How many", "points", 20, MOST_POINTS, 10, chosen.points)
@@ -117,9 +117,7 @@ class Tab:
                     )
             if len(hidden) < MOST_LAYERS:
                 more = hidden[-1] if hidden else 4
-                ui.button("Add a layer", icon="add", on_click=lambda: self._hidden((*hidden, more))).props(
-                    "flat dense no-caps"
-                )
+                ui.button("Add a layer", icon="add", on_click=lambda: self._hidden((*hidden, more))).props("flat dense")
             else:
                 ui.label(f"{MOST_LAYERS} hidden layers are the most that have room here.").classes("board-hint")
 

@@ -1,6 +1,7 @@
 """The server of the playground: on the loopback address only, until Ctrl-C."""
 
 import logging
+import os
 import socket
 import threading
 import warnings
@@ -54,6 +55,8 @@ def listen(port: int) -> socket.socket:
     """
     for candidate in range(port, min(port + _PORTS, 2**16)):
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if os.name == "posix":  # the port of a server that has just ended is free; Windows would share a used one
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((_ADDRESS, candidate))
             listening.listen()

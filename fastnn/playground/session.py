@@ -82,7 +82,7 @@ class Session:
         """
         with self.lock:
             if not (isinstance(x1, (int, float)) and isinstance(x2, (int, float)) and max(abs(x1), abs(x2)) <= 1.5):
-                raise ValueError(f"A point must be inside the picture. Received: {x1!r}, {x2!r}.")
+                raise ValueError(f"A point must be inside the plane. Received: {x1!r}, {x2!r}.")
             if label not in (0, 1):
                 raise ValueError(f"The class must be 0 or 1. Received: {label!r}.")
             if len(self.own) >= MOST_POINTS:

@@ -12,7 +12,7 @@ import pytest
 
 from ..subprocesses import ROOT
 
-CHROMIUM = shutil.which("chromium")
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 _COMMAND = (
     "import runpy, signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); sys.argv[0] = 'fastnn';"
     "runpy.run_module('fastnn', run_name='__main__')"
@@ -24,11 +24,10 @@ class Server:
 
     def __init__(self, *options, cwd):
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        # 0: pytest-xdist's processes share the machine, so the first free port may be another one's.
         command = [sys.executable, "-c", _COMMAND, "play", "--no-browser", *options]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         self.process = subprocess.Popen(command, cwd=cwd, env=environment, **pipes)
-        self.lines = []
+        self.lines, self.cwd = [], cwd
         self._said = threading.Event()
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
@@ -75,25 +74,28 @@ def start(tmp_path):
         server.process.stdout.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """One server for the tests of a module, which must have printed nothing but its address when they end."""
+    """One server for all tests, which must have printed nothing but its address when they have ended."""
     server = Server("--port", "18080", cwd=tmp_path_factory.mktemp("play"))
     yield server
     status = server.interrupt()
     server.process.stdout.close()
     assert status == 130
-    assert [line for line in server.lines if "port 18080 is in use" not in line] == [
+    usual = {
+        f"port 18080 is in use; taking {server.port}\n",
         f"fastnn playground: {server.address} (Ctrl-C ends it)\n",
+        "fastnn compiles the kernels that are needed, once on this machine\n",
         "interrupted\n",
-    ]
+    }
+    assert [line for line in server.lines if line not in usual] == []
 
 
 @pytest.fixture(scope="session")
 def chromium():
     """Chromium, without a window."""
     if CHROMIUM is None:
-        pytest.skip("needs Chromium: apt-get install chromium")
+        pytest.skip("there is no Chromium: apt-get install chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -111,7 +113,7 @@ def open_page(chromium, server):
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
         page.goto(server.address)

@@ -102,7 +102,7 @@ export default {
       this.draw();
       this.drawn += 1;
       this.$el.dataset.drawn = this.drawn;
-      if (this.playing && !this.frame.playing) this.$emit("stopped");
+      if (this.frame.stopped) this.$emit("stopped");
     },
 
     say(text, wrong = false) {

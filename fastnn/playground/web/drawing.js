@@ -27,13 +27,14 @@ export function prepare(canvas, height) {
 export function layout(width, frame) {
   const units = [2, ...frame.neurons.map((layer) => layer.shape[0])];
   const most = Math.max(...units);
-  const column = width / units.length;
+  const left = 18; // for the names of the inputs
+  const column = (width - left) / units.length;
   const size = Math.max(14, Math.min(54, column * 0.5, 460 / most - 5));
   const row = size + Math.max(5, Math.min(20, 0.35 * size));
   const height = Math.max(most * row, 4 * row) + 26;
   const columns = units.map((count, i) =>
     Array.from({ length: count }, (_, j) => ({
-      x: (i + 0.5) * column,
+      x: left + (i + 0.5) * column,
       y: 8 + (height - 26) / 2 + (j - (count - 1) / 2) * row,
     })),
   );
