@@ -1,12 +1,13 @@
 """What the panel of a step shows, and what it does with messages from the browser."""
 
+import copy
 import re
-import threading
 
 import numpy as np
 import pytest
 
 from fastnn import layers
+from fastnn.playground import steps_view
 from fastnn.playground.number_tables import Chosen, number
 from fastnn.playground.session import Session
 from fastnn.playground.steps import numbers_of_a_step
@@ -155,12 +156,12 @@ def test_without_points_there_are_no_numbers():
     assert next_step(session) is None
 
 
-def test_numbers_are_read_between_two_steps_and_not_within_one():
-    session, found = Session(), []
-    asking = threading.Thread(target=lambda: found.append(next_step(session)))
-    with session.lock:  # as a step holds it
-        asking.start()
-        asking.join(0.2)
-        assert asking.is_alive()
-    asking.join()
-    assert found[0].finite
+def test_the_network_is_copied_between_two_steps_and_not_within_one(monkeypatch):
+    session, copied = Session(), copy.deepcopy
+
+    def under_lock(model):
+        assert session.lock._is_owned()
+        return copied(model)
+
+    monkeypatch.setattr(steps_view.copy, "deepcopy", under_lock)
+    assert next_step(session).finite
