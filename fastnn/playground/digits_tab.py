@@ -14,6 +14,7 @@ _WEB = Path(__file__).parent / "web"
 _SIDE = 112  # of the drawings that the browser sends, as in web/sheet.js
 _STRONGEST = 24  # units that are shown
 _SECONDS = 0.25  # between two looks at how far the training is
+_TRAINING = "Two networks are trained on 60,000 handwritten digits, once on this machine. You can draw already."
 _EMPTY = "The sheet is empty: draw a digit from 0 to 9, as large as you like."
 
 
@@ -168,7 +169,7 @@ class Tab:
             self.stage = stage
             self.drawing.run_method("again")
         elif stage == 0 and not digits.problem:
-            self.words.text = "Two networks are trained on 60,000 handwritten digits, once on this machine. " + _EMPTY
+            self.words.text = _TRAINING
         if digits.ready or digits.problem:
             self.timer.deactivate()
 
