@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 from pathlib import Path
 from typing import Any
 
@@ -185,21 +186,26 @@ class Tab:
         if found is None:
             return
         number, pixels = found
+        shown: list[str] = []
         try:
             if self.stage:
-                self._show(self.digits.look(pixels))
+                shown = self._show(self.digits.look(pixels))
         except ValueError as error:
-            self._show(None)
+            shown = self._show(None)
             self.words.text = str(error)
-        self.drawing.run_method("answered", number)
+        # One message for all, because there may be sixty a second.
+        ui.run_javascript(" ".join([*shown, _call(self.drawing, "answered", number)]))
 
-    def _show(self, look: Look | None) -> None:
+    def _show(self, look: Look | None) -> list[str]:
+        """Change what stands on the page; returns the calls that change its pictures."""
         self.words.text = _EMPTY if look is None else said(look)
         self.bars.content = bars(None if look is None else look.probabilities)
-        self.seen.run_method("picture", "" if look is None else _bytes(look.seen))
         again = None if look is None else look.drawn_again
-        self.again.run_method("picture", "" if again is None else _bytes(again))
-        self.units.run_method("show", [] if look is None else strongest(look.response))
+        return [
+            _call(self.seen, "picture", "" if look is None else _bytes(look.seen)),
+            _call(self.again, "picture", "" if again is None else _bytes(again)),
+            _call(self.units, "show", [] if look is None else strongest(look.response)),
+        ]
 
 
 def strongest(response: np.ndarray) -> list[tuple[int, float]]:
@@ -213,6 +219,11 @@ def _colours(filters: np.ndarray) -> np.ndarray:
     """Weights (units, 28, 28) as bytes around 128, each unit on a scale of its own."""
     largest = np.abs(filters).max(axis=(1, 2), keepdims=True)
     return np.rint(128 + 127 * filters / np.where(largest > 0, largest, 1)).astype(np.uint8)
+
+
+def _call(element: ui.element, method: str, argument: object) -> str:
+    """A call of a method of an element, in JavaScript."""
+    return f"getElement({element.id})?.{method}({json.dumps(argument)});"
 
 
 def _bytes(array: np.ndarray) -> str:
