@@ -25,7 +25,7 @@ def centred(pixels: np.ndarray) -> np.ndarray | None:
     >>> drawing[10:60, 70:75] = 255  # a vertical stroke, far from the middle
     >>> seen = fastnn.playground.centring.centred(drawing)
     >>> [int(line) for line in np.flatnonzero(seen.any(axis=1))[[0, -1]]], np.flatnonzero(seen.any(axis=0)).tolist()
-    ([4, 23], [14, 15])
+    ([4, 23], [13, 14])
     """
     ink = pixels > 255 * _FAINT
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
@@ -35,12 +35,20 @@ def centred(pixels: np.ndarray) -> np.ndarray | None:
     scale = _BOX / max(digit.shape)
     height, width = (max(1, round(length * scale)) for length in digit.shape)
     small = _areas(height, digit.shape[0]) @ digit @ _areas(width, digit.shape[1]).T
-    mass = small.sum()
-    top = _MIDDLE - round(float(small.sum(axis=1) @ np.arange(height) / mass))
-    left = _MIDDLE - round(float(small.sum(axis=0) @ np.arange(width) / mass))
+    top, left = (_MIDDLE - _nearest(_mean(small.sum(axis=axis))) for axis in (1, 0))
     field = np.zeros((3 * SIDE, 3 * SIDE))  # with room all around for digits whose mass is at one end
     field[SIDE + top : SIDE + top + height, SIDE + left : SIDE + left + width] = small
     return np.rint(255 * field[SIDE : 2 * SIDE, SIDE : 2 * SIDE]).astype(np.uint8)
+
+
+def _mean(mass: np.ndarray) -> float:
+    """Where the centre of mass lies, in pixels from 0."""
+    return float(mass @ np.arange(len(mass)) / mass.sum())
+
+
+def _nearest(place: float) -> int:
+    """The nearest pixel; halfway the next one, also where rounding errors have made it a little less."""
+    return int(np.floor(place + 0.5 + 1e-6))
 
 
 def _areas(out: int, length: int) -> np.ndarray:

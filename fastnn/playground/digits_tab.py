@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ _WEB = Path(__file__).parent / "web"
 _SIDE = 112  # of the drawings that the browser sends, as in web/sheet.js
 _STRONGEST = 24  # units that are shown
 _SECONDS = 0.25  # between two looks at how far the training is
+_TRAINING = "Two networks are trained on 60,000 handwritten digits, once on this machine. You can draw already."
 _EMPTY = "The sheet is empty: draw a digit from 0 to 9, as large as you like."
 
 
@@ -77,12 +79,13 @@ def said(look: Look) -> str:
 
 
 def percent(part: float) -> str:
-    """A probability in percent, which is not 100 unless it is 1.
+    r"""A probability in percent, which is not 100 unless it is 1.
 
     >>> fastnn.playground.digits_tab.percent(0.123), fastnn.playground.digits_tab.percent(0.99999)
-    ('12.3 %', '> 99.9 %')
+    ('12.3\xa0%', '>\xa099.9\xa0%')
     """
-    return "> 99.9 %" if 0.999 < part < 1 else f"{100 * float(part):.1f} %"
+    shown = "> 99.9 %" if 0.999 < part < 1 else f"{100 * float(part):.1f} %"
+    return shown.replace(" ", "\N{NO-BREAK SPACE}")
 
 
 def build() -> None:
@@ -167,7 +170,7 @@ class Tab:
             self.stage = stage
             self.drawing.run_method("again")
         elif stage == 0 and not digits.problem:
-            self.words.text = "Two networks are trained on 60,000 handwritten digits, once on this machine. " + _EMPTY
+            self.words.text = _TRAINING
         if digits.ready or digits.problem:
             self.timer.deactivate()
 
@@ -183,21 +186,26 @@ class Tab:
         if found is None:
             return
         number, pixels = found
+        shown: list[str] = []
         try:
             if self.stage:
-                self._show(self.digits.look(pixels))
+                shown = self._show(self.digits.look(pixels))
         except ValueError as error:
-            self._show(None)
+            shown = self._show(None)
             self.words.text = str(error)
-        self.drawing.run_method("answered", number)
+        # One message for all, because there may be sixty a second.
+        ui.run_javascript(" ".join([*shown, _call(self.drawing, "answered", number)]))
 
-    def _show(self, look: Look | None) -> None:
+    def _show(self, look: Look | None) -> list[str]:
+        """Change what stands on the page; returns the calls that change its pictures."""
         self.words.text = _EMPTY if look is None else said(look)
         self.bars.content = bars(None if look is None else look.probabilities)
-        self.seen.run_method("picture", "" if look is None else _bytes(look.seen))
         again = None if look is None else look.drawn_again
-        self.again.run_method("picture", "" if again is None else _bytes(again))
-        self.units.run_method("show", [] if look is None else strongest(look.response))
+        return [
+            _call(self.seen, "picture", "" if look is None else _bytes(look.seen)),
+            _call(self.again, "picture", "" if again is None else _bytes(again)),
+            _call(self.units, "show", [] if look is None else strongest(look.response)),
+        ]
 
 
 def strongest(response: np.ndarray) -> list[tuple[int, float]]:
@@ -213,13 +221,17 @@ def _colours(filters: np.ndarray) -> np.ndarray:
     return np.rint(128 + 127 * filters / np.where(largest > 0, largest, 1)).astype(np.uint8)
 
 
+def _call(element: ui.element, method: str, argument: object) -> str:
+    """A call of a method of an element, in JavaScript."""
+    return f"getElement({element.id})?.{method}({json.dumps(argument)});"
+
+
 def _bytes(array: np.ndarray) -> str:
     return base64.b64encode(array.tobytes()).decode()
 
 
 def _heading(text: str) -> None:
-    with ui.element("h2"):
-        ui.label(text)
+    ui.html(text, sanitize=False, tag="h2")
 
 
 app.on_shutdown(lambda: Digits.shared().stop())

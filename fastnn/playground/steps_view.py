@@ -56,7 +56,7 @@ def build(session: Session, stepped: Callable[[], object] = lambda: None) -> Non
         stepped: called after the panel has taken a step.
     """
     ui.add_css(_STYLE)
-    with ui.expansion("Show the numbers", icon="calculate").classes("steps-panel") as panel:
+    with ui.expansion("Show the numbers", icon="calculate").classes("points-steps steps-panel") as panel:
         _Panel(session, stepped, panel)
 
 
@@ -70,9 +70,9 @@ class _Panel:
         self.seen: object = None  # the state of the session that the numbers are of
         self.words = ui.label().classes("words").props('role="status"')
         with ui.row().classes("controls"):
-            self.back = ui.button("Back", on_click=lambda: self.go(self.at - 1)).props("outline")
+            self.back = ui.button("Back", on_click=lambda: self.go(self.at - 1)).props("outline no-caps")
             self.stage = ui.select([], label="Stage", on_change=self._stage_chosen).classes("stage")
-            self.next = ui.button("Next", on_click=self.forward)
+            self.next = ui.button("Next", on_click=self.forward).props("no-caps")
         with ui.row().classes("controls"):
             self.fields = {axis: self._field(axis) for axis in _AXES}
             self.alone = ui.switch("This sample alone", on_change=self.refresh)
