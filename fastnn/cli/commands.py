@@ -15,7 +15,7 @@ from typer.core import TyperGroup
 
 import fastnn
 
-from .. import _command, datasets, labs
+from .. import _command, datasets, labs, playground
 
 # ClickException, which is a class of Typer in some versions and of Click in others.
 _OPTION_ERROR: Any = typer.BadParameter.__mro__[2]
@@ -172,6 +172,23 @@ def compile_ahead(
     from .ahead import compile_with_progress
 
     compile_with_progress(["float32", *(["float64"] if float64 else [])])
+
+
+@app.command()
+def play(
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port; one in use takes the next free one.")] = 8080,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+) -> None:
+    """Open the playground: networks learn before your eyes, on a page that only this machine sees.
+
+    Choose points and a network, train it live or step by step with every number shown, and draw digits for trained
+    networks. Ctrl-C ends it. It needs NiceGUI: install fastnn-numba with the extra "play".
+    """
+    try:
+        playground.play(port, browser)
+    except ImportError as error:
+        print(f"error: {error}", file=sys.stderr)
+        raise typer.Exit(2) from None
 
 
 # ---------------------------------------------------------------------------------------------------------------------
