@@ -15,7 +15,7 @@ def play(port: int = 8080, browser: bool = True) -> None:
 
     Raises:
         ImportError: without NiceGUI.
-        OSError: if none of these ports is free.
+        OSError: if none of these ports is free, or one may not be used.
     """
     try:
         from .server import serve

@@ -1,6 +1,7 @@
 """The address where a browser gets its next frame."""
 
 import asyncio
+import gc
 import secrets
 
 from starlette.requests import Request
@@ -9,6 +10,7 @@ from starlette.responses import Response
 from .player import Player
 
 _players: dict[str, Player] = {}
+_collecting: asyncio.TimerHandle | None = None
 
 
 def source_of(player: Player) -> str:
@@ -19,8 +21,14 @@ def source_of(player: Player) -> str:
 
 
 def forget(source: str) -> None:
-    """Nobody will ask there any more: what is under way ends."""
+    """Nobody will ask there any more: what is under way ends, and soon its memory is free."""
+    global _collecting
     _players.pop(source.rpartition("/")[2]).session.close()
+    # A page and its controls refer to each other, and Python's collector may be late by hours. It takes a moment, so it
+    # runs once for several pages that are closed together.
+    if _collecting is not None:
+        _collecting.cancel()
+    _collecting = asyncio.get_running_loop().call_later(1, gc.collect)
 
 
 async def answer(request: Request) -> Response:

@@ -1,5 +1,6 @@
 """The server of the playground: on the loopback address only, until Ctrl-C."""
 
+import errno
 import logging
 import os
 import socket
@@ -17,6 +18,10 @@ from .guard import Guard
 
 _ADDRESS = "127.0.0.1"
 _PORTS = 20  # tried one after the other
+_ICON = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#D55E00"/>'
+    '<path d="M0 32V7a7 7 0 0 1 7-7h25z" fill="#0072B2"/></svg>'
+)
 
 
 def serve(port: int, browser: bool) -> None:
@@ -32,6 +37,8 @@ def serve(port: int, browser: bool) -> None:
     ui.run_with(
         app,
         title="fastnn playground",
+        favicon=_ICON,
+        language="en-GB",
         dark=None,  # as the system has it
         tailwind=False,
         gzip_middleware_factory=None,  # nothing is far away
@@ -51,17 +58,22 @@ def listen(port: int) -> socket.socket:
     """A socket that listens on the first free port from `port` on.
 
     Raises:
-        OSError: if none of 20 ports is free.
+        OSError: if none of 20 ports is free, or one may not be used.
     """
-    for candidate in range(port, min(port + _PORTS, 2**16)):
+    last = min(port + _PORTS, 2**16) - 1
+    for candidate in range(port, last + 1):
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         if os.name == "posix":  # the port of a server that has just ended is free; Windows would share a used one
             listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             listening.bind((_ADDRESS, candidate))
             listening.listen()
-        except OSError:
+        except OSError as error:
             listening.close()
+            if error.errno != errno.EADDRINUSE:
+                raise OSError(
+                    f"port {candidate} cannot be used ({error.strerror}); choose another with --port"
+                ) from None
         else:
             return listening
-    raise OSError(f"ports {port} to {port + _PORTS - 1} are all in use; choose another with --port")
+    raise OSError(f"ports {port} to {last} are all in use; choose another with --port")

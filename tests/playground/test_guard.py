@@ -1,5 +1,6 @@
 """Who may talk to the server, and where it listens. Raw requests: no browser would send these."""
 
+import errno
 import json
 import os
 import re
@@ -174,6 +175,15 @@ def test_no_free_port(monkeypatch):
         port = taken.getsockname()[1]
         with pytest.raises(OSError, match=f"ports {port} to {port} are all in use; choose another with --port"):
             playground_server.listen(port)
+
+
+def test_a_port_that_may_not_be_used(monkeypatch):
+    def refuse(self, address):
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr(socket, "socket", type("Refusing", (socket.socket,), {"bind": refuse}))
+    with pytest.raises(OSError, match=r"port 80 cannot be used \(Permission denied\); choose another with --port"):
+        playground_server.listen(80)
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -1,11 +1,15 @@
 """A session at the pace of a browser, and the bytes that the browser gets."""
 
+import asyncio
+import gc
 import json
 import sys
+import weakref
 
 import numpy as np
 import pytest
 
+from fastnn.playground import frames
 from fastnn.playground.choices import OWN, Choices
 from fastnn.playground.player import Player, pack
 from fastnn.playground.session import Session
@@ -137,3 +141,23 @@ def test_another_error_is_said_too(capsys, monkeypatch):
     found = unpack(player.advance())
     assert "pop from empty list" in found["message"]
     assert "IndexError" in capsys.readouterr().err
+
+
+def test_what_is_forgotten_is_freed_although_it_is_full_of_cycles():
+    player = Player(Session())
+    player.page = [player]  # as a page and its controls
+    session = weakref.ref(player.session)
+    source = frames.source_of(player)
+
+    async def closing():
+        gc.disable()  # nobody else may do it
+        frames.forget(source)
+        assert session().closed
+        try:
+            await asyncio.sleep(1.5)
+        finally:
+            gc.enable()
+
+    del player
+    asyncio.run(closing())
+    assert session() is None
