@@ -37,7 +37,7 @@ def table(name: str, values: np.ndarray, rows: str, columns: str, chosen: Chosen
     row, column = (getattr(chosen, axis) if axis else None for axis in (rows, columns))
     shown_rows, shown_columns = _part(values.shape[0], row, _ROWS), _part(values.shape[1], column, _COLUMNS)
     head = "".join(f"<th{_mark(j == column)}>{j + 1}</th>" for j in shown_columns) if columns else ""
-    lines = [f"<tr><th>{rows[:1] and escape(rows)}</th>{head}</tr>"] if columns else []
+    lines = [f"<tr><th>{rows}</th>{head}</tr>"] if rows or columns else []
     for i in shown_rows:
         cells = "".join(
             f'<td{_mark(i == row, j == column)} data-at="{i},{j}" title="{values[i, j]!s}">{number(values[i, j])}</td>'

@@ -125,7 +125,10 @@ def _loss(step: StepNumbers, chosen: Chosen) -> str:
     mean = f"loss = mean over {len(step.losses)} samples = {number(float(step.losses.mean()))}"
     if step.penalty:
         mean += f", plus the penalty on the weights {number(step.penalty)} = {number(step.loss)}"
-    one = f"loss of this sample = {number(float(step.losses[chosen.sample]))}"
+    y, t, loss = (float(values[chosen.sample].flat[0]) for values in (last.y, targets, step.losses[:, np.newaxis]))
+    one = f"loss = {number(loss)}"
+    if step.loss_name == "binary_crossentropy" and last.y.shape[1] == 1:
+        one = f"loss = −[{number(t)} log {number(y)} + {number(1 - t)} log {number(1 - y)}] = {number(loss)}"
     return (
         formula_lines(f"loss of a sample = {formula}", mean)
         + side_by_side(
@@ -194,7 +197,7 @@ def _of_step(weight: WeightNumbers, chosen: Chosen) -> list[str]:
     name = weight.name
     tables = [of_weight(name, weight.before, chosen), of_weight(f"d{name}", weight.gradient, chosen)]
     if weight.penalty_gradient is not None:
-        tables.append(of_weight("of the penalty", weight.penalty_gradient, chosen))
+        tables.append(of_weight(f"d{name} of the penalty", weight.penalty_gradient, chosen))
     tables += [of_weight(f"new {slot}", after, chosen) for slot, (_, after) in weight.slots.items()]
     return [*tables, of_weight(f"new {name}", weight.after, chosen)]
 

@@ -67,6 +67,7 @@ class _Panel:
         self.session, self.stepped, self.panel = session, stepped, panel
         self.numbers: StepNumbers | None = None
         self.at, self.chosen, self.busy = 0, Chosen(), False
+        self.model = session.model
         self.seen: object = None  # the state of the session that the numbers are of
         self.words = ui.label().classes("words").props('role="status"')
         with ui.row().classes("controls"):
@@ -106,7 +107,11 @@ class _Panel:
         if self.at + 1 < len(stages(self.numbers)):
             self.go(self.at + 1)
         elif not self.alone.value:
-            await run.io_bound(self.session.step)
+            try:
+                await run.io_bound(self.session.step)
+            except ValueError as error:  # in words
+                self.words.text = str(error)
+                return
             self.stepped()
             self.at = 0
             await self.refresh()
@@ -155,6 +160,8 @@ class _Panel:
             return
         self.busy = True
         try:
+            if self.numbers is None or self.model is not self.session.model:  # begin anew with a new network
+                self.at, self.model = 0, self.session.model
             self.seen = self._state()
             batch = min(len(self.session.x), self.session.choices.batch)
             self.chosen = replace(self.chosen, sample=min(self.chosen.sample, max(batch - 1, 0)))

@@ -62,6 +62,9 @@ def test_tables_hold_the_numbers_of_the_step():
 def test_worked_examples_follow_what_is_chosen():
     step = numbers_of_a_step(network(), *batch())
     first = step.layers[0]
+    loss = text(html_of(step, stages(step)[2], Chosen(2)))
+    y, t = step.layers[-1].y[2, 0], step.targets[2, 0]
+    assert f"−[{number(t)} log {number(y)} + {number(1 - t)} log {number(1 - y)}] = {number(step.losses[2])}" in loss
     forward, *_, update = (html_of(step, stage, Chosen(2, 1, 3)) for stage in stages(step)[:1] + stages(step)[-2:-1])
     assert f"= {number(first.z[2, 3])}" in text(forward)
     assert f"tanh({number(first.z[2, 3])}) = {number(first.y[2, 3])}" in text(forward)
@@ -148,6 +151,26 @@ def test_one_sample_alone_is_a_batch_of_its_own():
     step = next_step(session, 4)
     np.testing.assert_array_equal(step.layers[0].x, x[4:5])
     assert step.targets.ravel().tolist() == [y[4]]
+
+
+@pytest.mark.filterwarnings("ignore:overflow encountered")
+def test_numbers_that_are_not_finite_are_shown_and_said_in_words():
+    session = Session()
+    session.change(activation="linear", hidden=(4, 4), rate=1e6)
+    while not session.problem:
+        session.step()
+    step = next_step(session)
+    assert not step.finite
+    assert "the learning rate 1e+06 is too large" in steps_view._words(step, alone=False)
+    assert "press Reset" in steps_view._words(step, alone=True)
+    for stage in stages(step):
+        assert "nan" in html_of(step, stage, Chosen())
+
+
+def test_words_say_what_is_in_view():
+    session = Session()
+    assert "Step 1, which comes next: a batch of 10 samples, loss 0." in steps_view._words(next_step(session), False)
+    assert "one sample alone" in steps_view._words(next_step(session, 3), True)
 
 
 def test_without_points_there_are_no_numbers():

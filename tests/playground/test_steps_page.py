@@ -112,7 +112,23 @@ def test_a_storm_of_clicks_and_wrong_messages_leave_the_panel_alive(panel):
     }""")
     page.get_by_role("button", name="Reset").click()
     expect(words(page)).to_contain_text("Step 1,")
+    stage(page, "Forward: layer 1")  # of another network
     press(page, "Next")
+    stage(page, "Forward: layer 2")
+
+
+def test_a_rate_that_explodes_is_said(panel):
+    page = panel()
+    for label, option in (("Activation", "linear"), ("Learning rate", "100")):
+        page.get_by_label(label, exact=True).click()
+        page.get_by_role("option", name=option, exact=True).click()
+    page.get_by_role("button", name="Train", exact=True).click()
+    expect(words(page)).to_contain_text("the learning rate 100 is too large", timeout=20_000)
+    press(page, "Next", 9)
+    press(page, "Take this step")  # which the session refuses
+    expect(words(page)).to_contain_text("press Reset")
+    page.get_by_role("button", name="Reset", exact=True).click()
+    expect(words(page)).to_contain_text("Step 1,")
 
 
 def test_without_points_the_panel_says_so(panel):
