@@ -59,6 +59,12 @@ def test_it_builds_without_a_fault(site):
     layers = (site / "reference" / "layers" / "index.html").read_text()
     assert 'id="fastnn.layers.Layer.get_weights"' in layers
     assert 'id="fastnn.layers.Layer.lower"' not in layers
+    assert 'id="fastnn.layers.Dense.get_weights"' not in layers  # but a link to the base
+    losses = (site / "reference" / "losses" / "index.html").read_text()
+    assert "BY_SAMPLES" not in losses
+    assert losses.count("what the sum of the weighted losses is divided by") >= 16  # of the base, in each
+    commands = (site / "reference" / "command_line" / "index.html").read_text()
+    assert "fastnn lab wide-deep" in commands
     assert "get_weights" in (site / "search.json").read_text()
 
 
