@@ -176,6 +176,12 @@ histories = {name: model.history for name, model in networks.items()}
 plots.compare(histories, "loss", title="loss on the training points")
 
 # %% [markdown]
+# The network for XOR after training; its weights were random numbers at the start.
+
+# %%
+networks["XOR"]
+
+# %% [markdown]
 # ## Results
 
 # %%

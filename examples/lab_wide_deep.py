@@ -45,7 +45,7 @@ seed = 1
 import time
 
 import numpy as np
-from IPython.display import Markdown
+from IPython.display import Markdown, display
 
 import fastnn
 from fastnn import layers, plots
@@ -120,7 +120,7 @@ def build(name, hidden):
 
 
 for name, hidden in {"wide": wide, "deep": deep}.items():
-    build(name, hidden).summary()
+    display(build(name, hidden))
 
 # %% [markdown]
 # ## A step in four lines

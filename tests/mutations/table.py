@@ -931,4 +931,26 @@ MUTATIONS = [
         "scaled: np.ndarray = direction + 0 * ",
         "tests/plots/test_landscape.py -k norms",
     ),
+    # Notebooks.
+    Mutation(
+        "a notebook is written although it does not have an option",
+        "dropped check",
+        "if settings[name] != usual[name].default:",
+        "if False:",
+        "tests/notebooks/test_labs.py -k does_not_have",
+    ),
+    Mutation(
+        "Ctrl-C is taken for a process that ended",
+        "dropped check",
+        "if task is not None and task.cancelling():",
+        "if False:",
+        "tests/notebooks/test_command.py -k ctrl_c",
+    ),
+    Mutation(
+        "a setting is written at its place in characters",
+        "wrong factor",
+        "lines = source.encode().splitlines(keepends=True)",
+        "lines = source.encode('latin-1').splitlines(keepends=True)",
+        "tests/notebooks/test_settings.py",
+    ),
 ]
