@@ -953,4 +953,33 @@ MUTATIONS = [
         "lines = source.encode('latin-1').splitlines(keepends=True)",
         "tests/notebooks/test_settings.py",
     ),
+    # The playground.
+    Mutation(
+        "a drawing's centre of mass is a pixel off",
+        "off by one",
+        "_MIDDLE = 14",
+        "_MIDDLE = 13",
+        "tests/playground/test_digits.py -k mnist_stays",
+    ),
+    Mutation(
+        "the numbers of a step leave out the derivative of the activation",
+        "missing term",
+        'done["dz"] = gradient if from_z else layer.activation.backward(gradient)',
+        'done["dz"] = gradient',
+        "tests/playground/test_steps.py -k numpy",
+    ),
+    Mutation(
+        "the numbers of the next step are taken with the session's own network",
+        "state",
+        "model = copy.deepcopy(session.model)",
+        "model = session.model",
+        "tests/playground/test_steps_html.py -k session_takes",
+    ),
+    Mutation(
+        "a click into a table may choose what is not there",
+        "dropped check",
+        "and 0 <= at < getattr(there_are, axis)",
+        "",
+        "tests/playground/test_steps_html.py -k wrong_message",
+    ),
 ]
