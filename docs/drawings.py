@@ -184,7 +184,7 @@ def convolution() -> Drawing:
     d.labelled(264, 280, 110, 34, "w: 9 C rows", "plain")
     d.arrow((380, 297), (406, 297))
     d.labelled(410, 280, 62, 34, "F sums", "plain")
-    d.text(8, 334, "Tables say where rows and runs begin. Nothing is copied.", "start", "soft")
+    d.text(8, 334, "Tables say where rows and runs begin. No window is copied.", "start", "soft")
     return d
 
 

@@ -24,7 +24,10 @@ def floatx() -> str:
 
 
 def set_floatx(value: str) -> None:
-    """Set the float type of layers created from now on: `"float32"` or `"float64"`.
+    """Set the float type of layers created from now on.
+
+    Args:
+        value: `"float32"` or `"float64"`.
 
     Raises:
         ValueError: for any other type.
@@ -40,7 +43,10 @@ def set_floatx(value: str) -> None:
 
 @contextlib.contextmanager
 def using_floatx(value: str) -> Iterator[None]:
-    """Within the block, new layers of this thread have this float type: `"float32"` or `"float64"`.
+    """Within the block, new layers of this thread have this float type.
+
+    Args:
+        value: `"float32"` or `"float64"`.
 
     Raises:
         ValueError: for any other type.

@@ -192,6 +192,9 @@ _BY_NAME: dict[str, type[Constraint]] = {
 def get(identifier: object) -> Constraint | None:
     """A constraint from its name; a `Constraint` or None is returned unchanged.
 
+    Args:
+        identifier: a name, a `Constraint` or None.
+
     Raises:
         TypeError: for a function or a class of your own that overrides `__call__`, which the kernels could not run.
         ValueError: for an unknown name; suggests the nearest known one.

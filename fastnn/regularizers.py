@@ -100,6 +100,9 @@ _BY_NAME: dict[str, type[Regularizer]] = {"l1": L1, "l2": L2, "l1_l2": L1L2}
 def get(identifier: object) -> Regularizer | None:
     """A regularizer from its name; a `Regularizer` or None is returned unchanged.
 
+    Args:
+        identifier: a name, a `Regularizer` or None.
+
     Raises:
         TypeError: for a function or a class of your own that overrides `__call__`, which the kernels could not run.
         ValueError: for an unknown name; suggests the nearest known one.

@@ -11,6 +11,9 @@ from .randomness import seed_generator
 def set_random_seed(seed: int) -> None:
     """Seed fastnn, NumPy's global generator and Python's `random`, so that a run can be repeated.
 
+    Args:
+        seed: an integer in [0, 2**32).
+
     Raises:
         TypeError: if `seed` is not an integer.
         ValueError: if `seed` is negative or at least 2**32.

@@ -154,6 +154,9 @@ class History(Callback):
 class LambdaCallback(Callback):
     """A callback from functions: `LambdaCallback(on_epoch_end=lambda epoch, logs: print(logs["loss"]))`.
 
+    Args:
+        hooks: functions by the names of the hooks of `Callback`.
+
     >>> show = fastnn.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: print(round(logs["loss"], 3)))
     >>> model = fastnn.Sequential([fastnn.Input((1,)), fastnn.layers.Dense(1, kernel_initializer="zeros")])
     >>> model.compile(fastnn.optimizers.SGD(0.1), "mse")

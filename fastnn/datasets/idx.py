@@ -54,6 +54,9 @@ def read_idx(path: str | os.PathLike[str]) -> Bytes:
 def read_images(path: str | os.PathLike[str]) -> Bytes:
     """Read an idx file of images (magic number 2051), as `read_idx` does.
 
+    Args:
+        path: The file, plain or gzip-compressed.
+
     Returns:
         A uint8 array `(images, rows, columns)`.
 
@@ -70,6 +73,9 @@ def read_images(path: str | os.PathLike[str]) -> Bytes:
 
 def read_labels(path: str | os.PathLike[str]) -> Bytes:
     """Read an idx file of labels (magic number 2049), as `read_idx` does.
+
+    Args:
+        path: The file, plain or gzip-compressed.
 
     Returns:
         A uint8 array `(labels,)`.

@@ -19,7 +19,9 @@ _asked: int | None = None
 def set_num_threads(n: int) -> None:
     """Share every step among `n` threads from now on. Results are bit-identical for any number.
 
-    `n` may exceed the cores that this process may use; the existing threads then do several shares each.
+    Args:
+        n: how many. There may be more than the cores that this process may use; the existing threads then do several
+            shares each.
 
     Raises:
         TypeError: if `n` is not an integer.

@@ -29,6 +29,10 @@ class InputLayer(Configured, module="fastnn.layers"):
 def Input(shape: tuple[int, ...] | list[int] | None = None, **unknown: Never) -> InputLayer:
     """The shape of one sample, without the batch: `Input((28, 28))`.
 
+    Args:
+        shape: positive integers; (features,), (length, channels) or (height, width, channels).
+        unknown: none; arguments of Keras's that have no meaning here raise a TypeError.
+
     Raises:
         ValueError: if `shape` is not a sequence of positive integers.
 

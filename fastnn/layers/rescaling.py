@@ -15,6 +15,10 @@ class Rescaling(KernelLayer):
 
     As a model's first layer it costs nothing: the samples are scaled while they are gathered into the batch.
 
+    Args:
+        scale: the factor.
+        offset: what is added.
+
     >>> fastnn.layers.Rescaling(2.0, offset=-1.0).forward(np.array([[0.0, 0.5, 1.0]]))
     array([[-1.,  0.,  1.]], dtype=float32)
     """

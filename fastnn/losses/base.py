@@ -119,7 +119,13 @@ class Loss(Guarded, module="fastnn.losses", abstract=True):
         return checks.target_rows(y, argument, outputs, dtype)
 
     def forward(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """The mean loss of the batch; `backward` returns its gradient."""
+        """The mean loss of the batch; `backward` returns its gradient.
+
+        Args:
+            y_true: labels (B,) for a sparse loss, else targets (B, C).
+            y_pred: outputs (B, C): probabilities, or logits with `from_logits`.
+            sample_weight: (B,) or None.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self) -> np.ndarray:
@@ -158,13 +164,7 @@ class KernelLoss(Loss, abstract=True):
     _fused_kernel: Callable[..., None] | None = None
 
     def forward(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """The mean loss of the batch.
-
-        Args:
-            y_true: labels (B,) for a sparse loss, else targets (B, C).
-            y_pred: outputs (B, C): probabilities, or logits with `from_logits`.
-            sample_weight: (B,) or None.
-        """
+        """The mean loss of the batch, by the kernels."""
         y = checks.finite(checks.numeric_array(y_pred, "y_pred"), "y_pred")
         y = np.ascontiguousarray(y, y.dtype if y.dtype in (np.float32, np.float64) else np.float32)
         y = y[:, np.newaxis] if y.ndim == 1 else y

@@ -128,7 +128,16 @@ class Sequential(Compiled):
         return_dict: bool = False,
         **unknown: Never,
     ) -> Any:
-        """The loss and the metrics for samples x and targets y, as `fit` takes them.
+        """The loss and the metrics for samples x and targets y.
+
+        Args:
+            x: samples, as for `fit`.
+            y: labels or targets, as for `fit`.
+            batch_size: only for compatibility with Keras; results do not depend on it.
+            verbose: 0: prints nothing.
+            sample_weight: as for `fit`.
+            return_dict: whether to return {"loss": ..., ...} instead of a list.
+            unknown: none; arguments of Keras's that have no meaning here raise a TypeError.
 
         Returns:
             [loss, metric, ...], or only the loss if there are no metrics; a dict with `return_dict`.
@@ -147,7 +156,14 @@ class Sequential(Compiled):
     def predict(
         self, x: Any, batch_size: int | None = None, verbose: int | str = "auto", **unknown: Never
     ) -> np.ndarray:
-        """The outputs (n, outputs) for samples x (n, ...), as `fit` takes them. They do not depend on `batch_size`."""
+        """The outputs (n, outputs) for samples x.
+
+        Args:
+            x: samples (n, ...), as for `fit`.
+            batch_size: only for compatibility with Keras; results do not depend on it.
+            verbose: only for compatibility with Keras; nothing is printed.
+            unknown: none; arguments of Keras's that have no meaning here raise a TypeError.
+        """
         if unknown:
             self._refuse("predict", unknown)
         if batch_size is not None:
@@ -162,7 +178,15 @@ class Sequential(Compiled):
         class_weight: dict[Any, float] | None = None,
         return_dict: bool = False,
     ) -> Any:
-        """One training step on x and y as a single batch; returns loss and metrics from before the step."""
+        """One training step on x and y as a single batch; returns loss and metrics from before the step.
+
+        Args:
+            x: samples, as for `fit`.
+            y: labels or targets, as for `fit`.
+            sample_weight: as for `fit`.
+            class_weight: {label: weight}, where other labels have weight 1.
+            return_dict: whether to return {"loss": ..., ...} instead of a list.
+        """
         if isinstance(class_weight, str):
             raise TypeError(
                 f"class_weight must be a dict of {{label: weight}}, received {class_weight!r}: one batch does not tell "
@@ -180,11 +204,11 @@ class Sequential(Compiled):
         return self._results(named_logs(self, log[0] / len(samples)), return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """`evaluate` without printing."""
+        """`evaluate` without printing, with the same arguments."""
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
-        """`predict`."""
+        """`predict` for samples x."""
         return self._predict(x)
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
@@ -232,7 +256,11 @@ class Sequential(Compiled):
         return found
 
     def summary(self, print_fn: Any = None) -> None:
-        """Print the layers with their output shapes and parameters, and the totals."""
+        """Print the layers with their output shapes and parameters, and the totals.
+
+        Args:
+            print_fn: a function that takes the text, in the place of `print`.
+        """
         (print_fn or print)(summary(self))
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:

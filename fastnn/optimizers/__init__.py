@@ -26,6 +26,9 @@ _BY_NAME: dict[str, Callable[[], Optimizer]] = {
 def get(identifier: object) -> Optimizer:
     """An optimizer from its name (any case); an object is returned as it is.
 
+    Args:
+        identifier: a name or an `Optimizer`.
+
     Raises:
         ValueError: for an unknown name; suggests the nearest known one.
 

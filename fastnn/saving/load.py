@@ -84,6 +84,10 @@ def load_weights(model: "Sequential", path: str | os.PathLike[str]) -> None:
     Weights are matched by name. If only the numbers in automatic layer names differ (`dense_2` for `dense`), they are
     matched by their order.
 
+    Args:
+        model: a built model of the same architecture.
+        path: the file.
+
     Raises:
         ValueError: for a model that is not built, or a file that is damaged or from another architecture.
         FileNotFoundError: if there is no such file.

@@ -92,7 +92,12 @@ def _contents(model: "Sequential") -> tuple[dict[str, np.ndarray], dict[str, str
 
 
 def save_weights(model: "Sequential", path: str | os.PathLike[str], overwrite: bool = True) -> None:
-    """Write only a model's weights; arguments and errors are those of `save_model`.
+    """Write only a model's weights; errors are those of `save_model`.
+
+    Args:
+        model: a built model.
+        path: as for `save_model`.
+        overwrite: whether to replace an existing file.
 
     >>> model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(3, name="first")])
     >>> fastnn.saving.save_weights(model, "weights.safetensors")

@@ -1,10 +1,13 @@
 """The site: it builds without a warning, and what is wrong with a page makes the build fail."""
 
+import functools
 import re
 import shutil
 import subprocess
 import sys
+import threading
 import zlib
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -14,6 +17,15 @@ from docs.drawings import LINE, chains, convolution, phases, program, tile, zero
 from docs.sources import source
 
 from ..subprocesses import ROOT
+
+CHROMIUM = shutil.which("chromium") or shutil.which("google-chrome")
+
+
+class Silent(SimpleHTTPRequestHandler):
+    """Serves files, and prints nothing."""
+
+    def log_message(self, *arguments):
+        pass
 
 
 @pytest.fixture(scope="module")
@@ -32,15 +44,57 @@ def build(tree):
     return subprocess.run([sys.executable, "-m", "docs.build"], cwd=tree, capture_output=True, text=True, timeout=300)
 
 
-def test_it_builds_without_a_fault_and_loads_nothing_from_elsewhere(tree):
+@pytest.fixture(scope="module")
+def site(tree):
+    """The site of that copy, without faults."""
     ran = build(tree)
     assert (ran.returncode, ran.stderr) == (0, "")
     assert f"{len(public.every_name())} public names, no faults" in ran.stdout
-    site = tree / "docs" / "site"
+    built = tree / "docs" / "built"
+    (tree / "docs" / "site").rename(built)  # which later builds leave alone
+    return built
+
+
+def test_it_builds_without_a_fault(site):
     layers = (site / "reference" / "layers" / "index.html").read_text()
     assert 'id="fastnn.layers.Layer.get_weights"' in layers
     assert 'id="fastnn.layers.Layer.lower"' not in layers
+    assert 'id="fastnn.layers.Dense.get_weights"' not in layers  # but a link to the base
+    losses = (site / "reference" / "losses" / "index.html").read_text()
+    assert "BY_SAMPLES" not in losses
+    assert losses.count("what the sum of the weighted losses is divided by") >= 16  # of the base, in each
+    commands = (site / "reference" / "command_line" / "index.html").read_text()
+    assert "fastnn lab wide-deep" in commands
     assert "get_weights" in (site / "search.json").read_text()
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to look with")
+def test_a_phone_shows_formulas_and_drawings_without_a_network(site):
+    from playwright.sync_api import sync_playwright
+
+    handler = functools.partial(Silent, directory=str(site))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server, sync_playwright() as playwright:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        home = f"http://127.0.0.1:{server.server_port}/"
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        page = browser.new_page(viewport={"width": 390, "height": 844})
+        asked, said = [], []
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("console", lambda message: said.append(message.text))
+        page.on("pageerror", lambda error: said.append(str(error)))
+        for path in ("", "inside/tile/", "inside/performance/", "reference/layers/"):
+            page.goto(home + path)
+            page.wait_for_load_state("networkidle")
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+            formulas = page.locator(".arithmatex").count()
+            assert page.locator(".arithmatex > .katex, .arithmatex > .katex-display").count() == formulas
+            if path == "inside/tile/":
+                assert formulas >= 4
+                assert page.locator("figure.drawing svg").bounding_box()["width"] > 300
+        server.shutdown()
+        browser.close()
+    assert [url for url in asked if not url.startswith((home, "data:"))] == []
+    assert said == []
 
 
 def test_every_kind_of_fault_makes_it_fail(tree):
@@ -52,6 +106,8 @@ def test_every_kind_of_fault_makes_it_fail(tree):
         "docs/pages/reference/saving.md": lambda text: text.replace("::: fastnn.saving", ""),
         "fastnn/utils.py": lambda text: text.replace("Args:\n", "Args:\n        nothing: is so called.\n", 1),
     }
+    for page in ("layers", "losses", "metrics", "optimizers", "sklearn", "plots"):  # which take long
+        changes[f"docs/pages/reference/{page}.md"] = lambda text: "# Empty\n"
     kept = {name: (tree / name).read_text() for name in changes}
     for name, change in changes.items():
         assert change(kept[name]) != kept[name]
@@ -118,6 +174,11 @@ def test_docstrings_become_pages():
         "Sum.\n\nArgs:\n    a: numbers,\n        finite.\n    b: numbers,\n        finite.\n    c: `Dense`.\n\n\n"
         "```pycon\n>>> 1 + 1\n2\n```\n\nMore, like [`Conv2D`][fastnn.layers.Conv2D]."
     )
+
+
+def test_what_is_returned_has_no_type_of_its_own():
+    text = "One.\n\nReturns:\n    An array: numbers.\n"
+    assert docstrings.without_type(text) == "One.\n\nReturns:\n    An\n    array: numbers.\n"
 
 
 def test_the_command_line_is_described_from_itself():
