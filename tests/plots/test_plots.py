@@ -343,6 +343,8 @@ import numpy as np
 import fastnn
 from fastnn import RangeTest, plots, schedules
 assert "matplotlib" not in sys.modules
+model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1)])
+model.compile("sgd", "mse")
 x, y = np.random.default_rng(0).random((20, 2)), np.arange(20) % 2
 images, drawn = np.zeros((20, 8, 8)), {{
     "activation": lambda: plots.activation("tanh"),
@@ -354,7 +356,9 @@ images, drawn = np.zeros((20, 8, 8)), {{
     "images": lambda: plots.images(images),
     "learning_curves": lambda: plots.learning_curves({LOGGED}),
     "learning_rate_finder": lambda: plots.learning_rate_finder(RangeTest(x[:3, 0], x[:3, 1], x[:3, 1], None, None)),
+    "loss_landscape": lambda: plots.loss_landscape(model, x, y, resolution=3, surface=True),
     "misclassified": lambda: plots.misclassified(images, y, 1 - y),
+    "network": lambda: plots.network(model),
     "one_legend": lambda: plots.one_legend(plots.learning_curves({LOGGED}).axes),
     "panels": lambda: plots.panels(2, 2)[0],
     "predictions": lambda: plots.predictions(x, y, 1 - y),
