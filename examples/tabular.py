@@ -271,7 +271,7 @@ figure
 # %% [markdown]
 # ## Discussion
 #
-# - The order of the ships is right everywhere, and so is the direction of each curve: the network has found the rules
+# - The order of the ships is right, and more wind means more delay nearly everywhere: the network has found rules
 #   that the linear model cannot express.
 # - How steep the curves are is less certain. Few of the rows are like these crossings, and the network stays careful
 #   where it has seen little. A good log loss on average does not mean a good answer for rare cases.
