@@ -186,8 +186,8 @@ plots.confusion_matrix(y_test, logits)
 explain(wrong[:5])
 
 # %% [markdown]
-# With the wrong ones the map shows what went wrong: it is orange almost everywhere, and where it turns purple, one
-# has found the part that misled the network. Without it the decision would be right.
+# With the wrong ones the map shows what went wrong: it is orange or pale almost everywhere, and where it turns
+# purple, one has found the part that misled the network. Without it the decision would be right.
 #
 # ## Let it draw
 #
