@@ -192,8 +192,8 @@ explain(wrong[:5])
 # ## Let it draw
 #
 # *Activation maximisation*: start with an empty image, and change it along the gradient of one logit. Each step also
-# shifts the image at random by up to two pixels and back, and makes it a bit paler: without that the result is single
-# bright pixels.
+# shifts the image at random by up to two pixels and back, and makes it a bit paler: without that it fills with specks
+# that no pen would make.
 
 
 # %%
