@@ -241,9 +241,9 @@ panel.set(xlabel="growth of the log loss when the column is shuffled")
 figure
 
 # %% [markdown]
-# The port matters most, although no port is much worse than another one (`table.groupby("port")` shows it). It is
-# needed to understand the direction: from ahead or from behind? Permutation importance counts what a column
-# contributes together with the others.
+# The port matters as much as the direction, although no port is much worse than another one (`table.groupby("port")`
+# shows it). It is needed to understand the direction: from ahead or from behind? Permutation importance counts what a
+# column contributes together with the others.
 #
 # ## What it learned about the wind
 #
