@@ -39,14 +39,16 @@ from fastnn import layers, plots
 # **Backward.** The layer after this one gives us $dy$, the gradient of the loss with respect to $y$. We need the
 # gradients with respect to the weights $c$, $b$, and to the inputs $x$. All three go through $b_j d_{ij}$, so let
 #
-# $$ g_{ij} = dy_{ij}\, y_{ij}, \qquad \text{because} \quad \frac{\partial y_{ij}}{\partial (b_j d_{ij})} = -y_{ij} . $$
+# $$ g_{ij} = dy_{ij}\, y_{ij} , \qquad \frac{\partial y_{ij}}{\partial (b_j d_{ij})} = -y_{ij} . $$
 #
 # With $\partial d_{ij} / \partial x_i = 2 (x_i - c_j) = -\,\partial d_{ij} / \partial c_j$ the chain rule gives
 #
 # $$
-# db_j = -\sum_i g_{ij}\, d_{ij}, \qquad
-# dc_j = 2 b_j \sum_i g_{ij} (x_i - c_j), \qquad
-# dx_i = -2 \sum_j g_{ij}\, b_j (x_i - c_j) .
+# \begin{aligned}
+# db_j &= -\sum_i g_{ij}\, d_{ij} \\
+# dc_j &= 2 b_j \sum_i g_{ij} (x_i - c_j) \\
+# dx_i &= -2 \sum_j g_{ij}\, b_j (x_i - c_j)
+# \end{aligned}
 # $$
 #
 # Weights are shared by all samples, so their gradients are sums over the samples $i$. The input $x_i$ is shared by
@@ -109,9 +111,9 @@ unit(np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])).round(3)
 #
 # Is `backward` right? The *central difference* approaches the derivative of a function $f$,
 #
-# $$ \frac{f(w + h) - f(w - h)}{2h} = f'(w) + \frac{h^2}{6} f'''(w) + \dots $$
+# $$ \frac{f(w + h) - f(w - h)}{2h} = f'(w) + O(h^2) , $$
 #
-# with an error that falls with $h^2$. It needs only `forward`, so it cannot repeat a mistake of `backward`.
+# with an error of about $h^2 f'''(w) / 6$. It needs only `forward`, so it cannot repeat a mistake of `backward`.
 #
 # A layer's output is an array, and the check needs a single number. Take $f = \sum_{ij} r_{ij}\, y_{ij}$ with random
 # $r$: its gradient with respect to $y$ is $r$, so we pass $dy = r$ to `backward`. (With all $r = 1$ the check would

@@ -241,9 +241,9 @@ panel.set(xlabel="growth of the log loss when the column is shuffled")
 figure
 
 # %% [markdown]
-# The port matters most, although no port is much worse than another one (`table.groupby("port")` shows it). It is
-# needed to understand the direction: from ahead or from behind? Permutation importance counts what a column
-# contributes together with the others.
+# The port matters as much as the direction, although no port is much worse than another one (`table.groupby("port")`
+# shows it). It is needed to understand the direction: from ahead or from behind? Permutation importance counts what a
+# column contributes together with the others.
 #
 # ## What it learned about the wind
 #
@@ -271,7 +271,7 @@ figure
 # %% [markdown]
 # ## Discussion
 #
-# - The order of the ships is right everywhere, and so is the direction of each curve: the network has found the rules
+# - The order of the ships is right, and more wind means more delay nearly everywhere: the network has found rules
 #   that the linear model cannot express.
 # - How steep the curves are is less certain. Few of the rows are like these crossings, and the network stays careful
 #   where it has seen little. A good log loss on average does not mean a good answer for rare cases.

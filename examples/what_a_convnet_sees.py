@@ -186,14 +186,14 @@ plots.confusion_matrix(y_test, logits)
 explain(wrong[:5])
 
 # %% [markdown]
-# With the wrong ones the map shows what went wrong: it is orange almost everywhere, and where it turns purple, one
-# has found the part that misled the network. Without it the decision would be right.
+# With the wrong ones the map shows what went wrong: it is orange or pale almost everywhere, and where it turns
+# purple, one has found the part that misled the network. Without it the decision would be right.
 #
 # ## Let it draw
 #
 # *Activation maximisation*: start with an empty image, and change it along the gradient of one logit. Each step also
-# shifts the image at random by up to two pixels and back, and makes it a bit paler: without that the result is single
-# bright pixels.
+# shifts the image at random by up to two pixels and back, and makes it a bit paler: without that it fills with specks
+# that no pen would make.
 
 
 # %%

@@ -38,6 +38,7 @@ def wrong_gradients(notebook, layer, x=None):
         ("MeanOfSamples", {"sharpness"}),
         ("NoChain", {"x"}),
     ],
+    ids=["right", "no factor 2", "wrong sign", "mean", "no chain"],
 )
 def test_the_check_finds_what_is_wrong(notebook, kind, wrong):
     assert wrong_gradients(notebook, notebook[kind](3, dtype="float64")) == wrong
