@@ -43,7 +43,7 @@ def serve(port: int, browser: bool) -> None:
         tailwind=False,
         gzip_middleware_factory=None,  # nothing is far away
         show_welcome_message=False,
-        message_history_length=50,
+        reconnect_timeout=10,  # seconds; a busy machine may keep a page from answering for a while
     )
     logging.getLogger("nicegui").setLevel(logging.ERROR)
     # Sessions find that out themselves, and the page says it.

@@ -91,7 +91,7 @@ def server(tmp_path_factory):
     assert [line for line in server.lines if line not in usual] == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")  # while it runs, so does an event loop, and other tests have their own
 def chromium():
     """Chromium, without a window."""
     if CHROMIUM is None:

@@ -34,10 +34,10 @@ class Points:
 
     def number(self, name):
         """`epoch`, `steps`, ... as it stands on the page: `name` is the reference in board.js."""
-        return self._read(f"board => board.frame.{name}")
+        return self._read(f"board => board?.frame?.{name} ?? null")
 
     def _read(self, code):
-        return self.page.evaluate(f"({code})(getElement(+document.querySelector('.board').id.slice(1)))")
+        return self.page.evaluate(f"({code})(getElement(+document.querySelector('.board')?.id.slice(1)))")
 
     def frames(self):
         return int(self.page.locator(".board").get_attribute("data-drawn"))
@@ -80,8 +80,8 @@ def ask(server, source):
 
 
 def forgotten(server, source):
-    """The status that says so, after at most 20 seconds."""
-    until = time.monotonic() + 20
+    """The status that says so, after at most 30 seconds."""
+    until = time.monotonic() + 30
     while time.monotonic() < until:
         try:
             ask(server, source)
@@ -147,6 +147,7 @@ def test_step_while_it_trains_pauses(points):
 
 def test_every_request_stays_on_this_machine(points, server):
     points.page.reload()
+    expect(points.page.locator(".board")).to_have_attribute("data-drawn", "1")
     points.click("Step")
     points.settled("steps", 1)
     points.page.get_by_role("tab", name="Draw a digit").click()
@@ -205,31 +206,29 @@ def test_closing_in_the_middle_ends_the_training_and_frees_the_memory(open_page,
     assert forgotten(server, source) == 404
 
 
-def test_reload_in_the_middle_begins_anew(points, server):
+def test_reload_in_the_middle_begins_anew(points):
     points.click("Train")
     points.trained(5)
-    source = points.source
     points.page.reload()
     expect(points.page.locator(".board")).to_have_attribute("data-drawn", "1")
     assert points.number("epoch") == 0
     expect(points.page.get_by_role("button", name="Train", exact=True)).to_be_visible()
-    assert forgotten(server, source) == 404
     points.click("Step")
     points.settled("steps", 1)
 
 
 def test_a_storm_of_clicks(points):
-    storm = """name => {
+    storm = """async (names) => {
         const buttons = [...document.querySelectorAll(".points-bar button")];
-        const button = () => buttons.find(button => name.includes(button.innerText.trim().split("\\n").at(-1)));
-        for (let i = 0; i < 100; i++) button().click();
+        const name = (button) => button.innerText.trim().split("\\n").at(-1);
+        for (let i = 0; i < 100; i++) {
+            buttons.find((button) => names.includes(name(button))).click();
+            await new Promise((resolve) => setTimeout(resolve));  // each is an event of its own, as of a mouse
+        }
     }"""
     points.page.evaluate(storm, ["Step"])
     points.settled("steps", 100)
     points.page.evaluate(storm, ["Train", "Pause"])
-    points.page.evaluate(storm, ["Reset"])
-    points.page.evaluate(storm, ["Train", "Pause"])
-    points.page.evaluate(storm, ["Step"])
     points.page.evaluate(storm, ["Reset"])
     points.settled("steps", 0)
     points.click("Step")
