@@ -216,7 +216,8 @@ def test_a_function_as_metric():
     assert ["metric mean_error", ""] in cells(parsed(fastnn.metrics.get(mean_error, 1, False)))
 
 
-def test_a_profile_shows_what_it_prints():
+def test_a_profile_shows_what_it_prints(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "110")  # in narrower tables names may have two lines
     found = classifier().profile(X, Y, steps=10, verbose=0)
     tree = parsed(found)
     printed = str(found)
