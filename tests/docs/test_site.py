@@ -167,6 +167,11 @@ def test_every_public_module_has_a_page():
     assert {"fastnn.Sequential", "fastnn.sklearn.Autoencoder", "fastnn.losses.get"} < set(public.every_name())
 
 
+def test_no_public_name_is_that_of_a_file_too():
+    # The reference would show the file in place of the function.
+    assert [name for name in public.every_name() if (ROOT / name.replace(".", "/")).with_suffix(".py").exists()] == []
+
+
 def test_docstrings_become_pages():
     text = "Sum.\n\nArgs:\n    a, b: numbers,\n        finite.\n    c: `Dense`.\n\n>>> 1 + 1\n2\n\nMore, like `Conv2D`."
     text = docstrings.linked(text, "fastnn.layers.dense.Dense")
