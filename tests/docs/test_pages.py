@@ -1,6 +1,10 @@
 """The examples of the site's pages, each page in a session of its own."""
 
+import re
+
 import pytest
+
+from fastnn import notebooks
 
 from .. import pages
 from ..pages import session  # noqa: F401 (a fixture)
@@ -12,6 +16,12 @@ WITH_EXAMPLES = [path for path in pages.PAGES if pages.blocks(path)]
 @pytest.mark.parametrize("path", WITH_EXAMPLES, ids=lambda path: str(path.relative_to(FOLDER).with_suffix("")))
 def test_the_examples_of_a_page_run_in_order(path, session):  # noqa: F811
     pages.run(path, session)
+
+
+def test_the_table_of_notebooks_has_those_that_there_are():
+    text = (FOLDER / "guides" / "notebooks.md").read_text(encoding="utf-8")
+    others = {name: notebooks.title(name) for name in notebooks.names() if not name.startswith("lab_")}
+    assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", text, re.MULTILINE)) == others
 
 
 def test_blocks_are_found_in_lists_and_tabs(tmp_path):
