@@ -66,6 +66,7 @@ def test_it_builds_without_a_fault(site):
     commands = (site / "reference" / "command_line" / "index.html").read_text()
     assert "fastnn lab wide-deep" in commands
     assert "get_weights" in (site / "search.json").read_text()
+    assert not (site / "assets" / "katex" / "index.html").exists()  # of a note, which is no page
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to look with")
@@ -91,6 +92,12 @@ def test_a_phone_shows_formulas_and_drawings_without_a_network(site):
             if path == "inside/tile/":
                 assert formulas >= 4
                 assert page.locator("figure.drawing svg").bounding_box()["width"] > 300
+        page.goto(home + "guides/keras/")
+        names = [page.locator("table code").get_by_text(name, exact=True) for name in ("batch_size", "get_layer")]
+        assert [name.evaluate("name => name.getClientRects().length") for name in names] == [1, 1]  # on one line
+        colour = "thing => getComputedStyle(thing).color"
+        here = page.locator(".md-nav__link--active > .md-ellipsis").first
+        assert here.evaluate(colour) == page.locator("article > p").first.evaluate(colour)
         server.shutdown()
         browser.close()
     assert [url for url in asked if not url.startswith((home, "data:"))] == []
