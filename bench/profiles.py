@@ -3,7 +3,8 @@
     python -m bench.profiles [--threads 2] [--times 3] [--out FOLDER] [workload ...]
 
 Choose workloads by their name or a part of it, as in `bench.compare`. Each is profiled several times, and the fastest
-counts, because other programs only add to it. README's pictures are those of "MNIST, batch 128" and "autoencoder".
+counts, because other programs only add to it. The site's page "How fast" shows
+"MNIST, batch 128" and "autoencoder".
 """
 
 import argparse

@@ -96,9 +96,9 @@ def readable(text: str, path: str) -> str:
     return without_type(one_each(fenced(linked(text, path))))
 
 
-def entries(text: str) -> dict[str, str]:
-    """The entries of the section Args, by the names of the arguments."""
-    _, _, section = text.partition("\nArgs:\n")
+def entries(text: str, section: str = "Args") -> dict[str, str]:
+    """The entries of a section, by the names of the arguments or attributes."""
+    _, _, section = text.partition(f"\n{section}:\n")
     found: dict[str, str] = {}
     for entry in re.split(r"\n(?=    \S)", section.partition("\n\n")[0]):
         if entry:
@@ -128,6 +128,13 @@ def inherited_entries(kind: griffe.Class, base: griffe.Class | None) -> list[str
         handed = [p.name for p in base.parameters if p.name not in ("self", "unknown", *names)]
         more.append(f"    **kwargs: {', '.join(f'`{name}`' for name in handed)}, as in `{base.name}`.")
     return more
+
+
+def undescribed(thing: griffe.Class | griffe.Function) -> list[str]:
+    """The arguments that a docstring does not describe; those of a record are its attributes."""
+    text = thing.docstring.value if thing.docstring else ""
+    known = {name.lstrip("*") for section in ("Args", "Attributes") for name in entries(text, section)}
+    return [p.name for p in thing.parameters if p.name not in known | {"self", "cls", "unknown"}]
 
 
 def shown(kind: griffe.Class, name: str) -> bool:
@@ -183,7 +190,7 @@ class Docstrings(griffe.Extension):
                 thing.docstring.value = readable(thing.docstring.value, thing.path)
             if isinstance(thing, griffe.Function):
                 spell_out(thing)
-        public = {kind.path: kind for kind in _public_classes(pkg)}
+        public = {kind.path: kind for kind in _public(pkg) if isinstance(kind, griffe.Class)}
         above = {path: [base for base in kind.mro() if base.path in public] for path, kind in public.items()}
         for path, kind in public.items():
             elsewhere = {base.path for shown_base in above[path] for base in (shown_base, *shown_base.mro())}
@@ -203,16 +210,19 @@ class Docstrings(griffe.Extension):
                 kind.docstring.value = with_entries(kind.docstring.value, more)
             kind.bases = [griffe.ExprName(base.name, base.module) for base in above[path][:1]]  # its page says the rest
             set_types_of_attributes(kind)
+        for thing in (*_public(pkg), *(member for kind in public.values() for member in kind.members.values())):
+            thing = thing.final_target if isinstance(thing, griffe.Alias) else thing
+            if isinstance(thing, (griffe.Class, griffe.Function)) and thing.docstring and thing.name != "__init__":
+                for argument in undescribed(thing):  # the build counts warnings as faults
+                    griffe.logger.warning("%s: its argument %s is not described", thing.path, argument)
 
 
-def _public_classes(pkg: griffe.Module) -> Iterator[griffe.Class]:
+def _public(pkg: griffe.Module) -> Iterator[griffe.Object]:
     for path in MODULES:
         module = pkg if path == pkg.path else pkg[path.removeprefix(f"{pkg.path}.")]
         for name, member in module.members.items():
             if member.is_public and name != "annotations":
-                target = member.final_target if member.is_alias else member
-                if target.is_class:
-                    yield target
+                yield member.final_target if isinstance(member, griffe.Alias) else member
 
 
 def _objects(parent: griffe.Object) -> Iterator[griffe.Object]:

@@ -95,7 +95,11 @@ class Configured:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A new object from what `get_config` returned."""
+        """A new object.
+
+        Args:
+            config: what `get_config` returned.
+        """
         return cls(**{name: decode(value) for name, value in config.items()})
 
     def as_argument(self) -> Any:

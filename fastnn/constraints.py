@@ -35,7 +35,11 @@ class Constraint(Guarded, module="fastnn.constraints", abstract=True):
         self.fields(shape)
 
     def __call__(self, w: object) -> np.ndarray:
-        """A copy of an array of weights, constrained."""
+        """A copy, constrained.
+
+        Args:
+            w: an array of weights.
+        """
         array = np.asarray(checks.numeric_array(w, "w"))
         self.check(array.shape, "an array")
         result = np.array(array, array.dtype if array.dtype in (np.float32, np.float64) else np.float64, order="C")

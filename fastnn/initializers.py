@@ -48,13 +48,23 @@ class Initializer(Configured, module="fastnn.initializers", abstract=True):
         self.seed = seed if seed is None else checks.integer(seed, "seed", 0)
 
     def __call__(self, shape: tuple[int, ...], dtype: object = None) -> np.ndarray:
-        """An array of `shape` (for a dense kernel: (inputs, outputs)) and `dtype` (None: `floatx()`)."""
+        """A new array of initial values.
+
+        Args:
+            shape: its shape; for a dense kernel (inputs, outputs).
+            dtype: "float32" or "float64"; None: `fastnn.config.floatx()`.
+        """
         rng = generator() if self.seed is None else np.random.default_rng(self.seed)
         values = checks.numeric_array(self.draw(rng, tuple(shape)), f"the values of {self!r}")
         return checks.as_type(values, standard_dtype(dtype))
 
     def draw(self, rng: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
-        """The values, in float64."""
+        """The values, in float64; what an initializer of your own overrides.
+
+        Args:
+            rng: the random generator to draw from.
+            shape: the shape of the array to return.
+        """
         raise NotImplementedError
 
     def __repr__(self) -> str:

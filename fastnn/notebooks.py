@@ -40,6 +40,12 @@ def names() -> list[str]:
 def title(name: str) -> str:
     """The title of a notebook, its first heading.
 
+    Args:
+        name: one of `names()`.
+
+    Raises:
+        ValueError: for an unknown name; suggests the nearest one.
+
     >>> fastnn.notebooks.title("lab_backprop")
     'Backpropagation: two hidden layers on linear and XOR data'
     """
@@ -53,6 +59,8 @@ def require_tools() -> None:
 
     Raises:
         ImportError: if something of it is missing, with the command that installs it.
+
+    >>> fastnn.notebooks.require_tools()
     """
     try:
         import ipykernel.kernelspec  # noqa: F401

@@ -33,7 +33,11 @@ class Regularizer(Guarded, module="fastnn.regularizers", abstract=True):
     per_sample = False
 
     def __call__(self, x: object) -> float:
-        """The penalty of an array of weights."""
+        """The penalty, a number.
+
+        Args:
+            x: an array of weights.
+        """
         array = np.asarray(checks.numeric_array(x, "x"))
         flat = np.array(array, array.dtype if array.dtype in (np.float32, np.float64) else np.float64).reshape(-1)
         return float(penalty(flat, self.l1, self.l2, np.zeros(LANES, flat.dtype)))

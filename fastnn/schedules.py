@@ -31,7 +31,11 @@ class LearningRateSchedule(Guarded, module="fastnn.schedules", abstract=True):
     """
 
     def __call__(self, step: int) -> float:
-        """The learning rate at one step."""
+        """The learning rate at one step.
+
+        Args:
+            step: the number of steps before it, over all epochs.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no __call__(step)")
 
     def rates(self, first: int, count: int) -> Rates:

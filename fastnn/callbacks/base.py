@@ -41,36 +41,80 @@ class Callback:
         self.params: dict[str, Any] = {}
 
     def set_model(self, model: "Sequential") -> None:
-        """Called before anything else."""
+        """Called before anything else.
+
+        Args:
+            model: the model that is trained.
+        """
         self.model = model
 
     def set_params(self, params: dict[str, Any]) -> None:
-        """`params` has "epochs", "steps" (batches per epoch) and "verbose"."""
+        """Called next.
+
+        Args:
+            params: a dict with "epochs", "steps" (batches per epoch) and "verbose".
+        """
         self.params = params
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Called once, before the first epoch."""
+        """Called once, before the first epoch.
+
+        Args:
+            logs: nothing yet, an empty dict.
+        """
 
     def on_train_end(self, logs: Logs | None = None) -> None:
-        """Called once, after the last epoch, with its logs."""
+        """Called once, after the last epoch.
+
+        Args:
+            logs: that epoch's numbers, as for `on_epoch_end`.
+        """
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Called before every epoch; `epoch` counts from 0."""
+        """Called before every epoch.
+
+        Args:
+            epoch: its index, from 0.
+            logs: nothing yet, an empty dict.
+        """
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Called after every epoch, with "loss", the metrics and their "val_..." values."""
+        """Called after every epoch.
+
+        Args:
+            epoch: its index, from 0.
+            logs: "loss", the metrics and their "val_..." values by name, numbers.
+        """
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
-        """Called before every batch; `batch` counts from 0 in each epoch."""
+        """Called before every batch.
+
+        Args:
+            batch: its index, from 0 in each epoch.
+            logs: nothing yet, an empty dict.
+        """
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        """Called after every batch, with the means over the epoch so far."""
+        """Called after every batch.
+
+        Args:
+            batch: its index, from 0 in each epoch.
+            logs: "loss" and the metrics by name, means over the epoch so far.
+        """
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
-        """Called before the validation data are evaluated."""
+        """Called before the validation data are evaluated.
+
+        Args:
+            logs: nothing yet, an empty dict.
+        """
 
     def on_test_end(self, logs: Logs | None = None) -> None:
-        """Called after the validation data were evaluated, with the results."""
+        """Called after the validation data were evaluated.
+
+        Args:
+            logs: "loss" and the metrics of these data by name.
+        """
 
     def epochs_at_once(self) -> int:
         """How many epochs may be trained before this callback's hooks of epochs are called for all of them (fastnn's).
@@ -94,7 +138,12 @@ class Callback:
         return 1
 
     def on_loss_not_finite(self, epoch: int, batch: int) -> None:
-        """Called once, after the first batch whose loss is NaN or infinite (fastnn's own hook)."""
+        """Called once, after the first batch whose loss is NaN or infinite (fastnn's own hook).
+
+        Args:
+            epoch: index of the epoch, from 0.
+            batch: index of the batch, from 0 in each epoch.
+        """
 
 
 class History(Callback):
@@ -143,7 +192,12 @@ class History(Callback):
         self.extend(range(epoch, epoch + 1), {k: [v if np.ndim(v) else float(v)] for k, v in (logs or {}).items()})
 
     def extend(self, epochs: Iterable[int], columns: dict[str, list[float]]) -> None:
-        """Append the numbers of several epochs at once."""
+        """Append the numbers of several epochs at once.
+
+        Args:
+            epochs: their indices, from 0.
+            columns: for each name in `history` a list with a number for each of them.
+        """
         self.epoch.extend(epochs)
         for name in sorted(columns):
             self.history.setdefault(name, []).extend(columns[name])

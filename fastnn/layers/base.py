@@ -103,7 +103,11 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A new layer from what `get_config` returned, with new weights."""
+        """A new layer with new weights.
+
+        Args:
+            config: what `get_config` returned.
+        """
         apart = {name for name in cls._always if name in config} - set(arguments(cls))
         layer = super().from_config({name: value for name, value in config.items() if name not in apart})
         convert: dict[str, Callable[[Any], Any]] = {"name": str, "trainable": bool, "dtype": standard_dtype}
@@ -132,7 +136,11 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         return tuple(n for n in (self.output_shape or ())[1:] if n is not None)
 
     def build(self, input_shape: Shape) -> None:
-        """Make the weights for inputs of `input_shape`, whose first axis is the batch: (None, 784)."""
+        """Make the weights, by `add_weight`.
+
+        Args:
+            input_shape: the shape of inputs, whose first axis is the batch: (None, 784).
+        """
 
     def build_once(self, input_shape: Shape) -> Shape:
         """Build the layer if it is not built yet, and return its output shape.
@@ -162,7 +170,11 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         return output_shape
 
     def compute_output_shape(self, input_shape: Shape) -> Shape:
-        """The shape of the output for inputs of `input_shape`, both with the batch as the first axis."""
+        """The shape of the output, with the batch as the first axis: (None, 10).
+
+        Args:
+            input_shape: the shape of inputs, likewise: (None, 784).
+        """
         return input_shape
 
     def add_weight(
@@ -248,13 +260,19 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         )
 
     def forward(self, x: np.ndarray, training: bool = False) -> np.ndarray:
-        """The output for inputs x; keeps what `backward` needs."""
+        """The output; keeps what `backward` needs.
+
+        Args:
+            x: inputs (n, ...) of the layer's type.
+            training: whether to do what is done in training only, such as dropout.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no forward")
 
     def backward(self, dy: np.ndarray) -> np.ndarray:
-        """The loss's gradient with respect to x, from dy, its gradient with respect to the last `forward`'s output.
+        """The loss's gradient with respect to the last `forward`'s x; overwrites `gradients`.
 
-        Overwrites `gradients`.
+        Args:
+            dy: the loss's gradient with respect to that `forward`'s output, of its shape.
         """
         raise NotImplementedError(f"{type(self).__name__} has no backward")
 
@@ -272,7 +290,12 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         raise NotImplementedError
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
-        """`forward`; builds the layer for x's shape first, if it is not built yet."""
+        """`forward`; builds the layer for x's shape first, if it is not built yet.
+
+        Args:
+            x: inputs (n, ...).
+            training: as for `forward`.
+        """
         habits.refuse_symbols(f"layer {self.name}", x, (InputLayer, Layer))
         array = self.as_input(x)
         self.build_once(array.shape)
@@ -313,7 +336,10 @@ class Layer(Configured, module="fastnn.layers", abstract=True):
         return [w.copy() for w in self.weights]
 
     def set_weights(self, weights: list[Any]) -> None:
-        """Replace all weights, by arrays of the same number and shapes as `get_weights()` returns.
+        """Replace all weights.
+
+        Args:
+            weights: a list of arrays, as many and of the same shapes as `get_weights()` returns.
 
         Raises:
             ValueError: if number, shapes or values do not fit; the weights are then unchanged.

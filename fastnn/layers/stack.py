@@ -58,6 +58,10 @@ class Stack(Guarded, module="fastnn", abstract=True):
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of this name, or at this index.
 
+        Args:
+            name: the layer's name; or
+            index: its place in `layers`, from 0.
+
         Raises:
             ValueError: for neither or both of the two, or if there is no such layer; suggests the nearest name.
         """
@@ -91,7 +95,15 @@ class Stack(Guarded, module="fastnn", abstract=True):
         return nullcontext()
 
     def add(self, layer: Layer | InputLayer) -> None:
-        """Append a layer; it is built at once if its input shape is known."""
+        """Append a layer; it is built at once if its input shape is known.
+
+        Args:
+            layer: the layer, or at the beginning an `Input`.
+
+        Raises:
+            TypeError: for something that is not a layer.
+            ValueError: for a name that another layer has, another float type, or a shape that does not fit.
+        """
         if isinstance(layer, InputLayer):
             if self._layers or self._sample_shape:
                 raise ValueError(f"Input must come first, received {layer!r} after {len(self._layers)} layers")
@@ -127,7 +139,14 @@ class Stack(Guarded, module="fastnn", abstract=True):
             return layer
 
     def build(self, input_shape: Shape) -> None:
-        """Build all layers for inputs of `input_shape`, whose first axis is the batch: `model.build((None, 784))`."""
+        """Build all layers, which makes their weights: `model.build((None, 784))`.
+
+        Args:
+            input_shape: the shape of inputs, whose first axis is the batch.
+
+        Raises:
+            ValueError: for a shape that a layer cannot take, or other than that of `Input`.
+        """
         if not isinstance(input_shape, (tuple, list)) or len(input_shape) < 2:
             raise ValueError(f"input_shape must be (None, features, ...), received {input_shape!r}")
         shape = tuple(checks.size(n, "input_shape") for n in input_shape[1:])
@@ -220,7 +239,14 @@ class Stack(Guarded, module="fastnn", abstract=True):
         return [w.copy() for w in self.weights]
 
     def set_weights(self, weights: list[Any]) -> None:
-        """Replace all weights, or none if their number, shapes or values do not fit (ValueError)."""
+        """Replace all weights.
+
+        Args:
+            weights: a list of arrays, as many and of the same shapes as `get_weights()` returns.
+
+        Raises:
+            ValueError: if number, shapes or values do not fit; the weights are then unchanged.
+        """
         assign(self.parameters, weights, f"model {self.name}")
 
     def count_params(self) -> int:
@@ -262,7 +288,12 @@ class Stack(Guarded, module="fastnn", abstract=True):
             self.build((None, *shape[1:]))
 
     def forward(self, x: Any, training: bool = False) -> np.ndarray:
-        """The output for x, one layer at a time; each layer keeps what its `backward` needs."""
+        """The output, one layer at a time; each layer keeps what its `backward` needs.
+
+        Args:
+            x: inputs (n, ...).
+            training: whether to do what is done in training only, such as dropout.
+        """
         y = checks.numeric_array(x, "x")
         self._build_for(y.shape)
         if y.shape[1:] != self._sample_shape or y.ndim == 0:
@@ -270,7 +301,11 @@ class Stack(Guarded, module="fastnn", abstract=True):
         return eager.forward(self._layers, y, training)
 
     def backward(self, dy: Any) -> np.ndarray:
-        """dx from dy, the gradient with respect to the last `forward`'s output; sets all `gradients`."""
+        """The loss's gradient with respect to the last `forward`'s x; sets the `gradients` of all layers.
+
+        Args:
+            dy: the loss's gradient with respect to that `forward`'s output, of its shape.
+        """
         return eager.backward(self._layers, np.ascontiguousarray(checks.numeric_array(dy, "dy"), self.dtype))
 
     def __repr__(self) -> str:

@@ -145,7 +145,13 @@ class Loss(Guarded, module="fastnn.losses", abstract=True):
         return total, self.backward() if training else None
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> float:
-        """`forward`."""
+        """`forward`.
+
+        Args:
+            y_true: labels or targets, as for `forward`.
+            y_pred: outputs, as for `forward`.
+            sample_weight: as for `forward`.
+        """
         return self.forward(y_true, y_pred, sample_weight)
 
     def __repr__(self) -> str:

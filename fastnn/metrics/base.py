@@ -76,13 +76,23 @@ class Metric(Guarded, module="fastnn.metrics", abstract=True):
         return checks.target_rows(targets, argument, outputs, dtype)
 
     def evaluate(self, targets: np.ndarray, y: np.ndarray) -> np.ndarray:
-        """The value of each sample, from checked arrays of the same type."""
+        """The value of each sample (n,); what a metric of your own overrides.
+
+        Args:
+            targets: labels (n,) if the metric is `sparse`, else targets (n, C) of y's type; checked.
+            y: outputs (n, C); checked.
+        """
         values = np.empty(len(y), y.dtype)
         type(self)._kernel(values, y, targets, *self.numbers, y.shape[1])
         return values
 
     def __call__(self, y_true: Any, y_pred: Any) -> Any:
-        """The metric for outputs y_pred (n, C) and labels (n,) or targets (n, C)."""
+        """The metric of these samples.
+
+        Args:
+            y_true: labels (n,) or targets (n, C).
+            y_pred: outputs (n, C), or (n,) for one output.
+        """
         y = checks.finite(checks.numeric_array(y_pred, "y_pred"), "y_pred")
         y = np.ascontiguousarray(y, y.dtype if y.dtype in (np.float32, np.float64) else np.float32)
         y = y[:, np.newaxis] if y.ndim == 1 else y

@@ -42,7 +42,12 @@ class KFold:
         self.random_state = None if random_state is None else _seed(random_state)
 
     def split(self, x: Any, y: Any = None) -> Iterator[Split]:
-        """(training indices, test indices) of each of the k splits; x and y have one entry per sample."""
+        """(training indices, test indices) of each of the k splits.
+
+        Args:
+            x: samples, of which only the number counts.
+            y: their labels (n,), which a stratified split needs.
+        """
         part = self._parts(_samples(x), y)
         for i in range(self.n_splits):
             yield np.flatnonzero(part != i), np.flatnonzero(part == i)

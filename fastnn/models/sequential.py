@@ -207,15 +207,31 @@ class Sequential(Compiled):
         return self._results(named_logs(self, log[0] / len(samples)), return_dict)
 
     def test_on_batch(self, x: Any, y: Any, sample_weight: Any = None, return_dict: bool = False) -> Any:
-        """`evaluate` without printing, with the same arguments."""
+        """`evaluate` without printing.
+
+        Args:
+            x: samples, as for `evaluate`.
+            y: labels or targets, as for `evaluate`.
+            sample_weight: as for `evaluate`.
+            return_dict: as for `evaluate`.
+        """
         return self.evaluate(x, y, verbose=0, sample_weight=sample_weight, return_dict=return_dict)
 
     def predict_on_batch(self, x: Any) -> np.ndarray:
-        """`predict` for samples x."""
+        """`predict` under another name.
+
+        Args:
+            x: samples, as for `predict`.
+        """
         return self._predict(x)
 
     def __call__(self, x: Any, training: bool = False) -> np.ndarray:
-        """The outputs (n, outputs) for samples x (n, ...), as from `predict`; with `training`, from `forward`."""
+        """The outputs (n, outputs) for samples x, as from `predict`.
+
+        Args:
+            x: samples (n, ...).
+            training: whether to compute them as in training, by `forward`, which keeps what `backward` needs.
+        """
         habits.refuse_symbols(f"model {self.name}", x, (InputLayer, Layer))
         return self.forward(x, training=True) if training else self._predict(x)
 
@@ -267,15 +283,29 @@ class Sequential(Compiled):
         (print_fn or print)(summary(self))
 
     def save(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """`fastnn.saving.save_model(self, path, overwrite)`."""
+        """Write architecture, weights and the optimizer's state into a file: `fastnn.saving.save_model`.
+
+        Args:
+            path: the file, "NAME.safetensors".
+            overwrite: whether a file that is there may be replaced.
+        """
         saving.save_model(self, path, overwrite)
 
     def save_weights(self, path: str | os.PathLike[str], overwrite: bool = True) -> None:
-        """`fastnn.saving.save_weights(self, path, overwrite)`."""
+        """Write the weights into a file: `fastnn.saving.save_weights`.
+
+        Args:
+            path: the file, "NAME.safetensors".
+            overwrite: whether a file that is there may be replaced.
+        """
         saving.save_weights(self, path, overwrite)
 
     def load_weights(self, path: str | os.PathLike[str]) -> None:
-        """`fastnn.saving.load_weights(self, path)`."""
+        """Read the weights from a file of a model or of weights: `fastnn.saving.load_weights`.
+
+        Args:
+            path: the file.
+        """
         saving.load_weights(self, path)
 
     def _results(self, logs: Logs, return_dict: bool) -> Any:

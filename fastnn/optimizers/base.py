@@ -248,7 +248,11 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """A new optimizer from what `get_config` returned."""
+        """A new optimizer, which has taken no step.
+
+        Args:
+            config: what `get_config` returned.
+        """
         given = dict(config)
         excluded = given.pop("excluded_from_weight_decay", None)
         optimizer = super().from_config(given)
@@ -257,7 +261,10 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
         return optimizer
 
     def build(self, var_list: Sequence[Parameter]) -> None:
-        """Make the slots for those of a model's weights that do not have them yet.
+        """Make the slots for those of a model's weights that do not have them yet; `fit` and `step` do it themselves.
+
+        Args:
+            var_list: weights, as `Layer.add_weight` returns them.
 
         Raises:
             ValueError: if the optimizer has trained another model, none of whose weights are among these.
@@ -278,7 +285,11 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
         return self._slots.arrays(var_list) if self.all_slots else []
 
     def slots_of(self, parameter: Parameter) -> list[np.ndarray]:
-        """The slots of one weight, after `build`, as live views of the weight's shape."""
+        """The slots of one weight, after `build`, as live views of the weight's shape.
+
+        Args:
+            parameter: the weight, as `Layer.add_weight` returns it: `layer.kernel`.
+        """
         return self._slots.views(parameter)
 
     @property
@@ -292,7 +303,11 @@ class Optimizer(Guarded, module="fastnn.optimizers", abstract=True):
         return self._has_a_model and self.all_slots > 0
 
     def finalize_variable_values(self, var_list: Iterable[Parameter]) -> None:
-        """Replace the weights by their averages, as `fit` does at its end; without `use_ema`, do nothing."""
+        """Replace the weights by their averages, as `fit` does at its end; without `use_ema`, do nothing.
+
+        Args:
+            var_list: the weights.
+        """
         if self.use_ema and self._slots.averaged and self.iterations:  # else there are none for the averages yet
             for p in var_list:
                 if p in self._slots:

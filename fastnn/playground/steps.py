@@ -1,6 +1,6 @@
 """One training step with every number of it, computed by the engine one layer at a time.
 
-The notation is that of the README: samples in rows, y = f(z) with z = x W + b, and d<name> is the gradient of the
+The notation is that of the labs' pages: samples in rows, y = f(z) with z = x W + b, and d<name> is the gradient of the
 batch's loss with respect to <name>.
 """
 

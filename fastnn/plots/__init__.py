@@ -10,7 +10,7 @@ from .activations import activation
 from .classes import confusion_matrix, misclassified
 from .curves import compare, learning_curves
 from .landscape import loss_landscape
-from .network import network
+from .networks import network
 from .pictures import feature_maps, filters, images, reconstructions
 from .points import decision_surface, predictions, scatter
 from .profiles import profile

@@ -199,11 +199,19 @@ class Autoencoder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, TrainedEsti
         return int(self.model_.layers[len(self.model_.layers) // 2 - 1].sample_output_shape[0])
 
     def transform(self, X: Any) -> np.ndarray:
-        """The codes (n, n_components) of samples X (n, features)."""
+        """The codes (n, n_components) of samples.
+
+        Args:
+            X: samples (n, features).
+        """
         return self._outputs(X, vars(self).get("encoder_"))
 
     def inverse_transform(self, X: Any) -> np.ndarray:
-        """The samples (n, features) that the decoder makes of codes X (n, n_components)."""
+        """The samples (n, features) that the decoder makes of codes.
+
+        Args:
+            X: codes (n, n_components).
+        """
         check_is_fitted(self)
         X = check_array(X, dtype=self._sample_checks["dtype"], input_name="X")
         if X.shape[1] != self._n_features_out:

@@ -198,7 +198,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
         return self._labels.accuracy(self._likelihoods(outputs), y, sample_weight)
 
     def predict(self, X: Any) -> Any:
-        """The likeliest labels (n,) for samples X, or indicators (n, classes) for a multi-label problem."""
+        """The likeliest labels (n,), or indicators (n, classes) for a multi-label problem.
+
+        Args:
+            X: samples, as for `fit`.
+        """
         outputs = self._likelihoods(self._outputs(X))  # before the labels, which there may be none of yet
         return self._labels.labels(outputs)
 
@@ -214,16 +218,23 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     @available_if(_has_margins)
     def decision_function(self, X: Any) -> np.ndarray:
-        """The outputs (n,) for two classes, else (n, classes), for samples X, with the losses "hinge" and the like."""
+        """The outputs (n,) for two classes, else (n, classes), with the losses "hinge" and the like.
+
+        Args:
+            X: samples, as for `fit`.
+        """
         outputs = self._outputs(X)
         return outputs[:, 0] if self._kind == "binary" else outputs
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probabilities of all classes (n, classes), in the order of `classes_`, for samples X.
+        """The probabilities of all classes (n, classes), in the order of `classes_`.
 
         With a loss of one probability per class, such as "binary_crossentropy", those of several classes are divided by
         their sum, as in scikit-learn's `OneVsRestClassifier`. Not for the losses "hinge" and the like.
+
+        Args:
+            X: samples, as for `fit`.
         """
         outputs = self._outputs(X)  # before the labels, which there may be none of yet
         if self._kind == "multiclass" and self.out_activation_ == "logistic":
@@ -233,7 +244,11 @@ class MLPClassifier(ClassifierMixin, MultilayerPerceptron):
 
     @available_if(_has_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """The logarithms of `predict_proba`."""
+        """The logarithms of `predict_proba`.
+
+        Args:
+            X: samples, as for `fit`.
+        """
         with np.errstate(divide="ignore"):  # -inf for 0
             return np.log(self.predict_proba(X))
 

@@ -218,7 +218,11 @@ class MultilayerPerceptron(ClassNamePrefixFeaturesOutMixin, TransformerMixin, Ne
         return int(min(self.batch_size, samples))
 
     def transform(self, X: Any) -> np.ndarray:
-        """The activations (n, units) of the hidden layer `transform_layer` for samples X."""
+        """The activations (n, units) of the hidden layer `transform_layer`.
+
+        Args:
+            X: samples, as for `fit`.
+        """
         check_is_fitted(self)
         return self._outputs(X, self._views.until(self._hidden_layer))
 

@@ -49,6 +49,9 @@ class NestedParameters:
 
         Where `model` or `optimizer` is replaced, arguments go that the new one does not have.
 
+        Args:
+            **params: values by the names that `get_params` returns.
+
         Raises:
             ValueError: for a name that there is not.
         """

@@ -203,7 +203,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
         return None if self._labels.kind == "multilabel" else y
 
     def predict(self, X: Any) -> np.ndarray:
-        """The likeliest labels (n,) for samples X, or indicators (n, classes) for a multi-label problem."""
+        """The likeliest labels (n,), or indicators (n, classes) for a multi-label problem.
+
+        Args:
+            X: samples, as for `fit`.
+        """
         outputs = self._outputs(X)
         return self._labels.labels((outputs + 1) / 2 if isinstance(self.model_.loss, losses.Hinge) else outputs)
 
@@ -216,7 +220,11 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
     @available_if(_has_margins)
     def decision_function(self, X: Any) -> np.ndarray:
-        """The outputs (n,) for two classes, else (n, classes), for samples X, with the losses "hinge" and the like."""
+        """The outputs (n,) for two classes, else (n, classes), with the losses "hinge" and the like.
+
+        Args:
+            X: samples, as for `fit`.
+        """
         outputs = self._outputs(X)
         if len(self.classes_) == 2 and self._labels.kind == "multiclass":  # a network with an output for each of them
             return outputs[:, 1] - outputs[:, 0]
@@ -224,13 +232,21 @@ class NeuralClassifier(ClassifierMixin, NeuralEstimator):
 
     @available_if(_has_probabilities)
     def predict_proba(self, X: Any) -> np.ndarray:
-        """The probabilities of all classes (n, classes) for samples X; not for the losses "hinge" and the like."""
+        """The probabilities of all classes (n, classes); not for the losses "hinge" and the like.
+
+        Args:
+            X: samples, as for `fit`.
+        """
         outputs = self._outputs(X)
         return self._labels.probabilities(outputs)
 
     @available_if(_has_probabilities)
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """The logarithms of `predict_proba`."""
+        """The logarithms of `predict_proba`.
+
+        Args:
+            X: samples, as for `fit`.
+        """
         with np.errstate(divide="ignore"):  # -inf for 0
             return np.log(self.predict_proba(X))
 

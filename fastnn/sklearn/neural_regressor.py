@@ -65,7 +65,11 @@ class NeuralRegressor(RegressorMixin, NeuralEstimator):
         return y
 
     def predict(self, X: Any) -> np.ndarray:
-        """The numbers (n,), or (n, outputs) for several at once, for samples X."""
+        """The predicted numbers (n,), or (n, outputs) for several at once.
+
+        Args:
+            X: samples, as for `fit`.
+        """
         outputs = self._outputs(X)
         return outputs[:, 0] if self.n_outputs_ == 1 else outputs
 

@@ -139,7 +139,11 @@ class MLPRegressor(RegressorMixin, MultilayerPerceptron):
         return outputs.ravel() if outputs.shape[1] == 1 else outputs
 
     def predict(self, X: Any) -> np.ndarray:
-        """The predicted numbers (n,), or (n, outputs), for samples X."""
+        """The predicted numbers (n,), or (n, outputs) for several at once.
+
+        Args:
+            X: samples, as for `fit`.
+        """
         return self._shaped(self._outputs(X))
 
     @available_if(lambda estimator: estimator._check_solver())

@@ -66,6 +66,7 @@ def test_it_builds_without_a_fault(site):
     commands = (site / "reference" / "command_line" / "index.html").read_text()
     assert "fastnn lab wide-deep" in commands
     assert "get_weights" in (site / "search.json").read_text()
+    assert not (site / "assets" / "katex" / "index.html").exists()  # of a note, which is no page
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium to look with")
@@ -91,6 +92,12 @@ def test_a_phone_shows_formulas_and_drawings_without_a_network(site):
             if path == "inside/tile/":
                 assert formulas >= 4
                 assert page.locator("figure.drawing svg").bounding_box()["width"] > 300
+        page.goto(home + "guides/keras/")
+        names = [page.locator("table code").get_by_text(name, exact=True) for name in ("batch_size", "get_layer")]
+        assert [name.evaluate("name => name.getClientRects().length") for name in names] == [1, 1]  # on one line
+        colour = "thing => getComputedStyle(thing).color"
+        here = page.locator(".md-nav__link--active > .md-ellipsis").first
+        assert here.evaluate(colour) == page.locator("article > p").first.evaluate(colour)
         server.shutdown()
         browser.close()
     assert [url for url in asked if not url.startswith((home, "data:"))] == []
@@ -105,6 +112,7 @@ def test_every_kind_of_fault_makes_it_fail(tree):
         ),
         "docs/pages/reference/saving.md": lambda text: text.replace("::: fastnn.saving", ""),
         "fastnn/utils.py": lambda text: text.replace("Args:\n", "Args:\n        nothing: is so called.\n", 1),
+        "fastnn/schedules.py": lambda text: text.replace("            step: the number of steps before it,", ""),
     }
     for page in ("layers", "losses", "metrics", "optimizers", "sklearn", "plots"):  # which take long
         changes[f"docs/pages/reference/{page}.md"] = lambda text: "# Empty\n"
@@ -126,6 +134,7 @@ def test_every_kind_of_fault_makes_it_fail(tree):
         "loads https://example.org/e.png from elsewhere",
         "fastnn.saving.load_model is public but not in the reference",
         "Parameter 'nothing' does not appear in the function signature",
+        "LearningRateSchedule.__call__: its argument step is not described",
     ):
         assert fault in ran.stderr
 
@@ -165,6 +174,11 @@ def test_every_public_module_has_a_page():
     assert [module for module in public.MODULES if f"::: {module}\n" not in pages] == []
     assert "fastnn.config.standard_dtype" not in public.every_name()  # plumbing
     assert {"fastnn.Sequential", "fastnn.sklearn.Autoencoder", "fastnn.losses.get"} < set(public.every_name())
+
+
+def test_no_public_name_is_that_of_a_file_too():
+    # The reference would show the file in place of the function.
+    assert [name for name in public.every_name() if (ROOT / name.replace(".", "/")).with_suffix(".py").exists()] == []
 
 
 def test_docstrings_become_pages():
