@@ -176,10 +176,14 @@ histories = {name: model.history for name, model in networks.items()}
 plots.compare(histories, "loss", title="loss on the training points")
 
 # %% [markdown]
-# The network for XOR after training; its weights were random numbers at the start.
+# The network for XOR at the start, with random weights, and after training. Lines are weights, circles are units in the
+# colour of their bias (a network with more than 16 units in a layer is drawn as blocks).
 
 # %%
-networks["XOR"]
+figure, panels = plots.panels(columns=2, size=(5.0, 4.0))
+for panel, name, model in zip(panels[0], ("at the start", "trained"), (build(), networks["XOR"]), strict=True):
+    plots.network(model, axes=panel, title=f"XOR, {name}")
+figure
 
 # %% [markdown]
 # ## Results
