@@ -110,6 +110,23 @@ def test_what_the_discussion_says_of_the_plateau_is_true(settings, said):
     assert (share == 1, share < 0.1) == ("has not become" in said, "no plateau" in said)
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"batch_size": 100, "learning_rate": 0.001}, "not at its end"),
+        ({"learning_rate": 20.0, "epochs": 2}, "uphill"),
+        ({"epochs": 1}, "One epoch does not say"),
+    ],
+    ids=["falls", "rises", "one"],
+)
+def test_what_the_discussion_says_of_the_letters_is_true(settings, said):
+    notebook = notebooks.Notebook("lab_letters")
+    notebook.change(**{"epochs": 3, "hidden": [8]} | settings)
+    names, discussion = here(notebook)
+    assert said in discussion
+    assert ("Mini-batches of 128" in discussion) == (names["batch_size"] > 128)
+
+
 def test_every_lab_is_compared():
     assert {name for name, _ in RUNS} == labs.COMMANDS.keys() == NUMBERS.keys()
 
