@@ -176,10 +176,14 @@ histories = {name: model.history for name, model in networks.items()}
 plots.compare(histories, "loss", title="loss on the training points")
 
 # %% [markdown]
-# The network for XOR after training; its weights were random numbers at the start.
+# The network for XOR at the start, with random weights, and after training. Lines are weights, circles are units in the
+# colour of their bias (a network with more than 16 units in a layer is drawn as blocks).
 
 # %%
-networks["XOR"]
+figure, panels = plots.panels(columns=2, size=(5.0, 4.0))
+for panel, name, model in zip(panels[0], ("at the start", "trained"), (build(), networks["XOR"]), strict=True):
+    plots.network(model, axes=panel, title=f"XOR, {name}")
+figure
 
 # %% [markdown]
 # ## Results
@@ -228,15 +232,22 @@ how = {
 # The best that one number for all points could do: their mean.
 constant = float(data["XOR"][1].var()) * (0.5 if loss == "half-mse" else 1)
 plateau = sum(value > 0.9 * constant for value in histories["XOR"].history["loss"])
+if plateau == counts["XOR"]:
+    long = f"in {plateau:,} epochs the network has not become better than that by a tenth"
+elif plateau > counts["XOR"] / 10:
+    long = (
+        f"the network spends {plateau:,} epochs within a tenth of that or above: a plateau, where the gradients of the "
+        "two classes nearly cancel"
+    )
+else:
+    long = f"the network is better than that by a tenth after {plateau:,} of its epochs, so there is no plateau here"
 Markdown(
     f"- Linear data: {how['linear']}, and {scores['linear']['accuracy']:.1%} of the new points are classified as they "
     f"should be. The true boundary is the diagonal; a point is the harder the nearer it lies to it.\n"
     f"- XOR: {how['XOR']}, and {scores['XOR']['accuracy']:.1%} of its points are right. A single straight line gets at "
     f"most 16 of the 21 right, so whatever is above 76.2 % is the work of the hidden layers.\n"
-    f"- Answering the same for all points of XOR gives a loss of {constant:.4f}, and the network spends {plateau:,} "
-    f"epochs within a tenth of that or above: a plateau, where the gradients of the two classes nearly cancel. The "
-    f"derivative of a sigmoid is at most 1/4, a factor that the gradient meets in each layer of sigmoids on its way "
-    f"back.\n"
+    f"- Answering the same for all points of XOR gives a loss of {constant:.4f}, and {long}. The derivative of a "
+    f"sigmoid is at most 1/4, a factor that the gradient meets in each layer of sigmoids on its way back.\n"
     f"- The accuracy says less than the loss here: it changes only when a point crosses 0.5."
 )
 

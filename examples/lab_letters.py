@@ -156,18 +156,27 @@ right = np.array([(answers[y_test == k] == k).mean() for k in range(10)])
 values = history.history["loss"]
 rises = sum(later > earlier for earlier, later in pairwise(values))
 slope = (values[-2] - values[-1]) / values[-1] if len(values) > 1 else 1.0
-Markdown(
-    f"- The network reaches {scores['train']['accuracy']:.2%} of the training letters, "
+if slope > 0.001:
+    verdict = "training was not at its end, more epochs lower it further"
+else:
+    verdict = "little is left to gain" if slope > -0.001 else "it went uphill"
+text = [
+    f"The network reaches {scores['train']['accuracy']:.2%} of the training letters, "
     f"{scores['validation']['accuracy']:.2%} of the validation letters and {scores['test']['accuracy']:.2%} of the "
-    f"test letters, after {steps:,} steps.\n"
-    f"- Easiest is {LETTERS[right.argmax()]} ({right.max():.1%} right), hardest {LETTERS[right.argmin()]} "
-    f"({right.min():.1%}).\n"
-    f"- From one epoch to the next the training loss rose {rises} times in {len(values)} epochs. In the last one it "
-    f"changed by {-slope:+.2%}: "
-    f"{'training was not at its end, more epochs lower it further' if slope > 0.001 else 'little is left to gain'}.\n"
-    f"- Mini-batches of 128 would have made {len(history.epoch) * -(-len(x) // 128):,} steps in as many epochs, each "
-    f"on a rougher gradient, instead of {steps:,}."
-)
+    f"test letters, after {steps:,} steps.",
+    f"Easiest is {LETTERS[right.argmax()]} ({right.max():.1%} right), hardest {LETTERS[right.argmin()]} "
+    f"({right.min():.1%}).",
+    f"From one epoch to the next the training loss rose {rises} times in {len(values)} epochs. In the last one it "
+    f"changed by {-slope:+.2%}: {verdict}."
+    if len(values) > 1
+    else "One epoch does not say whether training was at its end.",
+]
+if batch_size > 128:
+    text.append(
+        f"Mini-batches of 128 would have made {len(history.epoch) * -(-len(x) // 128):,} steps in as many epochs, each "
+        f"on a rougher gradient, instead of {steps:,}."
+    )
+Markdown("\n".join(f"- {line}" for line in text))
 
 # %% [markdown]
 # ## Exercises

@@ -134,7 +134,9 @@ def _curve(across: np.ndarray, up: np.ndarray, look: str) -> str:
     dots = ""
     if shown.sum() <= 20:
         points = zip(across[shown].tolist(), up[shown].tolist(), strict=True)
-        dots = "".join(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" {look}/>' for x, y in points)
+        dots = "".join(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" {look} style="stroke-dasharray:none"/>' for x, y in points
+        )
     return f'<path d="{"".join(parts)}" {look}/>{dots}'
 
 

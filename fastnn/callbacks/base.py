@@ -168,6 +168,7 @@ class History(Callback):
         super().__init__()
         self.history: dict[str, list[float]] = {}
         self.epoch: list[int] = []
+        self._logged: dict[str, list[int]] = {}  # in which epochs: with `validation_freq` not in all of them
 
     @property
     def model(self) -> "Sequential":
@@ -198,16 +199,18 @@ class History(Callback):
             epochs: their indices, from 0.
             columns: for each name in `history` a list with a number for each of them.
         """
+        epochs = list(epochs)
         self.epoch.extend(epochs)
         for name in sorted(columns):
             self.history.setdefault(name, []).extend(columns[name])
+            self._logged.setdefault(name, []).extend(epochs)
 
     def __repr__(self) -> str:
         return f"<History of {len(self.epoch)} epochs: {', '.join(self.history)}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: curves of loss and metrics, and a few numbers."""
-        return history_html(self.epoch, self.history)
+        return history_html(self.epoch, self.history, self._logged)
 
 
 class LambdaCallback(Callback):

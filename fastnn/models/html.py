@@ -16,7 +16,7 @@ _MOST_NEURONS = 12  # of a column, and
 _MOST_CONNECTIONS = 400  # of all together, that are drawn one by one
 _MOST_BLOCKS = 8
 _MOST_ROWS = 24
-_MOST_LETTERS = 24  # of what is said of a block
+_MOST_LETTERS = 40  # of a line below a block or a column of neurons
 _COLOURS = {"dense": "#2B8CD6", "convolution": "#D55E00", "pooling": "#009E73", "input": "none", "other": "#999999"}
 _UNIT = 7.0  # pixels, of a block's extent
 
@@ -69,14 +69,20 @@ def _blocks_svg(found: list[Block]) -> str:
             parts += [markup.words(x + 28, middle + 4, "…"), markup.words(x + 28, below, f"{len(hidden)} more")]
             x += 72
             continue
-        details = ", ".join(block.details)
-        details = f"{details[:_MOST_LETTERS]}…" if len(details) > _MOST_LETTERS + 1 else details
-        captions = [block.name, shape_text(block.shape), *([details] if details else [])]
-        wide = max(56.0, 6.0 * max(map(len, captions)))
+        captions = _shortened(block.name, shape_text(block.shape), ", ".join(block.details))
+        wide = _width(captions, 56.0)
         parts.append(_block(block, x + wide / 2, middle))
         parts += [markup.words(x + wide / 2, below + 14 * line, caption) for line, caption in enumerate(captions)]
         x += wide + 16
     return markup.svg(x, below + 34, "".join(parts), "the network's layers as blocks", shrinks=False)
+
+
+def _shortened(*lines: str) -> list[str]:
+    return [f"{line[:_MOST_LETTERS]}…" if len(line) > _MOST_LETTERS + 1 else line for line in lines if line]
+
+
+def _width(captions: list[str], least: float) -> float:
+    return max(least, 6.0 * max(map(len, captions)))
 
 
 def _size(block: Block) -> tuple[float, float, float]:
@@ -101,19 +107,21 @@ def _block(block: Block, centre: float, middle: float) -> str:
 
 def _neurons_svg(columns: list[Column]) -> str:
     """Circles and their connections: blue and dashed for weights below 0, the thicker the larger."""
-    step, gap, top = 24.0, 90.0, 14.0
+    step, top = 24.0, 14.0
+    captions = [_shortened(c.name, f"{c.units}" + "".join(f", {detail}" for detail in c.details[:1])) for c in columns]
+    gap = max(_width(lines, 84.0) for lines in captions) + 6
     height = step * max(column.units for column in columns)
     largest = max(np.abs(c.kernel).max(initial=0) for c in columns if c.kernel is not None) or 1.0
 
     def place(index: int, unit: int, units: int) -> tuple[float, float]:
-        return 42 + index * gap, top + height / 2 + step * (unit - (units - 1) / 2)
+        return gap / 2 + index * gap, top + height / 2 + step * (unit - (units - 1) / 2)
 
     lines, circles = [], []
     for index, column in enumerate(columns):
         centres = [place(index, unit, column.units) for unit in range(column.units)]
         circles += [f'<circle cx="{x:.0f}" cy="{y:.1f}" r="7" fill="#999" stroke="currentColor"/>' for x, y in centres]
-        captions = [column.name, f"{column.units}" + "".join(f", {detail}" for detail in column.details[:1])]
-        circles += [markup.words(42 + index * gap, top + height + 14 * line, c) for line, c in enumerate(captions, 1)]
+        below = enumerate(captions[index], 1)
+        circles += [markup.words(gap / 2 + index * gap, top + height + 14 * line, caption) for line, caption in below]
         if column.kernel is None:
             continue
         for (before, unit), weight in np.ndenumerate(column.kernel):
@@ -124,4 +132,4 @@ def _neurons_svg(columns: list[Column]) -> str:
                 opacity = f'stroke-width="{0.4 + 2.2 * share:.2f}" stroke-opacity="{0.25 + 0.75 * share:.2f}"'
                 lines.append(f'<path d="M{x:.0f} {y:.1f}L{x2:.0f} {y2:.1f}" {look} {opacity}/>')
     label = "the network's neurons, with lines for the weights: orange above 0, blue and dashed below"
-    return markup.svg(84 + gap * (len(columns) - 1), top + height + 34, "".join(lines + circles), label, shrinks=False)
+    return markup.svg(gap * len(columns), top + height + 34, "".join(lines + circles), label, shrinks=False)

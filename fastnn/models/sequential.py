@@ -9,6 +9,7 @@ import numpy as np
 from .. import checks, habits, saving
 from ..callbacks import History, Logs
 from ..callbacks.base import flat
+from ..cells import in_cell
 from ..engine.run import Run, Samples
 from ..frames import is_sparse
 from ..layers.base import Layer
@@ -256,7 +257,8 @@ class Sequential(Compiled):
             steps: how many steps (without y: calls of `predict`); None: as many as take about half a second, at
                 least five. More than an epoch are whole epochs.
             sample_weight: as for `fit`.
-            verbose: 0: prints nothing.
+            verbose: 0: prints nothing; "auto": prints the table, but not in a notebook, which shows the `Profile` where
+                it is the last line of a cell.
 
         Returns:
             A `Profile`, whose `rows` add up to the whole.
@@ -270,7 +272,7 @@ class Sequential(Compiled):
         [('forward', 'dense'), ('forward', 'softmax'), ('predictions', 'batch_to_predictions')]
         """
         found = profile(self, x, y, batch_size, steps, sample_weight)
-        if verbose:
+        if verbose and not (verbose == "auto" and in_cell()):
             print(found)
         return found
 

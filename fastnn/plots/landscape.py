@@ -77,7 +77,8 @@ def loss_landscape(
 
     Raises:
         TypeError: `model` is not a `Sequential`, an argument has a wrong type, or `axes` is not a matplotlib Axes.
-        ValueError: The model is not compiled or not built, has no trainable kernels, or its loss is not finite; x and
+        RuntimeError: The model is not compiled.
+        ValueError: The model is not built, has no trainable kernels, or its loss is not finite; x and
             y do not fit it; the path does not fit, or goes in one direction only; `log` with a loss of 0 or below.
 
     >>> x, y = fastnn.datasets.points.generate_xor_easy()
@@ -109,8 +110,10 @@ def loss_landscape(
         raise ValueError(f"model must have a finite loss for x and y, received {centre}")
     across, up = (_places(plane, span, resolution, axis) for axis in (0, 1))
     losses = np.array([[_loss_at(twin, samples, plane, a, b) for a in across] for b in up])
-    (_draw_surface if surface else _draw_map)(panel, across, up, losses, _scale(losses, log))
+    scale = _scale(losses, log)
+    (_draw_surface if surface else _draw_map)(panel, across, up, losses, scale)
     _draw_path(panel, plane.path, (_FLOOR,) if surface else ())
+    _draw_star(panel, (float(scale(centre)),) if surface else ())
     panel.set_xlim(across[0], across[-1])
     panel.set_ylim(up[0], up[-1])
     panel.locator_params(nbins=5)
@@ -203,8 +206,9 @@ def _draw_surface(panel: Any, across: np.ndarray, up: np.ndarray, losses: np.nda
     heights = np.asarray(scale(np.ma.masked_invalid(losses)).filled(np.nan))  # in [0, 1], also for logarithms
     a, b = np.meshgrid(across, up)
     look = {"rstride": 1, "cstride": 1, "cmap": _COLOURS, "vmin": 0, "vmax": 1}
-    panel.plot_surface(a, b, heights, linewidth=0.2, edgecolor=(0, 0, 0, 0.25), **look)
-    panel.contour(a, b, heights, levels=_LEVELS, cmap=_COLOURS, offset=_FLOOR, linewidths=0.8)
+    panel.computed_zorder = False  # matplotlib's own order hides what lies on the surface
+    panel.plot_surface(a, b, heights, linewidth=0.2, edgecolor=(0, 0, 0, 0.25), zorder=2, **look)
+    panel.contour(a, b, heights, levels=_LEVELS, cmap=_COLOURS, offset=_FLOOR, linewidths=0.8, zorder=0)
     panel.set_zlim(_FLOOR, 1)
     ticks = np.linspace(0, 1, 5)
     panel.set_zticks(ticks, [_short(level) for level in np.asarray(scale.inverse(ticks))])
@@ -213,12 +217,16 @@ def _draw_surface(panel: Any, across: np.ndarray, up: np.ndarray, losses: np.nda
 
 
 def _draw_path(panel: Any, path: np.ndarray | None, height: tuple[float, ...]) -> None:
-    """The path, and the weights themselves at (0, 0); in three dimensions at a height."""
+    """The path; in three dimensions at a height."""
     if path is not None:
         columns = *path.T, *(np.full(len(path), h) for h in height)
-        look = {"color": style.VERMILION, "linewidth": 1.5, "marker": "o", "markersize": 4}
+        look = {"color": style.VERMILION, "linewidth": 1.5, "marker": "o", "markersize": 4, "zorder": 1.5}
         panel.plot(*columns, markeredgecolor="white", markeredgewidth=0.6, label="path of the training", **look)
-    star = {"linestyle": "none", "marker": "*", "markersize": 13, "color": "white"}
+
+
+def _draw_star(panel: Any, height: tuple[float, ...]) -> None:
+    """The weights themselves at (0, 0); in three dimensions at a height, and in front of the surface."""
+    star = {"linestyle": "none", "marker": "*", "markersize": 13, "color": "white", "zorder": 5}
     panel.plot([0], [0], *([h] for h in height), markeredgecolor=style.BLACK, label="the weights θ", **star)
 
 

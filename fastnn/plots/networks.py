@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _FEW = 8  # units of a column up to which the biases are written into the neurons
+_MOST_WEIGHTS = 10_000  # that are drawn one by one; a millisecond each
 _MOST_BLOCKS = 41  # seven rows, with the cell for those that are left out
 _IN_A_ROW = 6
 _COLOURS = {
@@ -44,7 +45,8 @@ def network(
 
     Args:
         model: A built model; it need not be compiled or trained.
-        max_units: The most inputs and units of a layer that are drawn one by one; 0 draws blocks in any case.
+        max_units: The most inputs and units of a layer that are drawn one by one; 0 draws blocks in any case. So do
+            more than 10,000 weights, which nobody could tell apart.
         axes: A matplotlib Axes to draw on; `None` makes a new figure.
         title: The title of the panel; `None`: the model's name and its number of parameters.
 
@@ -69,10 +71,18 @@ def network(
         )
     max_units = checks.integer(max_units, "max_units", 0)
     columns = neurons(model, max_units)
+    if columns is not None and sum(c.kernel.size for c in columns if c.kernel is not None) > _MOST_WEIGHTS:
+        columns = None
     heading = f"{model.name}: {model.count_params():,} parameters" if title is None else title
     if columns is not None:
         return _draw_neurons(columns, axes, heading)
     return _draw_blocks(blocks(model), axes, heading)
+
+
+def _letters(panel: Axes, words: list[str], across: int) -> float:
+    """The size of letters with which so many texts have room beside each other."""
+    widest = max(style.text_width(text, 1.0) for text in words)
+    return min(_LETTERS, 0.96 * style.size_in_points(panel)[0] / across / max(widest, 1e-6))
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -86,9 +96,12 @@ def _draw_neurons(columns: list[Column], axes: style.AxesLike | None, heading: s
     size = 1.6 * len(columns) + 1.2, (0.5 if most <= _FEW else 0.36) * max(most, 2) + 0.16 * lines + 1.0
     panel = style.one_panel(axes, size)
     colours = _scale(columns)
+    biased = any(column.bias is not None for column in columns)
+    style.colour_bar(panel, colours, "weight; in circles bias" if biased else "weight")  # which takes room
     centres = [(most - 1) / 2 - np.arange(c.units) + (c.units - 1) / 2 - (most - 1) / 2 for c in columns]
     handles = _draw_weights(panel, columns, centres, colours)
     room = style.size_in_points(panel)[1] / (most + 1 + 0.5 * lines)
+    letters = _letters(panel, captions, len(columns))
     diameter = min(22.0, 0.8 * room)
     for x, (column, up) in enumerate(zip(columns, centres, strict=True)):
         faces = colours.to_rgba(column.bias) if column.bias is not None else "white"
@@ -101,14 +114,12 @@ def _draw_neurons(columns: list[Column], axes: style.AxesLike | None, heading: s
                 panel.text(x, y, f"{bias:.1f}", color=ink, fontsize=7, ha="center", va="center", zorder=4)
         panel.annotate(
             captions[x], (x, -(most - 1) / 2), (0, -0.5 * diameter - 6), textcoords="offset points",
-            ha="center", va="top", fontsize=_LETTERS, parse_math=False, annotation_clip=False,
+            ha="center", va="top", fontsize=letters, parse_math=False, annotation_clip=False,
         )  # fmt: skip
     _name_ends(panel, centres, diameter)
     panel.set_xlim(-0.45, len(columns) - 0.55)
     panel.set_ylim(-(most - 1) / 2 - 0.5 * lines - 0.6, (most - 1) / 2 + 0.6)
     panel.set_axis_off()
-    biased = any(column.bias is not None for column in columns)
-    style.colour_bar(panel, colours, "weight; in circles bias" if biased else "weight")
     style.legend_above([panel], [handles], [heading])
     return style.whole_figure(panel)
 
@@ -182,8 +193,7 @@ def _draw_blocks(found: list[Block], axes: style.AxesLike | None, heading: str) 
     rows = math.ceil(len(cells) / across)
     panel = style.one_panel(axes, (1.5 * across + 0.2, 1.75 * rows + 0.4))
     words = [_words(block, hidden) for block in cells]
-    widest = max(style.text_width(text, 1.0) for text in words)
-    letters = min(_LETTERS, 0.96 * style.size_in_points(panel)[0] / across / max(widest, 1e-6))
+    letters = _letters(panel, words, across)
     for number, (block, text) in enumerate(zip(cells, words, strict=True)):
         x, y = number % across + 0.5, rows - 1 - number // across
         if block is None:

@@ -198,6 +198,15 @@ def test_lines_and_silence_are_as_elsewhere(notebook, capsys):
     assert notebook.outputs == []
 
 
+@pytest.mark.usefixtures("notebook")
+def test_a_profile_shows_itself_and_is_not_printed_as_well(capsys):
+    found = classifier().profile(X, Y, steps=5)
+    assert capsys.readouterr().out == ""
+    classifier().profile(X, Y, steps=5, verbose=1)
+    assert "layer and phase" in capsys.readouterr().out
+    assert "layer and phase" in found._repr_html_()
+
+
 def test_where_output_is_redirected_lines_are_printed(notebook, capsys):
     cells.sys.stdout = io.StringIO()
     classifier().fit(X, Y, epochs=2)

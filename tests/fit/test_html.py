@@ -127,6 +127,18 @@ def test_hundreds_of_layers_are_shortened():
     assert len(model._repr_html_()) < 20_000
 
 
+@pytest.mark.parametrize(("inputs", "letters"), [(2, 30), (2, 300), (200, 300)], ids=["room", "cut", "blocks"])
+def test_long_names_do_not_overlap(inputs, letters):
+    sizes = [layers.Dense(2, name=letter * letters) for letter in "abc"]
+    tree = parsed(fastnn.Sequential([fastnn.Input((inputs,)), *sizes]))
+    names = [word for word in tree.iter("text") if word.text.strip("…") in {c * min(letters, 40) for c in "abc"}]
+    places = [float(name.attrib["x"]) for name in names]
+    assert len(places) == 3
+    assert min(np.diff(places)) > 5.5 * len(names[0].text)
+    (picture,) = tree.iter("svg")
+    assert float(picture.attrib["width"]) > places[-1] + 2.75 * len(names[0].text)
+
+
 def test_names_have_no_effect():
     model = fastnn.Sequential([fastnn.Input((2,)), layers.Dense(1, name=EVIL)], name=EVIL)
     tree = parsed(model)
@@ -156,6 +168,16 @@ def curves(tree):
     """The drawn points of each curve: pairs of numbers."""
     paths = [path.attrib["d"] for path in tree.iter("path") if "H" not in path.attrib["d"]]
     return [[tuple(map(float, pair.split())) for pair in re.split("[ML]", d)[1:]] for d in paths]
+
+
+def test_numbers_of_some_epochs_are_shown_at_these():
+    history = classifier().fit(X, Y, epochs=17, validation_data=(X, Y), validation_freq=5, verbose=0)
+    tree = parsed(history)
+    places = {row[1]: {cell.rpartition(" ")[2] for cell in row[3:]} for row in cells(tree)[1:3]}
+    assert places["validation"] <= {"(5)", "(10)", "(15)"}
+    dots = [float(dot.attrib["cx"]) for dot in tree.iter("circle")]
+    train = dots[:17]
+    np.testing.assert_allclose(dots[17:20], [train[4], train[9], train[14]])
 
 
 def test_a_curve_goes_through_its_numbers():

@@ -91,6 +91,42 @@ def test_its_numbers_are_those_of_the_lab(name, options, lab, handed_in, tmp_pat
     assert "nan" not in discussion
 
 
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"epochs": 50}, "in 50 epochs the network has not become better than that by a tenth"),
+        ({"epochs": 1000}, "epochs within a tenth of that or above: a plateau"),
+        ({"epochs": 500, "activation": "tanh", "optimizer": "adam", "learning_rate": 0.05}, "there is no plateau here"),
+    ],
+    ids=["never", "plateau", "none"],
+)
+def test_what_the_discussion_says_of_the_plateau_is_true(settings, said):
+    notebook = notebooks.Notebook("lab_backprop")
+    notebook.change(**settings)
+    names, discussion = here(notebook)
+    assert said in discussion
+    losses = names["histories"]["XOR"].history["loss"]
+    share = sum(loss > 0.9 * names["constant"] for loss in losses) / len(losses)
+    assert (share == 1, share < 0.1) == ("has not become" in said, "no plateau" in said)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"batch_size": 100, "learning_rate": 0.001}, "not at its end"),
+        ({"learning_rate": 20.0, "epochs": 2}, "uphill"),
+        ({"epochs": 1}, "One epoch does not say"),
+    ],
+    ids=["falls", "rises", "one"],
+)
+def test_what_the_discussion_says_of_the_letters_is_true(settings, said):
+    notebook = notebooks.Notebook("lab_letters")
+    notebook.change(**{"epochs": 3, "hidden": [8]} | settings)
+    names, discussion = here(notebook)
+    assert said in discussion
+    assert ("Mini-batches of 128" in discussion) == (names["batch_size"] > 128)
+
+
 def test_every_lab_is_compared():
     assert {name for name, _ in RUNS} == labs.COMMANDS.keys() == NUMBERS.keys()
 
@@ -107,7 +143,7 @@ def test_the_notebook_in_the_run_folder(lab, tmp_path):
     assert "epochs = 300  # at most" in settings.source
     assert "hidden = [4]  # units" in settings.source
     outputs = [output for cell in node.cells if cell.cell_type == "code" for output in cell.outputs]
-    assert sum("image/png" in output.get("data", {}) for output in outputs) == 5
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 6
     assert sum("text/markdown" in output.get("data", {}) for output in outputs) == 1
     printed = "".join(output.get("text", "") for output in outputs)
     metrics = json.loads((tmp_path / "out" / "metrics.json").read_text())

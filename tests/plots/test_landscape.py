@@ -154,6 +154,17 @@ def test_a_surface_and_given_axes():
     assert loss_landscape(classifier(), X, Y, surface=True, resolution=3, axes=third) is third.figure
 
 
+def test_the_star_lies_on_the_surface_and_in_front_of_it():
+    model = fastnn.Sequential([fastnn.Input((2,)), fastnn.layers.Dense(1, use_bias=False, kernel_initializer="zeros")])
+    model.compile("sgd", "mse")
+    x, y = fastnn.datasets.points.generate_xor_easy()
+    panel = loss_landscape(model, x, y, surface=True, resolution=5).axes[0]  # flat: all heights are in the middle
+    (star,), (surface, *contours) = panel.lines, panel.collections
+    assert [float(coordinate[0]) for coordinate in star.get_data_3d()] == [0, 0, 0.5]
+    assert star.zorder > surface.zorder > max((contour.zorder for contour in contours), default=0)
+    assert not panel.computed_zorder
+
+
 def test_models_in_python_with_penalties_and_functions():
     def squared(y_true, y_pred):
         return np.square(y_true - y_pred).mean(axis=1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba
+from matplotlib.figure import Figure
 
 import fastnn
 from fastnn import layers
@@ -77,6 +78,26 @@ def test_max_units_decides():
     assert network(model, max_units=17).axes[0].collections
     assert not network(small(), max_units=1).axes[0].collections
     assert not network(small(), max_units=0).axes[0].collections
+
+
+def test_thousands_of_weights_are_blocks():
+    def made(units):
+        return fastnn.Sequential([fastnn.Input((100,)), layers.Dense(units, use_bias=False)])
+
+    assert len(network(made(100), max_units=101).axes[0].collections[0].get_segments()) == 10_000
+    assert not network(made(101), max_units=101).axes[0].collections
+
+
+@pytest.mark.parametrize("own", [True, False], ids=["own_axes", "new_figure"])
+def test_captions_do_not_overlap(own):
+    names = "a_name_of_many_letters_1", "a_name_of_many_letters_2"
+    model = fastnn.Sequential([fastnn.Input((3,)), *(layers.Dense(4, name=name) for name in names), layers.Dense(1)])
+    figure = Figure(figsize=(14, 3))
+    drawn = network(model, axes=figure.subplots(1, 2)[0] if own else None)
+    drawn.canvas.draw()
+    boxes = [text.get_window_extent() for text in drawn.axes[0].texts if text.get_text().startswith("a_name")]
+    assert len(boxes) == 2
+    assert boxes[0].x1 < boxes[1].x0
 
 
 def test_blocks_have_shapes_and_parameters():
