@@ -98,8 +98,10 @@ plots.activation(activation)
 # All weights and biases begin as random numbers from the normal distribution N(0, 1). The same seed gives both networks
 # the same start.
 
-
 # %%
+LOSSES = {"mse": "mean_squared_error", "half-mse": "half_mean_squared_error"}
+
+
 def build():
     """A network from points of the plane to one probability, ready to train."""
     fastnn.utils.set_random_seed(seed)
@@ -115,8 +117,7 @@ def build():
         "adagrad": fastnn.optimizers.Adagrad(learning_rate),
         "adam": fastnn.optimizers.Adam(learning_rate),
     }
-    losses = {"mse": "mean_squared_error", "half-mse": "half_mean_squared_error"}
-    model.compile(rules[optimizer], losses[loss], metrics=["accuracy"])
+    model.compile(rules[optimizer], LOSSES[loss], metrics=["accuracy"])
     return model
 
 
@@ -134,7 +135,7 @@ networks["XOR"]
 
 # %%
 model, (x, t) = build(), data["XOR"]
-measure = fastnn.losses.get("mean_squared_error")
+measure = fastnn.losses.get(LOSSES[loss])
 
 
 def loss_now():

@@ -31,9 +31,7 @@ if importlib.util.find_spec("fastnn") is None:
 data = None  # a folder with MNIST's four files; None: the images that come with fastnn
 wide = [256]  # hidden layers of the wide network
 deep = [204, 202]  # hidden layers of the deep network
-output = (
-    "softmax"  # softmax (with cross-entropy), sigmoid (with binary cross-entropy), linear (with mean squared error)
-)
+output = "softmax"  # with cross-entropy; or sigmoid (binary cross-entropy), linear (mean squared error)
 activation = "relu"  # of the hidden layers: relu, leaky_relu, sigmoid, tanh, linear
 optimizer = "momentum"  # sgd, momentum, nesterov, adagrad, rmsprop, adam, adamw
 learning_rate = 0.05
@@ -214,6 +212,7 @@ Markdown(
 # 1. Count the parameters of a network with three hidden layers that comes as close to 203,530 as possible, and train it
 #    as `deep`.
 # 2. Train with `output = "linear"` and `output = "sigmoid"`. Which of the losses can be compared with each other?
-# 3. Draw mini-batches with replacement, `x[generator.integers(len(x), size=batch_size)]`, with `model.train_on_batch`.
-#    How many of the images has the network not seen after as many steps as an epoch has?
+# 3. Draw mini-batches with replacement and train with `model.train_on_batch`: with `rng = np.random.default_rng(seed)`,
+#    the indices of one are `rng.integers(len(x), size=batch_size)`. How many of the images has the
+#    network not seen after as many steps as an epoch has?
 # 4. Train each network with five values of `seed`. Is the mean difference larger than the spread?
