@@ -116,6 +116,15 @@ def test_a_finger_draws_on_a_phone_in_the_dark(tab):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
 
 
+def test_all_pictures_are_on_a_narrow_page(tab):
+    page = tab(width=320, height=640)
+    page.get_by_role("button", name="Example").click()
+    expect(status(page)).to_contain_text("%")
+    for picture in page.locator(".digits canvas").all():
+        box = picture.bounding_box()
+        assert 0 <= box["x"] < box["x"] + box["width"] <= 320
+
+
 def test_two_pages_draw_each_their_own(tab):
     first, second = tab(), tab()
     draw(first, (0.5, 0.2), (0.5, 0.8))

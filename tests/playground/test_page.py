@@ -195,8 +195,9 @@ def test_two_tabs_at_once(open_page):
     assert one.number("points.data[0]") != other.number("points.data[0]")
 
 
-def test_closing_in_the_middle_ends_the_training_and_frees_the_memory(open_page, server):
-    points = Points(open_page())
+def test_closing_in_the_middle_ends_the_training_and_frees_the_memory(open_page, start):
+    server = start("--port", "18380", patience=8)
+    points = Points(open_page(at=server))
     points.click("Train")
     points.trained(5)
     source, epoch = points.source, points.number("epoch")
@@ -204,6 +205,33 @@ def test_closing_in_the_middle_ends_the_training_and_frees_the_memory(open_page,
     time.sleep(1)
     assert epoch < ask(server, source)["epoch"] < epoch + 30  # in a second it would have been more
     assert forgotten(server, source) == 404
+
+
+def test_a_page_that_was_cut_off_keeps_its_network(points):
+    points.click("Train")
+    points.trained(5)
+    points.page.evaluate("""() => {
+        const connections = window.socket.io;
+        connections.reconnectionDelay(4000);
+        connections.randomizationFactor(0);
+        connections.engine.close();
+    }""")
+    popup = points.page.get_by_text("Connection lost")
+    expect(popup).to_be_visible()
+    expect(popup).to_be_hidden()
+    epoch = points.number("epoch")
+    points.until(lambda: points.number("epoch") > epoch >= 5)
+    points.click("Pause")
+    expect(points.page.get_by_role("button", name="Train", exact=True)).to_be_visible()
+
+
+def test_a_page_may_be_silent_for_twenty_seconds(server):
+    """As when the machine is busy; for longer it may be cut off, but comes back to its network."""
+    with urllib.request.urlopen(
+        f"{server.address}/_nicegui_ws/socket.io/?EIO=4&transport=polling", timeout=20
+    ) as answer:
+        said = json.loads(answer.read()[1:])  # after the kind of the packet
+    assert said["pingTimeout"] >= 20_000
 
 
 def test_reload_in_the_middle_begins_anew(points):
@@ -329,6 +357,23 @@ def test_nothing_is_wider_than_the_page(open_page, width):
     points.trained(2)
 
 
+def test_the_buttons_of_training_stay_in_view_on_a_phone(open_page):
+    points = Points(open_page(390, 844))
+    points.page.mouse.move(200, 400)
+    points.page.mouse.wheel(0, 700)
+    points.until(lambda: points.page.evaluate("window.scrollY") > 600)
+    expect(points.page.get_by_role("button", name="Train", exact=True)).to_be_in_viewport(ratio=1)
+
+
+def test_what_has_the_focus_of_the_keyboard_is_seen(points):
+    style = "getComputedStyle(document.activeElement)"
+    for name in ("Points", "Train", "Step", "Reset"):
+        points.page.keyboard.press("Tab")
+        assert points.page.evaluate("document.activeElement.innerText").endswith(name)
+        outline, ring = points.page.evaluate(f"[{style}.outlineStyle, {style}.boxShadow]")
+        assert outline == "solid" or "0px 0px 0px 4px" in ring, name
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark_as_the_system_has_it(open_page, scheme):
     points = Points(open_page(color_scheme=scheme))
@@ -347,7 +392,7 @@ def test_ctrl_c_with_an_open_page_ends_in_one_word(chromium, start):
         points.click("Train")
         points.trained(3)
         began = time.monotonic()
-        assert server.interrupt() == 130
+        assert server.interrupt(times=3) == 130
         assert time.monotonic() - began < 10
         assert server.lines[-1] == "interrupted\n"
         assert [line for line in server.lines[:-1] if "http" not in line and "compiles" not in line] == []
