@@ -3,6 +3,7 @@
 import errno
 import logging
 import os
+import signal
 import socket
 import threading
 import warnings
@@ -54,15 +55,30 @@ def serve(port: int, browser: bool) -> None:
     warnings.filterwarnings("ignore", "the loss is no longer a finite number", RuntimeWarning)
     config = uvicorn.Config(Guard(app), log_level="error", timeout_graceful_shutdown=1)
     if browser:
-        threading.Timer(0.5, webbrowser.open, [address]).start()
+        opening = threading.Timer(0.5, webbrowser.open, [address])
+        opening.daemon = True  # a browser in the terminal would keep this process
+        opening.start()
     _Server(config).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
-    """Ends in one way, which takes a second or two, also if Ctrl-C is pressed again meanwhile."""
+    """Ctrl-C ends it in one way, which takes a second or two; pressed again meanwhile, it changes nothing."""
+
+    interrupted = False
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        usual = signal.signal(signal.SIGINT, self.handle_exit)  # also while asyncio ends, after uvicorn's own handling
+        try:
+            super().run(sockets)
+        finally:
+            signal.signal(signal.SIGINT, usual)
+        if self.interrupted:
+            raise KeyboardInterrupt
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if not self.should_exit:
+        if sig == signal.SIGINT:
+            self.interrupted = self.should_exit = True
+        else:
             super().handle_exit(sig, frame)
 
 
