@@ -94,9 +94,9 @@ def test_undo_line_width_and_example(tab):
     draw(page, (0.3, 0.25), (0.7, 0.25), (0.45, 0.8))
     expect(page.locator(".bars")).to_have_attribute("data-most", "7")
     one = drawn(sheet)
-    page.get_by_role("slider", name="Line width").press("End")
+    page.locator(".digits .q-slider [tabindex]").press("PageUp")  # the widest: 0.15 of the sheet
     draw(page, (0.2, 0.1), (0.2, 0.9))
-    assert drawn(sheet) - one > 0.15 * 0.8 * 300**2 / 2  # as wide as it gets
+    assert drawn(sheet) - one > 0.9 * 0.15 * 0.8 * sheet.evaluate("canvas => canvas.width * canvas.height")
     page.get_by_role("button", name="Undo").click()
     assert drawn(sheet) == one
     expect(page.locator(".bars")).to_have_attribute("data-most", "7")
