@@ -130,3 +130,11 @@ def open_page(chromium, server):
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+@pytest.fixture
+def points(open_page):
+    """The tab "Points" of a page."""
+    from .points_page import Points
+
+    return Points(open_page())

@@ -5,71 +5,9 @@ import time
 import urllib.error
 import urllib.request
 
-import pytest
 from playwright.sync_api import expect
 
-SECONDS = 60  # far more than it takes, but kernels may have to be compiled
-expect.set_options(timeout=1000 * SECONDS)
-
-
-class Points:
-    """The tab "Points" of a page, as a user sees it."""
-
-    def __init__(self, page):
-        self.page = page
-        self.requests = []
-        page.on("request", lambda request: self.requests.append(request.url))
-        expect(page.locator(".board")).to_have_attribute("data-drawn", "1", timeout=3000 * SECONDS)
-        self.message = page.locator(".board-message")
-
-    def click(self, name):
-        self.page.get_by_role("button", name=name, exact=True).click()
-
-    def choose(self, label, option):
-        self.page.get_by_label(label, exact=True).click()
-        self.page.get_by_role("option", name=option, exact=True).click()
-
-    def data(self, name):
-        self.page.get_by_role("button", name=name, exact=True).click()
-
-    def number(self, name):
-        """`epoch`, `steps`, ... as it stands on the page: `name` is the reference in board.js."""
-        return self._read(f"board => board?.frame?.{name} ?? null")
-
-    def _read(self, code):
-        return self.page.evaluate(f"({code})(getElement(+document.querySelector('.board')?.id.slice(1)))")
-
-    def frames(self):
-        return int(self.page.locator(".board").get_attribute("data-drawn"))
-
-    def until(self, condition, seconds=SECONDS):
-        until = time.monotonic() + seconds
-        while not condition():
-            assert time.monotonic() < until, f"not within {seconds} s; message: {self.message.text_content()!r}"
-            self.page.wait_for_timeout(50)
-
-    def settled(self, name, value):
-        self.until(lambda: self.number(name) == value)
-
-    def trained(self, epochs):
-        """At least so many."""
-        self.until(lambda: self.number("epoch") >= epochs)
-
-    def put(self, *at):
-        """Click into the plane, at fractions of its sides."""
-        plane = self.page.locator(".board-plane")
-        box = plane.bounding_box()
-        for x, y in at:
-            plane.click(position={"x": x * box["width"], "y": y * box["height"]})
-
-    @property
-    def source(self):
-        return self._read("board => board.source")
-
-
-@pytest.fixture
-def points(open_page):
-    return Points(open_page())
+from .points_page import Points
 
 
 def ask(server, source):
@@ -324,68 +262,6 @@ def test_own_points(points):
     points.until(lambda: points.number("points.shape[0]") == 7)
     points.click("Clear")
     points.until(lambda: points.number("points.shape[0]") == 0)
-
-
-def test_own_points_by_keyboard(points):
-    points.data("Own")
-    points.until(lambda: points.number("points.shape[0]") == 0)
-    plane = points.page.locator(".board-plane")
-    for _ in range(60):  # from the button on: everything can be reached
-        points.page.keyboard.press("Tab")
-        if plane.evaluate("plane => plane === document.activeElement"):
-            break
-    for key in ("ArrowLeft", "ArrowLeft", "ArrowUp", "Enter"):
-        points.page.keyboard.press(key)
-    points.until(lambda: points.number("points.shape[0]") == 1)
-    assert points.number("points.data[0]") == pytest.approx(-0.2)
-    assert points.number("points.data[1]") == pytest.approx(0.1)
-
-
-def test_everything_that_can_be_used_has_a_name(points):
-    points.choose("Regularization", "l2")
-    nameless = points.page.evaluate("""() => [...document.querySelectorAll("button, input, [role=slider], canvas")]
-        .filter(element => element.checkVisibility() && !(element.innerText?.trim() || element.ariaLabel
-            || element.labels?.[0]?.innerText.trim() || element.getAttribute("aria-hidden")
-            || element.matches(".q-slider [type=hidden]")))
-        .map(element => element.outerHTML.slice(0, 200))""")
-    assert nameless == []
-
-
-@pytest.mark.parametrize("width", [390, 700, 1280])
-def test_nothing_is_wider_than_the_page(open_page, width):
-    points = Points(open_page(width, 844))
-    assert points.page.evaluate("document.documentElement.scrollWidth") <= width
-    box = points.page.locator(".board-plane").bounding_box()
-    assert box["x"] >= 0
-    assert 250 < box["width"] == pytest.approx(box["height"])
-    points.click("Train")
-    points.trained(2)
-
-
-def test_the_buttons_of_training_stay_in_view_on_a_phone(open_page):
-    points = Points(open_page(390, 844))
-    points.page.mouse.move(200, 400)
-    points.page.mouse.wheel(0, 700)
-    points.until(lambda: points.page.evaluate("window.scrollY") > 600)
-    expect(points.page.get_by_role("button", name="Train", exact=True)).to_be_in_viewport(ratio=1)
-
-
-def test_what_has_the_focus_of_the_keyboard_is_seen(points):
-    style = "getComputedStyle(document.activeElement)"
-    for name in ("Points", "Train", "Step", "Reset"):
-        points.page.keyboard.press("Tab")
-        assert points.page.evaluate("document.activeElement.innerText").endswith(name)
-        outline, ring = points.page.evaluate(f"[{style}.outlineStyle, {style}.boxShadow]")
-        assert outline == "solid" or "0px 0px 0px 4px" in ring, name
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_light_and_dark_as_the_system_has_it(open_page, scheme):
-    points = Points(open_page(color_scheme=scheme))
-    colours = "[getComputedStyle(document.body).backgroundColor, getComputedStyle(document.body).color]"
-    back, text = (sum(map(int, c[4:-1].split(","))) for c in points.page.evaluate(colours))
-    assert (back > text) == (scheme == "light")
-    assert abs(back - text) > 400
 
 
 def test_ctrl_c_with_an_open_page_ends_in_one_word(chromium, start):
