@@ -15,7 +15,7 @@ def page() -> None:
     """One browser tab, with a session of its own."""
     ui.add_css(_STYLE)
     session = Session()
-    with ui.header():
+    with ui.header(fixed=False):
         ui.html("fastnn playground", sanitize=False, tag="h1")
         with ui.tabs().props("no-caps inline-label") as tabs:
             points = ui.tab("Points")

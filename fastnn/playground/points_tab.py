@@ -101,6 +101,8 @@ class Tab:
     def _network(self) -> None:
         with _section("Network"):
             self.layers = ui.element("div").classes("points-layers")
+            self.more = ui.button("Add a layer", icon="add", on_click=self._add_layer).props("flat dense")
+            self.most = ui.label(f"{MOST_LAYERS} hidden layers are the most that have room here.").classes("board-hint")
             self._show_layers()
             self._select("Activation", "activation", ACTIVATIONS)
 
@@ -112,17 +114,16 @@ class Tab:
             for i, units in enumerate(hidden):
                 with ui.element("div").classes("points-layer"):
                     self._units_field(i, units)
-                    ui.button(icon="close", on_click=lambda i=i: self._hidden(hidden[:i] + hidden[i + 1 :])).props(
+                    ui.button(icon="close", on_click=lambda i=i: self._remove_layer(i)).props(
                         f'flat round dense aria-label="Remove layer {i + 1}"'
                     )
-            if len(hidden) < MOST_LAYERS:
-                more = hidden[-1] if hidden else 4
-                ui.button("Add a layer", icon="add", on_click=lambda: self._hidden((*hidden, more))).props("flat dense")
-            else:
-                ui.label(f"{MOST_LAYERS} hidden layers are the most that have room here.").classes("board-hint")
+        self.most.visible = len(hidden) == MOST_LAYERS
+        self.more.visible = not self.most.visible
 
     def _units_field(self, layer: int, units: int) -> None:
-        field = ui.number(f"Layer {layer + 1}: neurons", value=units, min=1, max=MOST_UNITS, step=1, precision=0)
+        field = ui.number(
+            f"Layer {layer + 1}: neurons", value=units, min=1, max=MOST_UNITS, step=1, precision=0, format="%d"
+        )
         field.props("dense").on_value_change(lambda event: self._units(layer, event.value))
 
         def show_what_is() -> None:  # after something that was refused, or nothing
@@ -216,6 +217,14 @@ class Tab:
     def _clear(self) -> None:
         self._play(False)
         self._ask(Session.clear_points)
+
+    def _add_layer(self) -> None:
+        hidden = self.player.choices.hidden
+        self._hidden((*hidden, hidden[-1] if hidden else 4))
+
+    def _remove_layer(self, layer: int) -> None:
+        hidden = self.player.choices.hidden
+        self._hidden((*hidden[:layer], *hidden[layer + 1 :]))
 
     def _hidden(self, hidden: tuple[int, ...]) -> None:
         if self._change(hidden=hidden):

@@ -190,10 +190,12 @@ class Session:
         return ""
 
     def accuracy(self, test: bool = False) -> float:
-        """The part of the points that the network gets right; NaN if there are none."""
+        """The part of the points that the network gets right; NaN if there are none, or it is of no use any more."""
         x, y = (self.x_test, self.y_test) if test else (self.x, self.y)
         with self.lock:
-            return float(((self.model.predict(x)[:, 0] > 0.5) == y).mean()) if len(x) else np.nan
+            if self.problem or not len(x):
+                return np.nan
+            return float(((self.model.predict(x)[:, 0] > 0.5) == y).mean())
 
     def frame(self) -> dict[str, Any]:
         """All that a picture of this moment needs, as plain numbers and arrays.

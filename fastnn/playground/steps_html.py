@@ -218,7 +218,7 @@ def _of_sgd(optimizer: SGD, rate: str) -> list[str]:
         return [f"new W = W − {rate} g"]
     momentum = number(optimizer.momentum)
     return [f"new v = {momentum} v − {rate} g",
-            f"new W = W + {momentum} v − {rate} g" if optimizer.nesterov else "new W = W + v"]  # fmt: skip
+            f"new W = W + {momentum} · new v − {rate} g" if optimizer.nesterov else "new W = W + new v"]  # fmt: skip
 
 
 def _of_adam(optimizer: Adam, rate: str) -> list[str]:
@@ -226,7 +226,7 @@ def _of_adam(optimizer: Adam, rate: str) -> list[str]:
     return [
         f"new m = {number(first)} m + {number(1 - first)} g",
         f"new v = {number(second)} v + {number(1 - second)} g²",
-        f"new W = W − rate · m / (√v + {number(optimizer.epsilon)})",
+        f"new W = W − rate · new m / (√(new v) + {number(optimizer.epsilon)})",
     ]
 
 
@@ -235,7 +235,7 @@ def _of_rmsprop(optimizer: RMSprop, rate: str) -> list[str]:
         return []
     return [
         f"new v = {number(optimizer.rho)} v + {number(1 - optimizer.rho)} g²",
-        f"new W = W − {rate} g / √(v + {number(optimizer.epsilon)})",
+        f"new W = W − {rate} g / √(new v + {number(optimizer.epsilon)})",
     ]
 
 
@@ -243,7 +243,7 @@ _RULES: dict[type[Optimizer], Callable[..., list[str]]] = {
     SGD: _of_sgd,
     Adam: _of_adam,
     Adagrad: lambda optimizer, rate: [
-        "new a = a + g²", f"new W = W − {rate} g / √(a + {number(optimizer.epsilon)})",
+        "new a = a + g²", f"new W = W − {rate} g / √(new a + {number(optimizer.epsilon)})",
     ],
     RMSprop: _of_rmsprop,
 }  # fmt: skip

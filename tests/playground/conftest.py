@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -20,11 +21,15 @@ _COMMAND = (
 
 
 class Server:
-    """`fastnn play` on a free port: its address, and what it has printed."""
+    """`fastnn play` on a free port: its address, and what it has printed.
 
-    def __init__(self, *options, cwd):
+    `patience` are the seconds for which it keeps a page that is gone, where the usual ones are too long for a test.
+    """
+
+    def __init__(self, *options, cwd, patience=None):
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-c", _COMMAND, "play", "--no-browser", *options]
+        shorter = f"import fastnn.playground.server as server; server._PATIENCE = {patience};" if patience else ""
+        command = [sys.executable, "-c", shorter + _COMMAND, "play", "--no-browser", *options]
         pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
         self.process = subprocess.Popen(command, cwd=cwd, env=environment, **pipes)
         self.lines, self.cwd = [], cwd
@@ -50,9 +55,11 @@ class Server:
     def port(self):
         return int(self.address.rpartition(":")[2])
 
-    def interrupt(self):
-        """Ctrl-C; returns the exit status."""
-        self.process.send_signal(signal.SIGINT)
+    def interrupt(self, times=1):
+        """Ctrl-C, also several times in a hurry; returns the exit status."""
+        for _ in range(times):
+            self.process.send_signal(signal.SIGINT)
+            time.sleep(0.1)
         status = self.process.wait(20)
         self._reader.join(20)
         return status
@@ -63,8 +70,8 @@ def start(tmp_path):
     """Starts servers, which end with the test."""
     servers = []
 
-    def run(*options):
-        servers.append(Server(*options, cwd=tmp_path))
+    def run(*options, **more):
+        servers.append(Server(*options, cwd=tmp_path, **more))
         return servers[-1]
 
     yield run
@@ -109,17 +116,25 @@ def open_page(chromium, server):
     """Opens pages, each like a browser window of its own, and collects what goes wrong in them."""
     contexts, wrong = [], []
 
-    def run(width=1280, height=800, **options):
+    def run(width=1280, height=800, at=server, **options):
         context = chromium.new_context(viewport={"width": width, "height": height}, **options)
         contexts.append(context)
         page = context.new_page()
         page.set_default_timeout(20_000)
         page.on("pageerror", lambda error: wrong.append(str(error)))
         page.on("console", lambda message: wrong.append(message.text) if message.type == "error" else None)
-        page.goto(server.address)
+        page.goto(at.address)
         return page
 
     yield run
     for context in contexts:
         context.close()
     assert wrong == []
+
+
+@pytest.fixture
+def points(open_page):
+    """The tab "Points" of a page."""
+    from .points_page import Points
+
+    return Points(open_page())

@@ -94,9 +94,9 @@ def test_undo_line_width_and_example(tab):
     draw(page, (0.3, 0.25), (0.7, 0.25), (0.45, 0.8))
     expect(page.locator(".bars")).to_have_attribute("data-most", "7")
     one = drawn(sheet)
-    page.get_by_role("slider", name="Line width").press("End")
+    page.locator(".digits .q-slider [tabindex]").press("PageUp")  # the widest: 0.15 of the sheet
     draw(page, (0.2, 0.1), (0.2, 0.9))
-    assert drawn(sheet) - one > 0.15 * 0.8 * 300**2 / 2  # as wide as it gets
+    assert drawn(sheet) - one > 0.9 * 0.15 * 0.8 * sheet.evaluate("canvas => canvas.width * canvas.height")
     page.get_by_role("button", name="Undo").click()
     assert drawn(sheet) == one
     expect(page.locator(".bars")).to_have_attribute("data-most", "7")
@@ -114,6 +114,15 @@ def test_a_finger_draws_on_a_phone_in_the_dark(tab):
     page.touchscreen.tap(200, 300)  # a dot
     expect(status(page)).to_contain_text("%")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_all_pictures_are_on_a_narrow_page(tab):
+    page = tab(width=320, height=640)
+    page.get_by_role("button", name="Example").click()
+    expect(status(page)).to_contain_text("%")
+    for picture in page.locator(".digits canvas").all():
+        box = picture.bounding_box()
+        assert 0 <= box["x"] < box["x"] + box["width"] <= 320
 
 
 def test_two_pages_draw_each_their_own(tab):

@@ -4,9 +4,12 @@ import errno
 import json
 import os
 import re
+import shlex
+import signal
 import socket
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -155,6 +158,21 @@ def test_a_used_port_takes_the_next_one_and_says_so(start):
         assert server.interrupt() == 130
     assert server.lines[-1] == "interrupted\n"
     assert len(server.lines) == 3
+
+
+def test_it_ends_although_its_browser_runs_in_the_terminal(start, tmp_path, monkeypatch):
+    opened = tmp_path / "opened"
+    code = f"import os, time; os.close(1); os.close(2); open({str(opened)!r}, 'w').close(); time.sleep(20)"
+    monkeypatch.setenv("BROWSER", f"{shlex.quote(sys.executable)} -c {shlex.quote(code)} %s")
+    server = start("--port", "20180", "--browser")
+    until = time.monotonic() + 60
+    while not opened.exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+    began = time.monotonic()
+    server.process.send_signal(signal.SIGINT)
+    assert server.process.wait(60) == 130
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.skipif(os.name != "posix", reason="another rule on Windows")

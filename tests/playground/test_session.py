@@ -195,6 +195,7 @@ def test_weights_that_are_no_numbers_are_said_and_reset_helps():
     session = Session(TOO_FAST)
     session.train(60, 50)
     assert "the learning rate 100 is too large" in session.problem
+    assert np.isnan([session.accuracy(), session.accuracy(test=True)]).all()
     frame = session.frame()
     assert np.isnan(frame["train"])
     with pytest.raises(ValueError, match="Choose a smaller one, then press Reset"):
