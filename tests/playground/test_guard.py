@@ -82,7 +82,7 @@ def raw(port, text):
     """The status line that answers to a request."""
     with socket.create_connection(("127.0.0.1", port), 20) as connection:
         connection.sendall(text.replace("\n", "\r\n").encode())
-        return connection.recv(4096).decode().partition("\r\n")[0]
+        return connection.recv(4096).partition(b"\r\n")[0].decode()  # a socket goes on in bytes that are no text
 
 
 UPGRADE = (
