@@ -134,14 +134,15 @@ class Training:
         done = self.state.epoch if self.state.row == 0 else self.state.epoch + 1
         if self.all.of_epochs or self.validation is not None:
             columns = self._columns(done)
-            self.logs = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-            self._epochs_end(epoch, self.logs, late=span > 1)
+            logs: list[Logs] = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+            if self._validates(epoch) and self.validation is not None:
+                logs[0] |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
+            self.logs = logs
+            self._epochs_end(epoch, logs, late=span > 1)
         return self._write_down(done)
 
     def _epochs_end(self, first: int, logs: list[Logs], late: bool) -> None:
-        """Validate, and call the callbacks, which may change the logs; `late`: even `on_epoch_begin` was not called."""
-        if self.validation is not None and (first + 1) % self.epochs.validation_freq == 0:
-            logs[0] |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
+        """Call the callbacks, which may change the logs; `late`: even `on_epoch_begin` was not called."""
         for number, own in enumerate(logs, first):
             if late:
                 self.all.call("on_epoch_begin", number, {})
@@ -165,7 +166,8 @@ class Training:
             return {}
         with held_back():  # a Ctrl-C waits: all of them are written down, once
             if self.logs is None:
-                epochs = self.state.epoch if epochs is None else epochs
+                if epochs is None:  # one whose validation did not end is not whole: each name has a number per epoch
+                    epochs = 0 if self._validates(self.unwritten) else self.state.epoch
                 columns = self._columns(epochs)
             else:  # as the callbacks have left them
                 epochs, names = len(self.logs), dict.fromkeys(name for own in self.logs for name in own)
@@ -211,6 +213,10 @@ class Training:
             stacklevel=7,  # the caller of fit
         )
         self.all.call("on_loss_not_finite", epoch, batch)
+
+    def _validates(self, epoch: int) -> bool:
+        """Whether an epoch ends with a validation; then it is trained alone."""
+        return self.validation is not None and (epoch + 1) % self.epochs.validation_freq == 0
 
     def _validate(self, validation: Samples) -> Logs:
         self.all.call("on_test_begin", {})

@@ -154,3 +154,27 @@ def test_an_interrupt_in_a_callback_leaves_a_usable_model():
     assert model.history.history == {}
     model.fit(x, y, batch_size=8, verbose=0)
     assert model.optimizer.iterations == 8
+
+
+@pytest.mark.parametrize("frequency", [1, 2])
+def test_an_epoch_whose_validation_was_interrupted_is_not_in_the_history(frequency):
+    """Else there were fewer numbers of the validation than epochs, which no table and no plot can use."""
+
+    class Interrupt(fastnn.callbacks.Callback):
+        calls = 0
+
+        def on_test_begin(self, logs=None):
+            self.calls += 1
+            if self.calls == 3:
+                raise KeyboardInterrupt
+
+    model, x, y = classifier(), samples(), labels()
+    validation = {"validation_data": (x, y), "validation_freq": frequency}
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(x, y, epochs=9, verbose=0, callbacks=Interrupt(), **validation)
+    history = model.history
+    finished = 3 * frequency - 1
+    assert history.epoch == list(range(finished))
+    assert {name: len(values) for name, values in history.history.items()} == {
+        "accuracy": finished, "loss": finished, "val_accuracy": 2, "val_loss": 2
+    }  # fmt: skip
