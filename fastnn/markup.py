@@ -6,6 +6,7 @@ They are readable on light and dark ground: text and lines have the colour of th
 import html
 import math
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,17 +18,21 @@ _BINS = 200  # of which each shows its smallest and its largest number
 _LOGARITHMIC_FROM = 100.0  # the ratio of the largest and the smallest number from which on the axis is logarithmic
 
 
+def printable(name: str) -> str:
+    """A name, which may be from a file, without characters that control a terminal: they are shown as `\\x1b`."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
 def text(thing: object) -> str:
-    """Text as HTML, with no meaning of its own; characters that control a terminal are shown as `\\x1b`."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(thing))
-    return html.escape(shown)
+    """Printable text as HTML, with no meaning of its own."""
+    return html.escape(printable(str(thing)))
 
 
-def number(value: object) -> str:
+def number(value: Any) -> str:
     """A number, or a list of them, with five significant digits."""
-    if np.ndim(value):  # type: ignore[arg-type]
-        return f"[{', '.join(number(v) for v in np.asarray(value).ravel()[:10])}{', ...' * (np.size(value) > 10)}]"  # type: ignore[arg-type]
-    return f"{float(value):.5g}"  # type: ignore[arg-type]
+    if np.ndim(value):
+        return f"[{', '.join(number(v) for v in np.asarray(value).ravel()[:10])}{', ...' * (np.size(value) > 10)}]"
+    return f"{float(value):.5g}"
 
 
 def table(headings: Sequence[str], rows: Iterable[Sequence[str]], left: int = 1, wrap: bool = False) -> str:

@@ -18,16 +18,12 @@ _SECONDS_AT_ONCE = 0.1
 
 
 class CellProgress(Progress):
-    """Lines of some epochs, such as 1, 100, 200, ..., and below them how far training has come.
-
-    Args:
-        validation: the name of the validation data in the lines.
-    """
+    """Lines of some epochs, such as 1, 100, 200, ..., and below them how far training has come."""
 
     _unit: ClassVar[str] = "epoch"
 
-    def __init__(self, validation: str = "Validation"):
-        super().__init__(bar=False, validation=validation)
+    def __init__(self) -> None:
+        super().__init__(bar=False)
         self._text = Text()
         self._kept: dict[int, Any] = {}  # what is said of the first epoch, and of those that are multiples of `_every`
         self._every = 1  # a power of ten

@@ -25,8 +25,3 @@ def named_columns(model: "Sequential", columns: np.ndarray) -> dict[str, list[fl
         named[metric.name] = [metric.result(state) for state in columns[at : at + size].T]
         at += size
     return named
-
-
-def printable(name: str) -> str:
-    """A name, which may be from a file, without characters that control a terminal: they are shown as `\\x1b`."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)

@@ -14,9 +14,9 @@ from ..engine.run import Run, Samples
 from ..kernels import instructions
 from ..kernels.clock import HAS_COUNTER
 from ..kernels.jit import JIT_ENABLED
+from ..markup import printable
 from . import programs
 from .data import prepare_fit
-from .logs import printable
 from .profile import Profile, ProfileRow
 from .restoring import restored
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import numpy as np
 
 from ..layers import Activation, Dense, Layer
-from .logs import printable
+from ..markup import printable
 
 if TYPE_CHECKING:
     from ..layers.stack import Stack

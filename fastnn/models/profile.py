@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from .. import markup
-from .logs import printable
 
 _LEAST_WIDTH, _WIDTH = 80, 110  # of the table, depending on the terminal
 _LEAST_SHOWN = 0.0005  # of the whole; what takes less is one row of the printed table
@@ -156,7 +155,7 @@ def _table(found: Profile) -> str:
         table.add_column(heading, justify="right", no_wrap=True)
     *rows, whole = _rows(found)
     for names, cells, _ in rows:
-        table.add_row(*(Text(printable(name)) for name in names), *cells)
+        table.add_row(*(Text(markup.printable(name)) for name in names), *cells)
     table.add_section()
     table.add_row(*whole[0], *whole[1])
     text = io.StringIO()
@@ -181,8 +180,9 @@ def _around(found: Profile) -> list[str]:
 def _html(found: Profile) -> str:
     rows = []
     *above, whole = _rows(found)
+    largest = max(row.share for row in found.rows)
     for names, cells, share in above:
-        rows.append([*map(markup.text, names), markup.bar(share / max(row.share for row in found.rows)), *cells])
+        rows.append([*map(markup.text, names), markup.bar(share / largest), *cells])
     rows.append([f"<b>{cell}</b>" for cell in (*whole[0], "", *whole[1])])
     table = markup.table((*_NAMES, "", *_NUMBERS), rows, left=3)
     above_it, *below = map(markup.text, _around(found))

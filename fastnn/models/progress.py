@@ -9,7 +9,7 @@ import numpy as np
 
 from ..callbacks import Callback, Logs
 from ..engine.run import Run
-from .logs import printable
+from ..markup import printable
 
 _SHORT = {"accuracy": "acc", "learning_rate": "rate"}
 _FORMAT = {"learning_rate": ".3g"}  # often too small for five decimals

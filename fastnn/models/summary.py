@@ -5,7 +5,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..engine.parameters import trained_weights
-from .logs import printable
+from ..markup import printable
 
 if TYPE_CHECKING:
     from ..layers.stack import Stack

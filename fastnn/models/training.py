@@ -135,8 +135,8 @@ class Training:
         if self.all.of_epochs or self.validation is not None:
             columns = self._columns(done)
             logs: list[Logs] = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-            if self._validates(epoch) and self.validation is not None:
-                logs[0] |= {f"val_{k}": v for k, v in self._validate(self.validation).items()}
+            if (validation := self._validation_of(epoch)) is not None:
+                logs[0] |= {f"val_{k}": v for k, v in self._validate(validation).items()}
             self.logs = logs
             self._epochs_end(epoch, logs, late=span > 1)
         return self._write_down(done)
@@ -167,7 +167,7 @@ class Training:
         with held_back():  # a Ctrl-C waits: all of them are written down, once
             if self.logs is None:
                 if epochs is None:  # one whose validation did not end is not whole: each name has a number per epoch
-                    epochs = 0 if self._validates(self.unwritten) else self.state.epoch
+                    epochs = self.state.epoch if self._validation_of(self.unwritten) is None else 0
                 columns = self._columns(epochs)
             else:  # as the callbacks have left them
                 epochs, names = len(self.logs), dict.fromkeys(name for own in self.logs for name in own)
@@ -214,9 +214,9 @@ class Training:
         )
         self.all.call("on_loss_not_finite", epoch, batch)
 
-    def _validates(self, epoch: int) -> bool:
-        """Whether an epoch ends with a validation; then it is trained alone."""
-        return self.validation is not None and (epoch + 1) % self.epochs.validation_freq == 0
+    def _validation_of(self, epoch: int) -> Samples | None:
+        """The data that an epoch ends with; None if it ends without a validation."""
+        return self.validation if (epoch + 1) % self.epochs.validation_freq == 0 else None
 
     def _validate(self, validation: Samples) -> Logs:
         self.all.call("on_test_begin", {})

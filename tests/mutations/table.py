@@ -899,8 +899,8 @@ MUTATIONS = [
     Mutation(
         "names in HTML keep their tags",
         "dropped check",
-        "return html.escape(shown)",
-        "return shown",
+        "return html.escape(printable(str(thing)))",
+        "return printable(str(thing))",
         "tests/fit/test_html.py -k names",
     ),
     Mutation(
